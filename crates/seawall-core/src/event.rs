@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use crate::{FailureKind, Outcome};
+
+/// Who tells an [`Event`]: a strategy, what it guards, and the pipeline it stands in.
+///
+/// Telemetry writes them as `resilience.strategy.name`, `resilience.strategy.target` and
+/// `resilience.pipeline.name`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// The pipeline: one client or one named stack, such as `http`.
+    pub pipeline: &'a str,
+    /// The strategy, such as `circuit_breaker`.
+    pub strategy: &'static str,
+    /// What it guards, such as an authority. Must be bounded in number and hold no secret.
+    pub target: &'a str,
+}
+
+/// Something that happened in a policy or a layer. Borrowed and `Copy`, so telling nobody costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// One attempt ended.
+    Attempted {
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A whole call ended, all its attempts and waits included.
+    Completed {
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took.
+        elapsed: Duration,
+    },
+    /// A caller dropped the call before it ended.
+    Abandoned {
+        /// How long it had been under way.
+        elapsed: Duration,
+    },
+    /// An attempt failed and another will be made.
+    Retried {
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// How it failed.
+        kind: FailureKind,
+        /// How long the retry waits first.
+        delay: Duration,
+    },
+    /// A retry was possible and was not made because the retry budget is spent.
+    BudgetExhausted {
+        /// What the budget holds, in retries.
+        balance: f64,
+    },
+    /// The layer said no itself.
+    Refused {
+        /// Why, in a few words.
+        reason: &'static str,
+        /// When it is worth asking again.
+        retry_after: Option<Duration>,
+    },
+    /// A time limit cut a call short.
+    TimedOut {
+        /// After how long.
+        after: Duration,
+    },
+    /// A circuit opened: calls are refused.
+    Opened {
+        /// For how long at least.
+        wait: Duration,
+    },
+    /// A circuit lets probes through.
+    HalfOpened,
+    /// A circuit closed: calls flow.
+    Closed,
+    /// An operator forced a state upon a circuit (`"forced_open"`, `"forced_closed"`, …) or took it back (`"auto"`).
+    Forced {
+        /// The state, by its telemetry name.
+        state: &'static str,
+    },
+}
+
+/// Is told what policies and layers do. Telemetry implements it; `()` listens to nothing.
+///
+/// Called on the path of the call: it must not block, and should not allocate.
+///
+/// ```
+/// use seawall_core::{Event, Observer, Origin};
+///
+/// struct Print;
+/// impl Observer for Print {
+///     fn observe(&self, origin: Origin<'_>, event: &Event) {
+///         println!("{}: {event:?}", origin.strategy);
+///     }
+/// }
+/// ```
+pub trait Observer: Send + Sync {
+    /// Takes note of an event.
+    fn observe(&self, origin: Origin<'_>, event: &Event);
+}
+
+impl Observer for () {
+    fn observe(&self, _: Origin<'_>, _: &Event) {}
+}
+
+impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
+    fn observe(&self, origin: Origin<'_>, event: &Event) {
+        (**self).observe(origin, event);
+    }
+}
+
+impl<O: Observer> Observer for Option<O> {
+    fn observe(&self, origin: Origin<'_>, event: &Event) {
+        if let Some(observer) = self {
+            observer.observe(origin, event);
+        }
+    }
+}
