@@ -77,6 +77,17 @@ impl CallContext {
         Scoped { future, context: Some(self) }
     }
 
+    /// Makes a future and runs it, both with this context as the [`current`](Self::current) one: for a tower service,
+    /// which may look at the context in `call` already.
+    pub fn scope_with<F: Future>(self, make: impl FnOnce() -> F) -> Scoped<F> {
+        let mut slot = Some(self);
+        let future = {
+            let _restore = Swap::new(&mut slot);
+            make()
+        };
+        Scoped { future, context: slot }
+    }
+
     /// Runs a closure with this context as the [`current`](Self::current) one.
     pub fn enter<T>(self, run: impl FnOnce() -> T) -> T {
         let mut slot = Some(self);

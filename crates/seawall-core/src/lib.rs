@@ -1,21 +1,33 @@
 #![doc = include_str!("../README.md")]
 
+mod circuit_breaker;
 mod context;
+mod count_window;
 mod duration;
 mod epoch;
 mod error;
 mod event;
 mod failure;
+mod invalid_config;
+mod jitter;
+pub mod or_off;
 mod priority;
 mod refusal;
 mod retry_budget;
+mod tally;
+mod time_window;
 
+pub use circuit_breaker::{
+    Admission, CircuitBreaker, CircuitBreakerConfig, CircuitMode, CircuitState, Refused,
+};
 pub use context::{CallContext, Idempotency, Scoped};
 pub use duration::friendly_duration;
 pub use epoch::Epoch;
 pub use error::{BoxError, Error};
 pub use event::{Event, Observer, Origin};
 pub use failure::{ByKind, Classify, Failure, FailureKind, Outcome};
+pub use invalid_config::InvalidConfig;
+pub use jitter::{Jitter, Spread, exponential};
 pub use priority::Priority;
 pub use refusal::Refusal;
 pub use retry_budget::{RetryBudget, RetryBudgetConfig, SharedRetryBudget};

@@ -1,43 +1,176 @@
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// Configuration of a [`RetryBudget`].
+use crate::InvalidConfig;
+use crate::time_window::TimeWindow;
+
+/// How much retrying a backend is spared.
+///
+/// | field | default | |
+/// |---|---|---|
+/// | `ratio` | `0.1` | retries per call when nothing works: what a first-try success earns, and the cap's share of calls |
+/// | `window` | `10s` | the stretch of calls that the cap looks at |
+/// | `reserve` | `3.0` | the part of the cap that needs no calls |
+/// | `trickle` | `0.1` | what comes back each second whatever happens, up to the cap |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct RetryBudgetConfig {}
+pub struct RetryBudgetConfig {
+    /// What a first-try success earns, in retries, and the share of the recent calls that may be saved up.
+    /// At least 0 and at most 10. Default 0.1.
+    pub ratio: f64,
+    /// The stretch of calls that the cap looks at. At least 10 ms. Default 10 s.
+    #[serde(with = "crate::friendly_duration")]
+    pub window: Duration,
+    /// What may be saved up without any calls, in retries; also what a new budget holds. At least 0. Default 3.
+    pub reserve: f64,
+    /// What comes back each second, in retries. At least 0. Default 0.1.
+    pub trickle: f64,
+}
 
 impl Default for RetryBudgetConfig {
     fn default() -> Self {
-        Self {}
+        Self { ratio: 0.1, window: Duration::from_secs(10), reserve: 3.0, trickle: 0.1 }
     }
 }
 
-/// Placeholder to be filled.
+impl RetryBudgetConfig {
+    /// Checks every rule named at the fields.
+    ///
+    /// # Errors
+    /// The first field that breaks its rule.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        if !(0.0..=10.0).contains(&self.ratio) {
+            return Err(InvalidConfig::new("ratio", self.ratio, "must be at least 0 and at most 10"));
+        }
+        for (field, value) in [("reserve", self.reserve), ("trickle", self.trickle)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(InvalidConfig::new(field, value, "must be at least 0"));
+            }
+        }
+        if self.window < Duration::from_millis(10) {
+            return Err(InvalidConfig::new("window", format!("{:?}", self.window), "must be at least 10ms"));
+        }
+        Ok(())
+    }
+}
+
+/// A budget that retries and hedges are paid from, weighted by outcome.
+///
+/// A retry costs 1. One that succeeds gets its cost back: it was worth it. One that fails does not, so when nothing
+/// works the budget empties and retrying stops. A call that succeeds at its first try earns `ratio`; a trickle comes
+/// in each second; and no more is saved up than `reserve + ratio × calls in the window`.
+///
+/// So the retries of a total outage are at most what was saved up plus the trickle: `ratio` of the calls of one window.
+/// And as soon as first tries succeed, there is a budget again.
+///
+/// The refund is the AWS SDKs' (`standard` retry mode), the earnings and the reserve are Finagle's `RetryBudget`.
+///
+/// ```
+/// use std::time::Instant;
+/// use seawall_core::{RetryBudget, RetryBudgetConfig};
+///
+/// let now = Instant::now();
+/// let mut budget = RetryBudget::new(RetryBudgetConfig::default(), now).unwrap();
+/// assert!(budget.withdraw(now) && budget.withdraw(now) && budget.withdraw(now));
+/// assert!(!budget.withdraw(now));
+/// budget.refund(now); // the third retry succeeded
+/// assert!(budget.withdraw(now));
+/// ```
 #[derive(Debug)]
-pub struct RetryBudget {}
+pub struct RetryBudget {
+    config: RetryBudgetConfig,
+    calls: TimeWindow,
+    balance: f64,
+    updated: Instant,
+}
 
 impl RetryBudget {
-    /// todo
-    pub fn new(_config: &RetryBudgetConfig, _now: Instant) -> Self {
-        Self {}
+    /// A budget that holds its reserve.
+    ///
+    /// # Errors
+    /// What [`RetryBudgetConfig::validate`] says.
+    pub fn new(config: RetryBudgetConfig, now: Instant) -> Result<Self, InvalidConfig> {
+        config.validate()?;
+        Ok(Self { calls: TimeWindow::new(config.window, now), balance: config.reserve, updated: now, config })
+    }
+
+    /// Takes note of a call's first try. Only calls that reached the backend count.
+    pub fn record_first_try(&mut self, succeeded: bool, now: Instant) {
+        self.calls.record(!succeeded, false, now);
+        self.earn(if succeeded { self.config.ratio } else { 0.0 }, now);
+    }
+
+    /// Pays for one retry. `false` if there is not enough, and then nothing is paid.
+    #[must_use = "a retry that the budget refuses must not be made"]
+    pub fn withdraw(&mut self, now: Instant) -> bool {
+        self.settle(now);
+        // Sums of tenths are a hair short of the whole they make.
+        let enough = self.balance >= 1.0 - 1e-9;
+        if enough {
+            self.balance = (self.balance - 1.0).max(0.0);
+        }
+        enough
+    }
+
+    /// Gives back what one retry cost: it succeeded, or it was never sent.
+    pub fn refund(&mut self, now: Instant) {
+        self.earn(1.0, now);
+    }
+
+    /// What the budget holds, in retries.
+    pub fn balance(&mut self, now: Instant) -> f64 {
+        self.settle(now);
+        self.balance
+    }
+
+    /// The configuration in force.
+    pub const fn config(&self) -> &RetryBudgetConfig {
+        &self.config
+    }
+
+    /// Puts another configuration in force, and keeps the window and what the new cap allows of the balance.
+    ///
+    /// # Errors
+    /// What [`RetryBudgetConfig::validate`] says; the old configuration then stays.
+    pub fn reconfigure(&mut self, config: RetryBudgetConfig, now: Instant) -> Result<(), InvalidConfig> {
+        config.validate()?;
+        self.settle(now);
+        self.calls = self.calls.resized(config.window, now);
+        self.config = config;
+        self.settle(now);
+        Ok(())
+    }
+
+    fn earn(&mut self, retries: f64, now: Instant) {
+        self.balance += retries;
+        self.settle(now);
+    }
+
+    /// Lets the trickle in and holds the balance to the cap.
+    fn settle(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.updated);
+        self.updated = self.updated.max(now);
+        self.calls.advance(now);
+        let cap = self.config.reserve + self.config.ratio * f64::from(self.calls.sum().calls);
+        self.balance = (self.balance + self.config.trickle * passed.as_secs_f64()).min(cap);
     }
 }
 
-/// Shared handle.
+/// A [`RetryBudget`] that everybody who retries against one backend shares. Clones pay from the same budget.
 #[derive(Clone, Debug)]
 pub struct SharedRetryBudget(Arc<Mutex<RetryBudget>>);
 
 impl SharedRetryBudget {
-    /// todo
+    /// Shares a budget.
     pub fn new(budget: RetryBudget) -> Self {
         Self(Arc::new(Mutex::new(budget)))
     }
 
-    /// Runs with the budget locked.
+    /// Runs with the budget locked: keep it short.
     pub fn with<T>(&self, run: impl FnOnce(&mut RetryBudget) -> T) -> T {
+        // A panic while it was locked left a budget that is still a budget.
         run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
