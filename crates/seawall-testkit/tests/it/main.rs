@@ -1,0 +1,5 @@
+//! Tests against real sockets and servers.
+
+mod hostile;
+mod proxy;
+mod servers;
