@@ -18,4 +18,14 @@ impl Epoch {
     pub const fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
+
+    /// The epoch as a number, to be kept in an atomic.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The epoch that [`number`](Self::number) gave.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
 }

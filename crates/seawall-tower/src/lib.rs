@@ -1,1 +1,24 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+
+pub mod attempt_timeout;
+mod builder_ext;
+pub mod circuit_breaker;
+mod clock;
+pub mod deadline;
+mod identity;
+mod inner;
+pub mod pipeline;
+mod registry;
+mod replay;
+pub mod retry;
+mod time_limit;
+
+pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
+pub use builder_ext::ServiceBuilderExt;
+pub use circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
+pub use deadline::{Deadline, DeadlineLayer};
+pub use identity::Identity;
+pub use pipeline::{Pipeline, PipelineConfig, PipelineLayer, PipelineService, TargetStatus};
+pub use registry::Registry;
+pub use replay::{ByClone, Replay};
+pub use retry::{Retry, RetryConfig, RetryLayer, RetryPolicy};

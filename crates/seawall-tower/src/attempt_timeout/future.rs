@@ -1,0 +1,3 @@
+//! The future of [`AttemptTimeout`](super::AttemptTimeout).
+
+pub use crate::time_limit::ResponseFuture;

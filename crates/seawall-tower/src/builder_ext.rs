@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use backon::BackoffBuilder;
+use tower::ServiceBuilder;
+use tower_layer::Stack;
+
+use crate::attempt_timeout::AttemptTimeoutLayer;
+use crate::circuit_breaker::{CircuitBreakerHandle, CircuitBreakerLayer};
+use crate::deadline::DeadlineLayer;
+use crate::pipeline::PipelineLayer;
+use crate::retry::{RetryLayer, RetryPolicy};
+
+/// Seawall's layers on tower's [`ServiceBuilder`], by name. The first layer named is the outermost.
+///
+/// ```
+/// use std::time::Duration;
+/// use seawall_core::{CircuitBreakerConfig, Error};
+/// use seawall_tower::{CircuitBreakerHandle, Identity, RetryConfig, RetryPolicy, ServiceBuilderExt as _};
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = CircuitBreakerHandle::new(Identity::new("billing"), &CircuitBreakerConfig::default())?;
+/// let service = ServiceBuilder::new()
+///     .deadline(Duration::from_secs(30))
+///     .retry_with(RetryPolicy::new(&RetryConfig::default())?)
+///     .circuit_breaker(breaker)
+///     .attempt_timeout(Duration::from_secs(10))
+///     .service(service_fn(|()| async { Ok::<_, Error>("fine") }));
+/// assert_eq!(service.oneshot(()).await?, "fine");
+/// # Ok(())
+/// # }
+/// ```
+pub trait ServiceBuilderExt<L>: Sized {
+    /// Limits the time of whole calls: [`DeadlineLayer`].
+    fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>>;
+
+    /// Limits the time of each attempt: [`AttemptTimeoutLayer`].
+    fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>>;
+
+    /// Makes failed calls again: [`RetryLayer`]. (Tower's own is called `retry`.)
+    fn retry_with<C, B: BackoffBuilder>(
+        self,
+        policy: RetryPolicy<C, B>,
+    ) -> ServiceBuilder<Stack<RetryLayer<C, B>, L>>;
+
+    /// Refuses calls to a backend that does not work: [`CircuitBreakerLayer`].
+    fn circuit_breaker(self, breaker: CircuitBreakerHandle) -> ServiceBuilder<Stack<CircuitBreakerLayer, L>>;
+
+    /// All of them, for one target of a pipeline: [`PipelineLayer`].
+    fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>>;
+}
+
+impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
+    fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>> {
+        self.layer(DeadlineLayer::new(timeout))
+    }
+
+    fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>> {
+        self.layer(AttemptTimeoutLayer::new(timeout))
+    }
+
+    fn retry_with<C, B: BackoffBuilder>(
+        self,
+        policy: RetryPolicy<C, B>,
+    ) -> ServiceBuilder<Stack<RetryLayer<C, B>, L>> {
+        self.layer(RetryLayer::new(policy))
+    }
+
+    fn circuit_breaker(self, breaker: CircuitBreakerHandle) -> ServiceBuilder<Stack<CircuitBreakerLayer, L>> {
+        self.layer(CircuitBreakerLayer::new(breaker))
+    }
+
+    fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>> {
+        self.layer(layer)
+    }
+}

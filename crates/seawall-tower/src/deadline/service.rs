@@ -1,0 +1,111 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use seawall_core::{CallContext, Refusal};
+use tokio::time::Sleep;
+use tower_service::Service;
+
+use super::WORDS;
+use super::future::ResponseFuture;
+use crate::Identity;
+use crate::clock::now;
+
+/// Cuts calls that take too long. See the [module](super).
+#[derive(Debug)]
+pub struct Deadline<S> {
+    inner: S,
+    timeout: Option<Duration>,
+    identity: Arc<Identity>,
+    wait: Wait,
+}
+
+/// How the next call waits, or has waited, for the inner service to be ready.
+#[derive(Debug)]
+enum Wait {
+    /// Not at all.
+    Nothing,
+    /// It does since then. In a box only here, where a call has to wait anyway; `None` without a limit.
+    Since(Instant, Option<Pin<Box<Sleep>>>),
+    /// It did for so long.
+    For(Duration),
+    /// In vain.
+    Vain(Duration),
+}
+
+impl<S> Deadline<S> {
+    pub(crate) const fn new(inner: S, timeout: Option<Duration>, identity: Arc<Identity>) -> Self {
+        Self { inner, timeout, identity, wait: Wait::Nothing }
+    }
+
+    crate::inner::accessors!(S);
+
+    fn limit(&self, from: Instant) -> Option<Instant> {
+        let own = self.timeout.and_then(|timeout| from.checked_add(timeout));
+        own.into_iter().chain(CallContext::current_deadline()).min()
+    }
+}
+
+// By hand, because a clone waits for nothing yet.
+impl<S: Clone> Clone for Deadline<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.timeout, Arc::clone(&self.identity))
+    }
+}
+
+impl<S, Req> Service<Req> for Deadline<S>
+where
+    S: Service<Req>,
+    S::Error: From<Refusal>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if let Wait::Vain(_) = self.wait {
+            return Poll::Ready(Ok(()));
+        }
+        if let Poll::Ready(result) = self.inner.poll_ready(cx) {
+            if let Wait::Since(began, _) = self.wait {
+                self.wait = Wait::For(now().saturating_duration_since(began));
+            }
+            return Poll::Ready(result);
+        }
+        if !matches!(self.wait, Wait::Since(..)) {
+            let began = now();
+            let limit = self.limit(began).map(|at| Box::pin(tokio::time::sleep_until(at.into())));
+            self.wait = Wait::Since(began, limit);
+        }
+        if let Wait::Since(began, Some(sleep)) = &mut self.wait
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            self.wait = Wait::Vain(now().saturating_duration_since(*began));
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let waited = match std::mem::replace(&mut self.wait, Wait::Nothing) {
+            Wait::Vain(waited) => return ResponseFuture::refused(waited, &self.identity, &WORDS),
+            Wait::For(waited) => waited,
+            Wait::Nothing | Wait::Since(..) => Duration::ZERO,
+        };
+        if self.timeout.is_none() && CallContext::current_deadline().is_none() {
+            return ResponseFuture::unlimited(self.inner.call(request));
+        }
+        let now = now();
+        let began = now.checked_sub(waited).unwrap_or(now);
+        match self.limit(began) {
+            None => ResponseFuture::unlimited(self.inner.call(request)),
+            Some(limit) if limit <= now => ResponseFuture::refused(waited, &self.identity, &WORDS),
+            Some(limit) => {
+                let context = CallContext::current().deadline(limit);
+                let voice = (&self.identity, &WORDS);
+                ResponseFuture::within(context, limit, began, voice, || self.inner.call(request))
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use seawall_core::{Event, FailureKind, Observer, Origin, Refusal};
+
+/// What a layer is called in errors and events, and who is told of them.
+///
+/// ```
+/// use seawall_tower::Identity;
+///
+/// let identity = Identity::new("billing.example.com").pipeline("http");
+/// assert_eq!(identity.target(), "billing.example.com");
+/// ```
+#[derive(Clone)]
+pub struct Identity {
+    pipeline: &'static str,
+    target: Arc<str>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Identity {
+    /// Names what the layer guards. The name is shown and logged: it must hold no secret.
+    pub fn new(target: impl Into<Arc<str>>) -> Self {
+        Self { pipeline: "default", target: target.into(), observer: None }
+    }
+
+    /// Names the pipeline the layer stands in. `default` until then.
+    pub fn pipeline(mut self, pipeline: &'static str) -> Self {
+        self.pipeline = pipeline;
+        self
+    }
+
+    /// Says who is told of events. Nobody until then.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// What the layer guards.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    pub(crate) fn is_observed(&self) -> bool {
+        self.observer.is_some()
+    }
+
+    pub(crate) fn tell(&self, strategy: &'static str, event: &Event) {
+        if let Some(observer) = &self.observer {
+            observer.observe(Origin { pipeline: self.pipeline, strategy, target: &self.target }, event);
+        }
+    }
+
+    pub(crate) fn refusal(&self, layer: &'static str, kind: FailureKind, reason: &'static str) -> Refusal {
+        Refusal::new(layer, Cow::Owned(self.target.to_string()), kind, reason)
+    }
+}
+
+impl Default for Identity {
+    /// Target and pipeline are called `default`, and nobody is told of anything.
+    fn default() -> Self {
+        Self::new("default")
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("pipeline", &self.pipeline)
+            .field("target", &self.target)
+            .field("observed", &self.is_observed())
+            .finish()
+    }
+}

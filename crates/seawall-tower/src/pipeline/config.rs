@@ -1,0 +1,67 @@
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use seawall_core::{CircuitBreakerConfig, InvalidConfig, RetryBudgetConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::retry::RetryConfig;
+
+/// How a [`Pipeline`](super::Pipeline) guards calls.
+///
+/// | field | default | |
+/// |---|---|---|
+/// | `deadline` | `30s` | the time of a whole call; or `"off"` |
+/// | `attempt_timeout` | `10s` | the time of one attempt; or `"off"` |
+/// | `retry` | [`RetryConfig`] | how calls are repeated |
+/// | `retry_budget` | [`RetryBudgetConfig`] | how much repeating each target is spared |
+/// | `circuit_breaker` | [`CircuitBreakerConfig`] | when each target's circuit opens |
+/// | `max_targets` | `1024` | how many targets are remembered |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PipelineConfig {
+    /// The time of a whole call, waits and attempts included. Above zero; `None` (`"off"`) is no limit of its own.
+    /// Default 30 s.
+    #[serde(with = "seawall_core::or_off::duration")]
+    pub deadline: Option<Duration>,
+    /// The time of one attempt. Above zero; `None` (`"off"`) is no limit of its own. Default 10 s.
+    #[serde(with = "seawall_core::or_off::duration")]
+    pub attempt_timeout: Option<Duration>,
+    /// How calls are repeated.
+    pub retry: RetryConfig,
+    /// How much repeating each target is spared.
+    pub retry_budget: RetryBudgetConfig,
+    /// When each target's circuit opens.
+    pub circuit_breaker: CircuitBreakerConfig,
+    /// How many targets are remembered. Default 1024.
+    pub max_targets: NonZeroUsize,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            deadline: Some(Duration::from_secs(30)),
+            attempt_timeout: Some(Duration::from_secs(10)),
+            retry: RetryConfig::default(),
+            retry_budget: RetryBudgetConfig::default(),
+            circuit_breaker: CircuitBreakerConfig::default(),
+            max_targets: const { NonZeroUsize::new(1024).unwrap() },
+        }
+    }
+}
+
+impl PipelineConfig {
+    /// Checks every rule named at the fields, and every section.
+    ///
+    /// # Errors
+    /// The first field that breaks its rule, with its section: `circuit_breaker.ramp`.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        for (field, time) in [("deadline", self.deadline), ("attempt_timeout", self.attempt_timeout)] {
+            if time.is_some_and(|time| time.is_zero()) {
+                return Err(InvalidConfig::new(field, "0s", "must be above zero, or \"off\""));
+            }
+        }
+        self.retry.validate().map_err(|invalid| invalid.within("retry"))?;
+        self.retry_budget.validate().map_err(|invalid| invalid.within("retry_budget"))?;
+        self.circuit_breaker.validate().map_err(|invalid| invalid.within("circuit_breaker"))
+    }
+}

@@ -1,0 +1,102 @@
+//! The future of [`PipelineService`](super::PipelineService).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use backon::ExponentialBuilder;
+use pin_project_lite::pin_project;
+use seawall_core::{Classify, Event, Outcome, Refusal};
+use tower_service::Service;
+
+use super::STRATEGY;
+use super::target::Target;
+use crate::Replay;
+use crate::attempt_timeout::AttemptTimeout;
+use crate::circuit_breaker::CircuitBreaker;
+use crate::clock::Stopwatch;
+use crate::{deadline, retry};
+
+type Guarded<S, C> = CircuitBreaker<AttemptTimeout<S>, C>;
+type Inner<S, Req, C> = deadline::future::ResponseFuture<
+    retry::future::ResponseFuture<Guarded<S, C>, Req, C, ExponentialBuilder>,
+>;
+
+pin_project! {
+    /// The answer of a call, which it tells the observer of: as completed, or as abandoned when it is dropped first.
+    /// Cancel safe if the inner futures are.
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct ResponseFuture<S, Req, C>
+    where
+        Guarded<S, C>: Service<Req>,
+    {
+        #[pin]
+        inner: Inner<S, Req, C>,
+        report: Report<C>,
+    }
+}
+
+impl<S, Req, C> ResponseFuture<S, Req, C>
+where
+    Guarded<S, C>: Service<Req>,
+{
+    pub(super) const fn new(inner: Inner<S, Req, C>, target: Arc<Target<C>>) -> Self {
+        Self { inner, report: Report { target, watch: Stopwatch::new(), done: false } }
+    }
+}
+
+impl<S, Req, C> Future for ResponseFuture<S, Req, C>
+where
+    S: Service<Req> + Clone,
+    S::Error: From<Refusal>,
+    C: Classify<S::Response, S::Error> + Replay<Req> + Clone,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Poll::Ready(result) = this.inner.poll(cx) else {
+            this.report.watch.pending();
+            return Poll::Pending;
+        };
+        this.report.completed(this.report.target.classifier.classify(result.as_ref()));
+        Poll::Ready(result)
+    }
+}
+
+impl<S, Req, C> fmt::Debug for ResponseFuture<S, Req, C>
+where
+    Guarded<S, C>: Service<Req>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("target", &self.report.target.identity.target())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells how a call ended, once.
+struct Report<C> {
+    target: Arc<Target<C>>,
+    watch: Stopwatch,
+    done: bool,
+}
+
+impl<C> Report<C> {
+    fn completed(&mut self, outcome: Outcome) {
+        self.done = true;
+        let elapsed = self.watch.read();
+        self.target.identity.tell(STRATEGY, &Event::Completed { outcome, elapsed });
+    }
+}
+
+impl<C> Drop for Report<C> {
+    fn drop(&mut self) {
+        if !self.done {
+            let elapsed = self.watch.read();
+            self.target.identity.tell(STRATEGY, &Event::Abandoned { elapsed });
+        }
+    }
+}

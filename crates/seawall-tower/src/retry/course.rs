@@ -1,0 +1,62 @@
+use std::time::Instant;
+
+use seawall_core::{SharedRetryBudget, Spread};
+
+use crate::clock::{Stopwatch, now};
+
+/// How far the attempts of one call have come. `W` is its sequence of waits.
+#[derive(Debug)]
+pub(super) struct Course<W> {
+    /// The attempt under way, from 1.
+    pub(super) attempt: u32,
+    /// The waits, planned and spread; made when the first is needed.
+    pub(super) waits: Option<(W, Spread)>,
+    /// Runs from the first time the call had to wait.
+    pub(super) watch: Stopwatch,
+    /// When the attempt under way was sent, if it is a retry.
+    pub(super) resent: Option<Instant>,
+    /// What the retry under way cost.
+    pub(super) paid: Option<Paid>,
+}
+
+impl<W> Course<W> {
+    pub(super) const fn new() -> Self {
+        Self { attempt: 1, waits: None, watch: Stopwatch::new(), resent: None, paid: None }
+    }
+
+    /// Says that the next attempt is sent.
+    pub(super) fn resend(&mut self) {
+        self.attempt += 1;
+        self.resent = Some(now());
+        if let Some(paid) = &mut self.paid {
+            paid.sent = true;
+        }
+    }
+}
+
+/// A retry's payment. It goes back to the budget if the retry is dropped before it is sent.
+#[derive(Debug)]
+pub(super) struct Paid {
+    budget: SharedRetryBudget,
+    sent: bool,
+}
+
+impl Paid {
+    pub(super) const fn new(budget: SharedRetryBudget) -> Self {
+        Self { budget, sent: false }
+    }
+
+    pub(super) fn refund(mut self, now: Instant) {
+        self.sent = true;
+        self.budget.with(|budget| budget.refund(now));
+    }
+}
+
+impl Drop for Paid {
+    fn drop(&mut self) {
+        if !self.sent {
+            let now = now();
+            self.budget.with(|budget| budget.refund(now));
+        }
+    }
+}

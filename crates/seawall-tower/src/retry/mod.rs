@@ -1,0 +1,61 @@
+//! Makes a failed call again: after a wait, if it may be repeated, while there is time, and as far as the budget goes.
+//!
+//! A failure is retried when all of this holds:
+//! - its kind is [retryable](seawall_core::FailureKind::is_retryable); refusals of other layers never are;
+//! - the call is idempotent, by its [`CallContext`](seawall_core::CallContext) or else by the backend's [`Replay`], or
+//!   the backend certainly never began it;
+//! - it has attempts left, and the wait ends before the context's deadline;
+//! - the [`RetryBudget`](seawall_core::RetryBudget) pays: the context's own, or else the layer's.
+//!
+//! The wait is the next of a [backon](https://docs.rs/backon) sequence, spread by [`Jitter`](seawall_core::Jitter); a
+//! backend that says how long to wait ([`FailureKind::Overloaded`](seawall_core::FailureKind::Overloaded)) is obeyed
+//! up to [`RetryConfig::max_retry_after`]. Each attempt sees its number in its context, and the inner service is polled
+//! for readiness anew before each.
+//!
+//! ```text
+//! right: deadline → retry → circuit breaker → attempt timeout
+//! wrong: retry → retry                                          three times three attempts
+//! ```
+//!
+//! ```
+//! use seawall_core::{ByKind, Error, FailureKind, Idempotency};
+//! use seawall_tower::{RetryConfig, RetryLayer, RetryPolicy};
+//! use std::sync::atomic::{AtomicU32, Ordering};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let calls = AtomicU32::new(0);
+//! let policy = RetryPolicy::new(&RetryConfig::default())?.unspecified_is(Idempotency::Idempotent);
+//! let answer = ServiceBuilder::new()
+//!     .layer(RetryLayer::new(policy))
+//!     .service(service_fn(|()| async {
+//!         match calls.fetch_add(1, Ordering::Relaxed) {
+//!             0 => Err(Error::new(FailureKind::Transient, "example", "flaky")),
+//!             _ => Ok("at the second attempt"),
+//!         }
+//!     }))
+//!     .oneshot(())
+//!     .await?;
+//! assert_eq!(answer, "at the second attempt");
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+mod course;
+pub mod future;
+mod layer;
+mod policy;
+mod service;
+mod tower_policy;
+
+pub use config::RetryConfig;
+pub use layer::RetryLayer;
+pub use policy::RetryPolicy;
+pub use service::Retry;
+
+#[cfg(doc)]
+use crate::Replay;
+
+const STRATEGY: &str = "retry";

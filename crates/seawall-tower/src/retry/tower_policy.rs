@@ -1,0 +1,44 @@
+use backon::BackoffBuilder;
+use seawall_core::Classify;
+use tokio::time::Sleep;
+use tower::retry::Policy;
+
+use super::RetryPolicy;
+use crate::Replay;
+
+impl<C, B, Req, R, E> Policy<Req, R, E> for RetryPolicy<C, B>
+where
+    C: Classify<R, E> + Replay<Req>,
+    B: BackoffBuilder + Clone,
+{
+    type Future = Sleep;
+
+    fn retry(&mut self, request: &mut Req, result: &mut Result<R, E>) -> Option<Sleep> {
+        let Self { settings, course } = self;
+        let outcome = settings.classifier.classify(result.as_ref());
+        let idempotency = || Some(settings.classifier.idempotency(request));
+        match settings.conclude(course, outcome, idempotency) {
+            Some(delay) => {
+                course.watch.pending();
+                Some(tokio::time::sleep(delay))
+            }
+            None => {
+                if let Err(error) = result {
+                    settings.classifier.note_attempts(error, course.attempt, course.watch.read());
+                }
+                None
+            }
+        }
+    }
+
+    fn clone_request(&mut self, request: &Req) -> Option<Req> {
+        // Tower asks for the first copy before the first attempt, and for the next just before it sends a retry.
+        if self.course.paid.is_some() || self.course.waits.is_some() {
+            self.course.resend();
+        }
+        self.settings
+            .allows_after(self.course.attempt)
+            .then(|| self.settings.classifier.replay(request))
+            .flatten()
+    }
+}
