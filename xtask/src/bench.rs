@@ -1,0 +1,47 @@
+//! `bench`: Seawall beside its peers, from a workspace of its own so that the peers stay out of our lock file.
+
+use serde_json::Value;
+
+use crate::{Result, run, workspace};
+
+const MANIFEST: &str = "crates/seawall-bench/Cargo.toml";
+
+pub(crate) fn run(name: &str, json: bool) -> Result {
+    let names = binaries(&workspace::metadata(&["--manifest-path", MANIFEST])?);
+    if !names.iter().any(|known| known == name) {
+        return Err(format!("there is no benchmark `{name}`; there are: {}", names.join(", ")).into());
+    }
+    let mut bench = run::cargo(["run", "--release", "--manifest-path", MANIFEST, "--bin", name]);
+    if name == "ingest" {
+        // Our side of this one is the shipped binary.
+        run::run(&mut run::cargo(["build", "--release", "-p", "seawall-cli"]))?;
+        bench.env("SEAWALL_BIN", workspace::target_directory()?.join("release/seawall"));
+    }
+    if json {
+        bench.args(["--", "--json"]);
+    }
+    run::run(&mut bench)
+}
+
+/// The binaries of the benchmarks' package.
+fn binaries(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let binaries = targets.filter(|target| target["kind"][0] == "bin");
+    binaries.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_those_of_the_binaries() {
+        let metadata = serde_json::json!({ "packages": [{ "targets": [
+            { "kind": ["lib"], "name": "seawall_bench" },
+            { "kind": ["bin"], "name": "ingest" },
+            { "kind": ["bin"], "name": "sql" },
+        ] }] });
+        assert_eq!(binaries(&metadata), ["ingest", "sql"]);
+    }
+}
