@@ -1,0 +1,130 @@
+use std::sync::Arc;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream};
+use prometheus::{Registry as PrometheusRegistry, TextEncoder};
+use seawall_core::InvalidConfig;
+
+use crate::config::TelemetryConfig;
+use crate::names::{CIRCUIT_STATES, EVENTS, OUTCOMES, SCOPE, attribute, metric};
+use crate::otlp::Otlp;
+use crate::registry::Registry;
+
+/// In seconds. Finer at the low end than the HTTP convention's, for files and caches; coarser nowhere.
+const DURATION_BOUNDARIES: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// The `OpenTelemetry` instruments and who reads them.
+pub(crate) struct Meters {
+    pub(crate) provider: SdkMeterProvider,
+    pub(crate) meter: Meter,
+    pub(crate) call_durations: Histogram<f64>,
+    pub(crate) attempt_durations: Histogram<f64>,
+    prometheus: Option<PrometheusRegistry>,
+}
+
+impl Meters {
+    /// None if nobody would read the instruments.
+    pub(crate) fn new(
+        config: &TelemetryConfig,
+        resource: Resource,
+        otlp: Option<&Otlp>,
+    ) -> Result<Option<Self>, InvalidConfig> {
+        if !config.prometheus && otlp.is_none() {
+            return Ok(None);
+        }
+        let mut builder = SdkMeterProvider::builder().with_resource(resource).with_view(limit_view(config));
+        let mut prometheus = None;
+        if config.prometheus {
+            let registry = PrometheusRegistry::new();
+            let exporter = opentelemetry_prometheus::exporter()
+                .with_registry(registry.clone())
+                .scope_info_enabled(false)
+                .build()
+                .expect("an empty registry refuses no collector");
+            builder = builder.with_reader(exporter);
+            prometheus = Some(registry);
+        }
+        if let Some(otlp) = otlp {
+            let reader = PeriodicReader::builder(otlp.metric_exporter()?).with_interval(otlp.interval);
+            builder = builder.with_reader(reader.build());
+        }
+        let provider = builder.build();
+        let meter = provider.meter(SCOPE);
+        let durations = |name, description| {
+            meter
+                .f64_histogram(name)
+                .with_unit("s")
+                .with_description(description)
+                .with_boundaries(DURATION_BOUNDARIES.to_vec())
+                .build()
+        };
+        let call_durations =
+            durations(metric::PIPELINE_DURATION, "Duration of whole calls, all attempts included");
+        let attempt_durations = durations(metric::ATTEMPT_DURATION, "Duration of single attempts");
+        Ok(Some(Self { provider, meter, call_durations, attempt_durations, prometheus }))
+    }
+
+    /// Counters and states are read from the registry when somebody collects, and cost nothing before.
+    pub(crate) fn observe(&self, registry: &Arc<Registry>) {
+        // Weak, because the provider outlives its owner wherever a reader keeps it.
+        let events = Arc::downgrade(registry);
+        self.meter
+            .u64_observable_counter(metric::EVENT)
+            .with_description("Events of resilience strategies")
+            .with_callback(move |observer| {
+                for series in events.upgrade().iter().flat_map(|registry| registry.series()) {
+                    for (name, count) in
+                        EVENTS.into_iter().zip(series.events()).filter(|(_, count)| *count > 0)
+                    {
+                        let mut attributes = series.labels.attributes();
+                        attributes.push(KeyValue::new(attribute::EVENT_NAME, name));
+                        observer.observe(count, &attributes);
+                    }
+                }
+            })
+            .build();
+        let circuits = Arc::downgrade(registry);
+        self.meter
+            .u64_observable_gauge(metric::CIRCUIT_BREAKER_STATE)
+            .with_description("1 for the state a circuit breaker is in, 0 for the others")
+            .with_callback(move |observer| {
+                for series in circuits.upgrade().iter().flat_map(|registry| registry.series()) {
+                    let Some(current) = series.circuit() else { continue };
+                    for (state, name) in CIRCUIT_STATES.into_iter().enumerate() {
+                        let mut attributes = series.labels.attributes();
+                        attributes.push(KeyValue::new(attribute::CIRCUIT_BREAKER_STATE, name));
+                        observer.observe(u64::from(state == current), &attributes);
+                    }
+                }
+            })
+            .build();
+    }
+
+    pub(crate) fn render_prometheus(&self) -> String {
+        let Some(registry) = &self.prometheus else { return String::new() };
+        let mut text = String::new();
+        if let Err(error) = TextEncoder::new().encode_utf8(&registry.gather(), &mut text) {
+            tracing::error!(target: crate::names::LOG_TARGET, %error, "cannot write metrics for prometheus");
+        }
+        text
+    }
+}
+
+/// Our own caps are the only ones that bind: the SDK's (2000 sets of attributes, then all labels are lost) is raised
+/// to what our caps let through.
+fn limit_view(config: &TelemetryConfig) -> impl Fn(&Instrument) -> Option<Stream> + Send + Sync + 'static {
+    // One more for the series that collects the overflow.
+    let series = config.max_series.get().saturating_add(1);
+    move |instrument| {
+        let sets_per_series = match instrument.name() {
+            metric::EVENT => EVENTS.len(),
+            metric::PIPELINE_DURATION | metric::ATTEMPT_DURATION => OUTCOMES.len(),
+            metric::CIRCUIT_BREAKER_STATE => CIRCUIT_STATES.len(),
+            _ => return None,
+        };
+        Stream::builder().with_cardinality_limit(series.saturating_mul(sets_per_series)).build().ok()
+    }
+}
