@@ -1,1 +1,20 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod body;
+mod client;
+mod config;
+mod failure;
+mod request;
+mod response;
+mod retry_after;
+mod target;
+mod transport;
+
+pub use backend::HttpBackend;
+pub use body::Body;
+pub use client::Http;
+pub use config::{HttpConfig, HttpVersion};
+pub use request::RequestBuilder;
+pub use response::{ResponseExt, StatusError};
+pub use retry_after::retry_after;

@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use http::HeaderValue;
+use seawall_core::{InvalidConfig, friendly_duration, or_off};
+use seawall_tower::PipelineConfig;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of an [`Http`](crate::Http) client.
+///
+/// | field | default | what it is |
+/// |---|---|---|
+/// | `user_agent` | `seawall/VERSION` | sent with every request that has no `User-Agent` of its own |
+/// | `http_version` | `auto` | HTTP/2 where the server offers it under TLS, else HTTP/1.1 |
+/// | `https_only` | `false` | refuse plain `http://`, redirects included |
+/// | `connect_timeout` | 30 s | for the TCP and TLS handshakes; the attempt time-out cuts them too |
+/// | `read_timeout` | 30 s | the longest wait for the next part of a response body; or `"off"` |
+/// | `pool_max_idle_per_host` | 10 | idle connections kept per host (not a limit on open ones) |
+/// | `pool_idle_timeout` | 300 s | how long an idle connection is kept |
+/// | `max_redirects` | 10 | redirects followed before the call fails; 0 hands the redirect to the caller |
+/// | `pipeline.deadline` | 30 s | for a whole call, all attempts and waits included, until the response's headers |
+/// | `pipeline.attempt_timeout` | 10 s | for one attempt, until the response's headers |
+/// | `pipeline.*` | | the other policies: see [`PipelineConfig`] |
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Sent with every request that has no `User-Agent` of its own.
+    pub user_agent: String,
+    /// Which version of HTTP to speak.
+    pub http_version: HttpVersion,
+    /// Whether plain `http://` is refused, redirects included.
+    pub https_only: bool,
+    /// For the TCP and TLS handshakes of a new connection. Above zero.
+    #[serde(with = "friendly_duration")]
+    pub connect_timeout: Duration,
+    /// The longest wait for the next part of a response body. Above zero; `None` (`"off"`) waits for ever.
+    #[serde(with = "or_off::duration")]
+    pub read_timeout: Option<Duration>,
+    /// How many idle connections are kept per host. It does not limit how many are open at once.
+    pub pool_max_idle_per_host: usize,
+    /// How long an idle connection is kept.
+    #[serde(with = "friendly_duration")]
+    pub pool_idle_timeout: Duration,
+    /// How many redirects are followed before the call fails; with 0 the caller gets the redirect itself.
+    pub max_redirects: usize,
+    /// Deadline, retry, circuit breaker and attempt time-out, one set of states per `scheme://host:port`.
+    pub pipeline: PipelineConfig,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("seawall/", env!("CARGO_PKG_VERSION")).to_owned(),
+            http_version: HttpVersion::Auto,
+            https_only: false,
+            connect_timeout: Duration::from_secs(30),
+            read_timeout: Some(Duration::from_secs(30)),
+            pool_max_idle_per_host: 10,
+            pool_idle_timeout: Duration::from_mins(5),
+            max_redirects: 10,
+            pipeline: PipelineConfig::default(),
+        }
+    }
+}
+
+impl HttpConfig {
+    /// Checks every rule named at the fields, and those of the pipeline.
+    ///
+    /// # Errors
+    ///
+    /// The first field that breaks its rule.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        if HeaderValue::from_str(&self.user_agent).is_err() {
+            return Err(InvalidConfig::new(
+                "user_agent",
+                format!("{:?}", self.user_agent),
+                "must be visible ascii",
+            ));
+        }
+        for (field, time) in
+            [("connect_timeout", Some(self.connect_timeout)), ("read_timeout", self.read_timeout)]
+        {
+            if time.is_some_and(|time| time.is_zero()) {
+                return Err(InvalidConfig::new(field, "0s", "must be above zero"));
+            }
+        }
+        self.pipeline.validate().map_err(|invalid| invalid.within("pipeline"))
+    }
+}
+
+/// Which version of HTTP a client speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpVersion {
+    /// HTTP/2 where the server offers it under TLS, else HTTP/1.1.
+    #[default]
+    Auto,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only, even without TLS: the server is known to speak it.
+    Http2,
+}

@@ -1,0 +1,51 @@
+use std::fmt;
+
+use http::{Response, StatusCode};
+use seawall_core::{Error, FailureKind};
+
+use crate::{Body, backend};
+
+/// What Seawall adds to an `http::Response<Body>`.
+pub trait ResponseExt: Sized {
+    /// Turns a response with a status of 400 or above into an error, with a [`StatusError`] as its source.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind that policies took the response for (see [`HttpBackend`](crate::HttpBackend)), and
+    /// [`Permanent`](FailureKind::Permanent) for the 4xx that they let pass.
+    fn error_for_status(self) -> Result<Self, Error>;
+}
+
+impl ResponseExt for Response<Body> {
+    fn error_for_status(self) -> Result<Self, Error> {
+        let status = self.status();
+        if !status.is_client_error() && !status.is_server_error() {
+            return Ok(self);
+        }
+        let kind = backend::failure_of(&self).unwrap_or(FailureKind::Permanent);
+        let name = self.body().name().to_owned();
+        Err(Error::new(kind, "http", name)
+            .with_message("the server answered with an error")
+            .with_source(StatusError(status)))
+    }
+}
+
+/// The status in the error of [`error_for_status`](ResponseExt::error_for_status): the error's `source`, to be found
+/// with `downcast_ref`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusError(StatusCode);
+
+impl StatusError {
+    /// The response's status.
+    pub const fn status(self) -> StatusCode {
+        self.0
+    }
+}
+
+impl fmt::Display for StatusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.0)
+    }
+}
+
+impl std::error::Error for StatusError {}

@@ -1,0 +1,15 @@
+//! The client against real servers on the loopback, those below HTTP included.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod body;
+mod circuit_breaker;
+mod classify;
+mod config;
+mod failures;
+mod faults;
+mod middleware;
+mod request;
+mod retry;
+mod secrets;
+mod support;

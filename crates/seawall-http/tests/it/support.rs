@@ -1,0 +1,124 @@
+//! Servers to call and an observer that remembers.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use seawall_core::{Event, Observer, Origin};
+use seawall_http::{Http, HttpConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) fn client() -> Http {
+    client_of(&HttpConfig::default())
+}
+
+pub(crate) fn client_of(config: &HttpConfig) -> Http {
+    Http::new(config, Arc::new(())).unwrap()
+}
+
+/// Serves a router until the test ends; returns `http://127.0.0.1:port`.
+pub(crate) async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    format!("http://{address}")
+}
+
+/// What a [`RawServer`] does with a connection once it has read the head of a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Then {
+    /// Writes this and closes the connection.
+    Close(&'static str),
+    /// Writes this and resets the connection.
+    Reset(&'static str),
+    /// Writes this and keeps the connection open in silence.
+    Hold(&'static str),
+}
+
+/// A server below HTTP: it follows a script, one step a connection, the last step for all that follow.
+pub(crate) struct RawServer {
+    address: SocketAddr,
+    requests: Arc<AtomicUsize>,
+}
+
+impl RawServer {
+    pub(crate) async fn start(script: &[Then]) -> Self {
+        let script = script.to_vec();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&requests);
+        tokio::spawn(async move {
+            for number in 0.. {
+                let (connection, _) = listener.accept().await.unwrap();
+                let step = script[number.min(script.len() - 1)];
+                tokio::spawn(follow(connection, step, Arc::clone(&counter)));
+            }
+        });
+        Self { address, requests }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How many requests it has read.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+async fn follow(mut connection: TcpStream, step: Then, requests: Arc<AtomicUsize>) {
+    let mut read = Vec::new();
+    while !read.windows(4).any(|four| four == b"\r\n\r\n") {
+        if connection.read_buf(&mut read).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    requests.fetch_add(1, Ordering::SeqCst);
+    let (Then::Close(answer) | Then::Reset(answer) | Then::Hold(answer)) = step;
+    if connection.write_all(answer.as_bytes()).await.is_err() {
+        return;
+    }
+    match step {
+        Then::Close(_) => drop(connection.shutdown().await),
+        Then::Reset(_) => connection.set_zero_linger().unwrap(),
+        Then::Hold(_) => std::future::pending().await,
+    }
+}
+
+/// A port that nobody listens on.
+pub(crate) async fn closed_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Remembers every event, with the strategy and the target it came from.
+#[derive(Default)]
+pub(crate) struct Recorder(Mutex<Vec<(&'static str, String, Event)>>);
+
+impl Recorder {
+    pub(crate) fn events(&self) -> Vec<(&'static str, String, Event)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Recorder {
+    fn observe(&self, origin: Origin<'_>, event: &Event) {
+        self.0.lock().unwrap().push((origin.strategy, origin.target.to_owned(), *event));
+    }
+}
+
+/// An error with everything beneath it, as a log would show it.
+pub(crate) fn everything_shown_by(error: &seawall_core::Error) -> String {
+    let mut shown = format!("{error} {error:?}");
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        write!(shown, " {error} {error:?}").unwrap();
+        cause = error.source();
+    }
+    shown
+}
