@@ -16,7 +16,7 @@ pub enum Direction {
 pub enum Fault {
     /// Every byte arrives later, each way. At most 1 MiB is under way in each direction.
     Latency {
-        /// At least this much later.
+        /// At least this much later; a day at most.
         delay: Duration,
         /// And up to this much more, drawn anew for each piece read. The order of bytes is kept.
         jitter: Duration,

@@ -4,6 +4,9 @@ use std::time::Duration;
 use super::connection::Ending;
 use super::faults::{Direction, Fault, FaultKind, Faults, Rule};
 
+/// Longer than any test, and short enough for a clock to hold.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// What a [`Faults`] value means for one connection.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -51,8 +54,8 @@ impl Plan {
     fn add(&mut self, fault: Fault) {
         match fault {
             Fault::Latency { delay, jitter } => {
-                self.delay = self.delay.saturating_add(delay);
-                self.jitter = self.jitter.saturating_add(jitter);
+                self.delay = self.delay.saturating_add(delay).min(LONGEST);
+                self.jitter = self.jitter.saturating_add(jitter).min(LONGEST);
             }
             Fault::Bandwidth { bytes_per_second } => {
                 let least =

@@ -83,7 +83,7 @@ impl Writer<'_> {
                 () = self.changes.next() => {}
                 piece = pieces.recv() => match piece {
                     Some(piece) => {
-                        self.wait_until_due(&piece).await;
+                        self.wait_until_due(&piece).await?;
                         if piece.bytes.is_empty() {
                             return Ok(self.to.shutdown().await?);
                         }
@@ -121,20 +121,21 @@ impl Writer<'_> {
     }
 
     /// Waits out the latency, which may change meanwhile.
-    async fn wait_until_due(&mut self, piece: &Piece) {
+    async fn wait_until_due(&mut self, piece: &Piece) -> Result<(), Ending> {
         loop {
+            self.allowance()?;
             let plan = self.connection.plan();
             let wait = plan.delay + plan.jitter.mul_f64(piece.share);
             if wait.is_zero() {
-                return;
+                return Ok(());
             }
             self.connection.feel(FaultKind::Latency);
             let due = piece.read_at + wait;
             if due <= Instant::now() {
-                return;
+                return Ok(());
             }
             tokio::select! {
-                () = sleep_until(due) => return,
+                () = sleep_until(due) => return Ok(()),
                 () = self.changes.next() => {}
             }
         }

@@ -143,12 +143,23 @@ async fn jitter_varies_the_delay_within_its_bounds_and_by_seed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn endless_latency_lets_nothing_through_until_it_is_lifted() {
+    let server = EchoServer::behind_a_proxy(1).await;
+    server.proxy.set(Faults::always(Fault::Latency { delay: Duration::MAX, jitter: Duration::MAX }));
+    let mut client = server.connect().await;
+    client.write_all(b"x").await.unwrap();
+    assert!(nothing_comes(&mut client).await);
+    server.proxy.set(Faults::none());
+    assert_eq!(client.read_u8().await.unwrap(), b'x');
+}
+
+#[tokio::test(start_paused = true)]
 async fn bandwidth_bounds_the_bytes_per_second() {
     let server = EchoServer::behind_a_proxy(1).await;
     server.proxy.set(Faults::always(rate(10_000)));
     let mut client = server.connect().await;
     let before = Instant::now();
-    ask(&mut client, &[7; 20_000]).await.unwrap();
+    ask(&mut client, &vec![7; 20_000]).await.unwrap();
     let elapsed = before.elapsed();
     // Two seconds each way; the directions overlap.
     assert!(elapsed >= Duration::from_secs(2) && elapsed < Duration::from_secs(5), "{elapsed:?}");
