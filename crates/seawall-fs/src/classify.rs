@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use seawall_core::{ByKind, Classify, Error, Idempotency, Outcome};
+use seawall_tower::Replay;
+
+use crate::{FsRequest, FsResponse, Operation};
+
+/// How the results of file operations are judged, and which operations may be repeated.
+///
+/// | error | judged | so |
+/// |---|---|---|
+/// | `EINTR` `EAGAIN` `EBUSY` `ETXTBSY` `EDEADLK` `ESTALE` `ETIMEDOUT`, a file server out of reach | transient | repeated |
+/// | `EMFILE` `ENFILE` `ENOMEM` | overloaded | repeated, and counted against the target |
+/// | `ENOSPC` `EDQUOT` `EFBIG` `EROFS` `EACCES` `EPERM` `ENOENT` `EIO` and all others | permanent | told at once |
+/// | any error of `fsync` | permanent | never repeated: a second `fsync` may succeed without the lost data |
+///
+/// Every request may be repeated. Those that change something begin anew each time: `write_atomic` with a new temporary
+/// file, and a `remove` whose first attempt failed half-way takes a file that is gone by then as removed. What a writer
+/// does after it was opened is not a request and is never repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FsClassifier;
+
+impl Classify<FsResponse, Error> for FsClassifier {
+    fn classify(&self, result: Result<&FsResponse, &Error>) -> Outcome {
+        ByKind.classify(result)
+    }
+
+    fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
+        Classify::<FsResponse, Error>::note_attempts(&ByKind, error, attempts, elapsed);
+    }
+}
+
+impl Replay<FsRequest> for FsClassifier {
+    fn replay(&self, request: &FsRequest) -> Option<FsRequest> {
+        Some(request.clone())
+    }
+
+    fn idempotency(&self, request: &FsRequest) -> Idempotency {
+        match request.operation {
+            Operation::Read { .. }
+            | Operation::WriteAtomic { .. }
+            | Operation::Stream { .. }
+            | Operation::AtomicWriter
+            | Operation::Append
+            | Operation::Metadata
+            | Operation::Remove
+            | Operation::CreateDirAll
+            | Operation::List { .. } => Idempotency::Idempotent,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use seawall_core::{CircuitBreakerConfig, RetryBudgetConfig};
+use seawall_tower::{PipelineConfig, RetryConfig};
+use serde::{Deserialize, Serialize};
+
+/// Configuration of an [`Fs`](crate::Fs).
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `target` | `"local"` | what the circuit breaker and the telemetry call these files |
+/// | `concurrency` | 64 | the most operations under way at once; further ones wait their turn |
+/// | `chunk_size` | 262144 (256 KiB) | bytes per chunk of a stream, and bytes a writer gathers |
+/// | `deadline` | `"off"` | the time of a whole operation, retries included |
+/// | `retry` | [`RetryConfig`] | how failed operations are repeated |
+/// | `retry_budget` | [`RetryBudgetConfig`] | how much repeating is spared |
+/// | `circuit_breaker` | [`CircuitBreakerConfig`] | when operations are refused at once |
+///
+/// There is no time limit by default, because how long a file may take depends on its size; the deadline of
+/// the call's context holds all the same.
+///
+/// Give every mount its own `Fs` with its own `target`: then a network share that hangs opens its own circuit
+/// and fills its own slots, and the local disk is not made to wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FsConfig {
+    /// What the circuit breaker and the telemetry call these files. Hold no secret in it.
+    pub target: String,
+    /// The most operations under way at once. Each occupies one thread of tokio's blocking pool.
+    pub concurrency: NonZeroUsize,
+    /// Bytes per chunk of a stream, and bytes a writer gathers while its previous write is under way.
+    pub chunk_size: NonZeroUsize,
+    /// The time of a whole operation, retries included. Above zero; `None` (`"off"`) is no limit of its own.
+    /// What a writer or a stream does after it was opened is under no limit but that of the call's context.
+    #[serde(with = "seawall_core::or_off::duration")]
+    pub deadline: Option<Duration>,
+    /// How failed operations are repeated.
+    pub retry: RetryConfig,
+    /// How much repeating is spared.
+    pub retry_budget: RetryBudgetConfig,
+    /// When operations are refused at once.
+    pub circuit_breaker: CircuitBreakerConfig,
+}
+
+impl Default for FsConfig {
+    fn default() -> Self {
+        Self {
+            target: "local".to_owned(),
+            concurrency: const { NonZeroUsize::new(64).unwrap() },
+            chunk_size: const { NonZeroUsize::new(256 * 1024).unwrap() },
+            deadline: None,
+            retry: RetryConfig::default(),
+            retry_budget: RetryBudgetConfig::default(),
+            circuit_breaker: CircuitBreakerConfig::default(),
+        }
+    }
+}
+
+impl FsConfig {
+    /// The part that is the pipeline's. No time limit of an attempt: work on a thread cannot be stopped, so cutting
+    /// an attempt short and making another would only double the work.
+    pub(crate) fn pipeline(&self) -> PipelineConfig {
+        PipelineConfig {
+            deadline: self.deadline,
+            attempt_timeout: None,
+            retry: self.retry.clone(),
+            retry_budget: self.retry_budget.clone(),
+            circuit_breaker: self.circuit_breaker.clone(),
+            ..PipelineConfig::default()
+        }
+    }
+}
