@@ -31,8 +31,7 @@ pub enum Jitter {
 /// assert_eq!(exponential(base, 2.0, 4_000_000_000, max), max);
 /// ```
 pub fn exponential(base: Duration, factor: f64, step: u32, max: Duration) -> Duration {
-    // Beyond 2¹⁰ steps any factor above 1 has left the range of a duration; `powi` takes an `i32`.
-    let growth = factor.powi(step.min(1 << 10) as i32);
+    let growth = factor.powf(f64::from(step));
     Duration::try_from_secs_f64(base.as_secs_f64() * growth).unwrap_or(Duration::MAX).min(max)
 }
 

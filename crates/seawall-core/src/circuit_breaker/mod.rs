@@ -147,6 +147,7 @@ impl CircuitBreaker {
     ///
     /// A dropped call counts for nothing, like one that was cancelled or that we refused ourselves further down. A
     /// permanent failure counts as a success: the backend answered.
+    #[expect(clippy::needless_pass_by_value, reason = "an admission is handed back once and then gone")]
     pub fn exit(
         &mut self,
         admission: Admission,
@@ -154,15 +155,16 @@ impl CircuitBreaker {
         now: Instant,
         rng: &mut fastrand::Rng,
     ) -> Option<Event> {
-        if admission.epoch != Some(self.epoch) || self.mode == CircuitMode::Disabled {
+        let Admission { epoch, probe, began, .. } = admission;
+        if epoch != Some(self.epoch) || self.mode == CircuitMode::Disabled {
             return None;
         }
         let failed = outcome.and_then(speaks_against_backend);
-        let took = admission.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+        let took = began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         let slow = took >= self.config.slow_call_duration;
-        match (&mut self.phase, admission.probe) {
+        match (&mut self.phase, probe) {
             (Phase::HalfOpen(probes), Some(serial)) => {
-                let failed = (probes.release(serial, now).then_some(failed)?)?;
+                let failed = (probes.release(serial, &self.config, now).then_some(failed)?)?;
                 self.note_wait(outcome, now);
                 let failed = failed || (slow && self.config.slow_call_rate_threshold.is_some());
                 let Phase::HalfOpen(probes) = &mut self.phase else { return None };

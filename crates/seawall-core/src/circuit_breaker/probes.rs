@@ -14,7 +14,13 @@ pub(super) struct Probes {
 #[derive(Debug)]
 struct Lease {
     serial: u64,
-    expires: Instant,
+    began: Instant,
+}
+
+impl Lease {
+    fn left(&self, config: &CircuitBreakerConfig, now: Instant) -> Duration {
+        config.half_open_lease.saturating_sub(now.saturating_duration_since(self.began))
+    }
 }
 
 /// What a round has decided.
@@ -27,25 +33,21 @@ pub(super) enum Verdict {
 impl Probes {
     /// A probe's number, or how long until one that hangs makes room.
     pub(super) fn admit(&mut self, config: &CircuitBreakerConfig, now: Instant) -> Result<u64, Duration> {
-        self.leases.retain(|lease| lease.expires > now);
+        self.leases.retain(|lease| !lease.left(config, now).is_zero());
         let known = self.leases.len() as u32 + self.succeeded + self.failed;
         if known >= config.permitted_calls_in_half_open.get() {
-            let next = self.leases.iter().map(|lease| lease.expires).min();
-            return Err(next.map_or(Duration::ZERO, |expires| expires.saturating_duration_since(now)));
+            let next = self.leases.iter().map(|lease| lease.left(config, now)).min();
+            return Err(next.unwrap_or_default());
         }
         self.serial += 1;
-        // A lease beyond what the clock can hold is as good as a very long one.
-        let expires = now
-            .checked_add(config.half_open_lease)
-            .unwrap_or_else(|| now + Duration::from_secs(60 * 60 * 24 * 365));
-        self.leases.push(Lease { serial: self.serial, expires });
+        self.leases.push(Lease { serial: self.serial, began: now });
         Ok(self.serial)
     }
 
     /// Gives a probe's place back. `false` if its lease had run out, so that it has no say any more.
-    pub(super) fn release(&mut self, serial: u64, now: Instant) -> bool {
+    pub(super) fn release(&mut self, serial: u64, config: &CircuitBreakerConfig, now: Instant) -> bool {
         match self.leases.iter().position(|lease| lease.serial == serial) {
-            Some(place) => self.leases.swap_remove(place).expires > now,
+            Some(place) => !self.leases.swap_remove(place).left(config, now).is_zero(),
             None => false,
         }
     }

@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+use seawall_core::{RetryBudget, RetryBudgetConfig};
+
+use crate::retry_budget::some_instant;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    FirstTry(bool),
+    Withdraw,
+    Refund,
+    Pass(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => any::<bool>().prop_map(Step::FirstTry),
+        4 => Just(Step::Withdraw),
+        1 => Just(Step::Refund),
+        2 => (0u64..5_000).prop_map(Step::Pass),
+    ]
+}
+
+proptest! {
+    /// The promise in one line: what is spent was reserve, earnings, refunds or trickle.
+    #[test]
+    fn nothing_is_spent_that_was_not_earned(
+        ratio in 0.0f64..1.5,
+        steps in prop::collection::vec(step(), 0..600),
+    ) {
+        let mut now = some_instant();
+        let config = RetryBudgetConfig { ratio, ..RetryBudgetConfig::default() };
+        let mut budget = RetryBudget::new(config.clone(), now).unwrap();
+        let mut income = config.reserve;
+        let mut spent = 0u32;
+        let mut refundable = 0u32;
+        for step in steps {
+            match step {
+                Step::FirstTry(succeeded) => {
+                    budget.record_first_try(succeeded, now);
+                    income += if succeeded { ratio } else { 0.0 };
+                }
+                Step::Withdraw => {
+                    let balance = budget.balance(now);
+                    let paid = budget.withdraw(now);
+                    prop_assert_eq!(paid, balance >= 1.0 - 1e-9);
+                    spent += u32::from(paid);
+                    refundable += u32::from(paid);
+                }
+                Step::Refund if refundable > 0 => {
+                    refundable -= 1;
+                    budget.refund(now);
+                    income += 1.0;
+                }
+                Step::Refund => {}
+                Step::Pass(millis) => {
+                    now += Duration::from_millis(millis);
+                    income += config.trickle * Duration::from_millis(millis).as_secs_f64();
+                }
+            }
+            prop_assert!(f64::from(spent) <= income + 1e-6, "spent {} of {}", spent, income);
+            prop_assert!(budget.balance(now) >= 0.0);
+        }
+    }
+
+    #[test]
+    fn no_more_is_saved_than_the_reserve_and_the_share_of_recent_calls(
+        calls in prop::collection::vec(0u64..2_000, 0..300),
+    ) {
+        let mut now = some_instant();
+        let start = now;
+        let config = RetryBudgetConfig::default();
+        let mut budget = RetryBudget::new(config.clone(), now).unwrap();
+        let mut at = vec![];
+        for pause in calls {
+            now += Duration::from_millis(pause);
+            budget.record_first_try(true, now);
+            at.push(now);
+            // The window slides by whole buckets, so it never reaches back further than its length.
+            let recent = at.iter().filter(|&&call| now - call <= config.window).count();
+            prop_assert!(budget.balance(now) <= config.reserve + config.ratio * recent as f64 + 1e-9);
+        }
+        prop_assert!(now >= start);
+    }
+}
