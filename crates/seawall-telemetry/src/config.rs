@@ -19,8 +19,8 @@ use url::Url;
 /// | `max_labels` | 128 | distinct pipelines, strategies and targets, each; more are counted as `_OTHER` |
 /// | `max_series` | 1024 | series in all; more are counted as `_OTHER` |
 ///
-/// A series that sees whole calls takes up to 40 KiB, any other 1 KiB: with the defaults telemetry stays below
-/// 40 MiB whatever it is told, and far below that where targets are hosts.
+/// A series that sees whole calls takes up to 40 KiB, any other 1 KiB: with the defaults the statistics stay below
+/// 40 MiB whatever they are told, and far below that where targets are few. Exporters keep about as much again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
@@ -48,6 +48,16 @@ impl Default for TelemetryConfig {
             max_labels: const { NonZeroUsize::new(128).expect("not zero") },
             max_series: const { NonZeroUsize::new(1024).expect("not zero") },
         }
+    }
+}
+
+impl TelemetryConfig {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first that makes no sense.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        self.otlp.as_ref().map_or(Ok(()), OtlpConfig::check)
     }
 }
 
