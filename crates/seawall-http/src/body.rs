@@ -111,13 +111,15 @@ impl Body {
         Self { content: Content::Stream(Box::pin(body)), ..Self::empty() }
     }
 
-    pub(crate) fn named(mut self, name: String) -> Self {
-        self.name = Cow::Owned(name);
-        self
-    }
-
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Says which call the body answers, and until when that call makes sense.
+    pub(crate) fn of_call(mut self, name: String, deadline: Option<Instant>) -> Self {
+        self.name = Cow::Owned(name);
+        self.time.bring_forward(deadline);
+        self
     }
 
     /// Cuts the body when nothing arrives for `idle`, or at `deadline`.

@@ -176,16 +176,20 @@ impl Http {
     ///
     /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        let Some(deadline) = CallContext::current_deadline() else {
-            return self.clone().oneshot(request).await;
-        };
         let name = target::describe(request.method(), request.uri());
-        // The pipeline keeps the deadline too; this is for what the user put around it.
+        let deadline = CallContext::current_deadline();
         let answer = self.clone().oneshot(request);
-        tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_elapsed| {
-            Err(Error::new(FailureKind::Timeout, "http", name)
-                .with_message("the deadline of the call passed"))
-        })
+        let answer = match deadline {
+            None => answer.await,
+            // The pipeline keeps the deadline too; this is for what the user put around it.
+            Some(deadline) => {
+                tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_elapsed| {
+                    Err(Error::new(FailureKind::Timeout, "http", name.clone())
+                        .with_message("the deadline of the call passed"))
+                })
+            }
+        };
+        Ok(answer?.map(|body| body.of_call(name, deadline)))
     }
 
     /// The client that carries the calls, for what Seawall does not cover: it knows no policies.

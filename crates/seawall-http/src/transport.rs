@@ -96,6 +96,5 @@ fn into_reqwest(body: Body) -> reqwest::Body {
 }
 
 fn from_reqwest(body: reqwest::Body, name: String) -> Body {
-    let about = name.clone();
-    Body::streamed(body.map_err(move |error| failure::of_response_body(error, about.clone()))).named(name)
+    Body::streamed(body.map_err(move |error| failure::of_response_body(error, name.clone())))
 }

@@ -33,6 +33,11 @@ impl TimeLimit {
         Self { idle, deadline, timer: None, waiting: false }
     }
 
+    /// Ends it at `deadline`, if that is earlier. To be called before the body is read.
+    pub(super) fn bring_forward(&mut self, deadline: Option<Instant>) {
+        self.deadline = self.deadline.into_iter().chain(deadline).min();
+    }
+
     /// Whether the deadline has passed, waiting or not.
     pub(super) fn passed(&self) -> Option<Late> {
         let deadline = self.deadline?;

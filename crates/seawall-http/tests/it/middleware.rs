@@ -127,3 +127,20 @@ async fn the_deadline_cuts_a_layer_that_hangs_as_well() {
     assert_eq!(error.to_string(), "http `GET https://example.com/`: the deadline of the call passed");
     assert_eq!(begun.elapsed(), Duration::from_secs(7));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_cuts_the_body_of_any_stack_as_well() {
+    let stalling = service_fn(async |_: Request<Body>| {
+        let nothing = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        Ok::<_, std::io::Error>(Response::new(Body::from_stream(nothing)))
+    });
+    let begun = Instant::now();
+    let request = Http::from_service(stalling).get("https://example.com/?token=1");
+    let response = request.timeout(Duration::from_secs(7)).send().await.unwrap();
+    let error = response.into_body().collect(100).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "http `GET https://example.com/`: the deadline passed while the response body was read"
+    );
+    assert_eq!(begun.elapsed(), Duration::from_secs(7));
+}
