@@ -42,9 +42,9 @@ pub trait Kind: Debug {
 /// Dropping it kills it and removes its data.
 #[derive(Debug)]
 pub struct Server<K> {
-    // Before `site`, whose folder it writes to.
-    child: Option<Child>,
     site: Site,
+    /// `None` while it is stopped.
+    child: Option<Child>,
     kind: PhantomData<K>,
 }
 
@@ -61,7 +61,7 @@ impl<K: Kind> Server<K> {
     /// # Errors
     /// `NotFound` when one of its programs is missing, naming the Debian package; otherwise what its log ends with.
     pub fn start() -> io::Result<Self> {
-        let mut server = Self { child: None, site: Site::new(K::USER)?, kind: PhantomData };
+        let mut server = Self { site: Site::new(K::USER)?, child: None, kind: PhantomData };
         K::prepare(&server.site)?;
         let mut tries = 3;
         loop {
@@ -139,6 +139,7 @@ impl<K: Kind> Server<K> {
 
 impl<K> Drop for Server<K> {
     fn drop(&mut self) {
+        // Before the folder, which is removed next, so that nothing is written there anymore.
         if let Some(mut child) = self.child.take() {
             process::kill(&mut child);
         }
