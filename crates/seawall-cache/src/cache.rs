@@ -16,8 +16,8 @@ use crate::{CacheConfig, CacheStats, Ttl};
 ///
 /// It needs tokio's clock for the expiry, and a tokio runtime for [`get_or_load`](Self::get_or_load).
 ///
-/// Writes and misses take one short lock; hits take only the read lock of a shard. Its methods are `async` although
-/// most answer at once: a second tier across the network can then stand behind the same calls.
+/// Writes and misses take one short lock; hits take only the read lock of a shard. Its methods are `async`
+/// although most answer at once: a second tier across the network can then stand behind the same calls.
 #[derive(Clone)]
 pub struct Cache(Arc<Shared>);
 
@@ -50,8 +50,8 @@ impl Cache {
 
     /// Keeps `value` under `key` for `ttl` (give or take the jitter), in place of what was there.
     ///
-    /// A load of the same key that is under way does not overwrite it. A value too large for the cache is not kept,
-    /// and that is no error: [`CacheStats::rejected`] counts it.
+    /// A load of the same key that is under way does not overwrite it. A value too large for the cache is
+    /// not kept, and that is no error: [`CacheStats::rejected`] counts it.
     ///
     /// # Errors
     /// When `value` has no form in JSON, such as a map whose keys are not strings.
@@ -71,8 +71,8 @@ impl Cache {
 
     /// Forgets `key`, and says whether there was anything under it, expired or not.
     ///
-    /// A load of the same key that is under way still answers its waiters, but is not kept: what it read may be older
-    /// than the reason for removing.
+    /// A load of the same key that is under way still answers its waiters, but is not kept: what it read
+    /// may be older than the reason for removing.
     ///
     /// # Errors
     /// None yet; a second tier may fail.
@@ -97,17 +97,20 @@ impl Cache {
 
     /// The value of `key`; if there is none, the one that `loader` makes, kept for `ttl`.
     ///
-    /// However many callers ask at once, one loader runs, in a task of its own: a caller that gives up, at its
-    /// [`CallContext`](seawall_core::CallContext) deadline or by being dropped, stops nothing. The loader sees the first caller's priority,
-    /// idempotency and retry budget, but not its deadline; it has the configured `load_timeout`.
+    /// However many callers ask at once, one loader runs, in a task of its own: a caller that gives up, at
+    /// its [`CallContext`](seawall_core::CallContext) deadline or by being dropped, stops nothing. The
+    /// loader sees the first caller's priority, idempotency and retry budget, but not its deadline; it has
+    /// the configured `load_timeout`.
     ///
     /// An entry that is stale by its [`Ttl`] is returned at once, and one load renews it behind the scenes.
     /// An entry that is not a `T` counts as none.
     ///
     /// # Errors
-    /// What the loader failed with reaches every waiter, as the [`source`](std::error::Error::source) of an error of
-    /// the same kind. A panic of the loader is a [`FailureKind::Permanent`](seawall_core::FailureKind::Permanent) error; a loader too slow is a
-    /// [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout), and so is a deadline of the caller that passed first. Failures are not kept.
+    /// What the loader failed with reaches every waiter, as the [`source`](std::error::Error::source) of an
+    /// error of the same kind. A panic of the loader is a
+    /// [`FailureKind::Permanent`](seawall_core::FailureKind::Permanent) error; a loader too slow is a
+    /// [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout), and so is a deadline of the caller
+    /// that passed first. Failures are not kept.
     ///
     /// # Cancel safety
     /// Cancel safe: the load goes on and fills the cache.

@@ -3,7 +3,8 @@ use seawall_core::{Error, FailureKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// JSON: every serde value has a form in it, an operator can read it, and another process in another language can too.
+/// JSON: every serde value has a form in it, an operator can read it, and another process in another
+/// language can too.
 pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Bytes, Error> {
     serde_json::to_vec(value).map(Bytes::from).map_err(|cause| {
         Error::new(FailureKind::Permanent, "cache", key.to_owned())

@@ -38,7 +38,11 @@ impl Default for CacheConfig {
 }
 
 impl CacheConfig {
-    pub(crate) fn validate(&self) -> Result<(), InvalidConfig> {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first that makes no sense.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
         if !(0.0..1.0).contains(&self.jitter) {
             return Err(InvalidConfig::new("jitter", self.jitter, "must be at least 0 and below 1"));
         }

@@ -11,8 +11,8 @@ pub(crate) type Landed = Result<Bytes, Arc<Error>>;
 
 /// The loads under way, one per key at most.
 ///
-/// Its lock also orders loads against writes: whoever writes or removes a key first disowns the load of that key, so a
-/// load that read its data before an invalidation can never put it back after.
+/// Its lock also orders loads against writes: whoever writes or removes a key first disowns the load of
+/// that key, so a load that read its data before an invalidation can never put it back after.
 #[derive(Default)]
 pub(crate) struct Flights(Mutex<Table>);
 

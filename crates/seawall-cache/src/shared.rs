@@ -92,7 +92,8 @@ pub(crate) enum Load {
     UnderWay(Waiter),
 }
 
-/// A load under way. Dropped before it landed, when its runtime shuts down, it clears its key for the next one.
+/// A load under way. Dropped before it landed, when its runtime shuts down, it clears its key for the next
+/// one.
 struct InFlight {
     shared: Arc<Shared>,
     pilot: Pilot,
@@ -130,7 +131,8 @@ impl Drop for InFlight {
     }
 }
 
-/// The caller's context, but with a deadline of the load's own: the others who wait may have longer than the caller.
+/// The caller's context, but with a deadline of the load's own: the others who wait may have longer than
+/// the caller.
 fn loader_context(limit: Duration) -> CallContext {
     let caller = CallContext::current();
     let context =
@@ -150,4 +152,19 @@ fn describe(panic: &(dyn std::any::Any + Send)) -> String {
     let words =
         panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("the loader panicked: {}", words.unwrap_or("without a message"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_landed_since_the_caller_looked_is_not_loaded_again() {
+        let shared = Arc::new(Shared::new(&CacheConfig::default()).unwrap());
+        let ttl = Ttl::fresh(Duration::from_mins(1));
+        shared.store.insert("a".into(), shared.entry(Bytes::from_static(b"1"), ttl));
+        let load = shared.load("a", ttl, || async { Ok(2) });
+        assert!(matches!(load, Load::Landed(value) if value == "1"));
+        assert_eq!(shared.counters.loads.total(), 0);
+    }
 }

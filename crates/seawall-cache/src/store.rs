@@ -18,8 +18,8 @@ const MOST_SHARDS: u64 = 64;
 /// The part of a shard for entries asked for more than once; the engine refuses an entry larger than it.
 const HOT_PART: f64 = 0.97;
 
-/// The entries and their expiry. The engine knows nothing of time: an expired entry is found out when it is asked for,
-/// or evicted like any other that nobody asks for, so there is no background work.
+/// The entries and their expiry. The engine knows nothing of time: an expired entry is found out when it is
+/// asked for, or evicted like any other that nobody asks for, so there is no background work.
 pub(crate) struct Store {
     engine: Engine<Arc<str>, Entry, ByBytes, DefaultHashBuilder, CountEvictions>,
     counters: Arc<Counters>,
@@ -40,7 +40,8 @@ pub(crate) enum Found {
 
 impl Store {
     pub(crate) fn new(capacity: u64, counters: Arc<Counters>) -> Self {
-        // Rounded down to a power of two: the engine rounds up, which would make the shards smaller than intended.
+        // Rounded down to a power of two: the engine rounds up, which would make the shards smaller than
+        // intended.
         let shards = 1_usize << (capacity / SMALLEST_SHARD).clamp(1, MOST_SHARDS).ilog2();
         let options = OptionsBuilder::new()
             .shards(shards)

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-/// How long an entry is good for: fresh first, then, if you say so, stale but still served while it is renewed.
+/// How long an entry is good for: fresh first, then, if you say so, stale but still served while it is
+/// renewed.
 ///
 /// A plain [`Duration`] is a time to live with no stale time. RFC 5861 calls the second part
 /// `stale-while-revalidate`.
@@ -25,7 +26,8 @@ impl Ttl {
         Self { fresh: time, stale: Duration::ZERO }
     }
 
-    /// After that, served by [`get_or_load`](crate::Cache::get_or_load) for this long while one load renews it.
+    /// After that, served by [`get_or_load`](crate::Cache::get_or_load) for this long while one load renews
+    /// it.
     ///
     /// If the loads keep failing, the entry is served until this time has passed too.
     pub const fn stale(mut self, time: Duration) -> Self {

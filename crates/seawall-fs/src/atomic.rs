@@ -81,7 +81,8 @@ struct Target {
 }
 
 impl Target {
-    /// Follows symbolic links, so that the file at their end is replaced and the links stay, as writing in place would.
+    /// Follows symbolic links, so that the file at their end is replaced and the links stay, as writing in
+    /// place would.
     fn resolve(path: &Path) -> Result<Self, Fault> {
         let Some(name) = path.file_name() else {
             return Err(Fault::invalid("the path names no file"));
@@ -116,7 +117,8 @@ impl Target {
         let mut builder = tempfile::Builder::new();
         builder.prefix(".seawall-").suffix(".tmp");
         match &self.permissions {
-            // Private until it has the target's own mode, so that nobody reads what they could not read before.
+            // Private until it has the target's own mode, so that nobody reads what they could not read
+            // before.
             Some(permissions) => {
                 let temporary = builder.tempfile_in(&self.directory)?;
                 temporary.as_file().set_permissions(permissions.clone())?;

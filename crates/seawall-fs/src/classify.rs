@@ -14,9 +14,9 @@ use crate::{FsRequest, FsResponse, Operation};
 /// | `ENOSPC` `EDQUOT` `EFBIG` `EROFS` `EACCES` `EPERM` `ENOENT` `EIO` and all others | permanent | told at once |
 /// | any error of `fsync` | permanent | never repeated: a second `fsync` may succeed without the lost data |
 ///
-/// Every request may be repeated. Those that change something begin anew each time: `write_atomic` with a new temporary
-/// file, and a `remove` whose first attempt failed half-way takes a file that is gone by then as removed. What a writer
-/// does after it was opened is not a request and is never repeated.
+/// Every request may be repeated. Those that change something begin anew each time: `write_atomic` with a
+/// new temporary file, and a `remove` whose first attempt failed half-way takes a file that is gone by then
+/// as removed. What a writer does after it was opened is not a request and is never repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FsClassifier;
 

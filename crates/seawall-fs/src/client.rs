@@ -20,8 +20,9 @@ type Stack = BoxCloneSyncService<FsRequest, FsResponse, Error>;
 
 /// File I/O that never half-writes. A clone is another handle on the same stack, slots and circuit breaker.
 ///
-/// It needs a tokio runtime with its time driver. Every wait ends at the deadline of the call's [`CallContext`]. Every
-/// error names the operation and the path, and has the [`io::Error`] as its [`source`](std::error::Error::source).
+/// It needs a tokio runtime with its time driver. Every wait ends at the deadline of the call's
+/// [`CallContext`]. Every error names the operation and the path, and has the [`io::Error`] as its
+/// [`source`](std::error::Error::source).
 #[derive(Clone)]
 pub struct Fs {
     stack: Stack,
@@ -88,29 +89,30 @@ impl Fs {
         }
     }
 
-    /// Replaces the content of a file, or makes the file: afterwards it holds `content` as a whole, and at no time
-    /// anything between what it held and that.
+    /// Replaces the content of a file, or makes the file: afterwards it holds `content` as a whole, and at
+    /// no time anything between what it held and that.
     ///
-    /// The content is written to a temporary file in the same directory, synced, and renamed over the target; then
-    /// the directory is synced. So it outlives a power failure once this has returned.
+    /// The content is written to a temporary file in the same directory, synced, and renamed over the
+    /// target; then the directory is synced. So it outlives a power failure once this has returned.
     ///
-    /// The mode (`rwx`) of an existing file is kept; the new file belongs to this process, though, and other hard links
-    /// keep the old content. A symbolic link is followed: the file at its end is replaced and the link stays. What is
-    /// not a regular file is refused.
+    /// The mode (`rwx`) of an existing file is kept; the new file belongs to this process, though, and
+    /// other hard links keep the old content. A symbolic link is followed: the file at its end is replaced
+    /// and the link stays. What is not a regular file is refused.
     ///
     /// # Errors
-    /// When the file cannot be written. Unless [`may_have_executed`](Error::may_have_executed), it is as it was and
-    /// the temporary file is gone.
+    /// When the file cannot be written. Unless [`may_have_executed`](Error::may_have_executed), it is as it
+    /// was and the temporary file is gone.
     ///
     /// # Cancel safety
-    /// Dropped before the rename, it leaves the file as it was; during the rename, the replacement is complete, and a
-    /// later `write_atomic` to the same file through this client always lands after it. A process killed meanwhile may
-    /// leave a file named `.seawall-*.tmp`.
+    /// Dropped before the rename, it leaves the file as it was; during the rename, the replacement is
+    /// complete, and a later `write_atomic` to the same file through this client always lands after it. A
+    /// process killed meanwhile may leave a file named `.seawall-*.tmp`.
     pub async fn write_atomic(&self, path: impl AsRef<Path>, content: impl Into<Bytes>) -> Result<(), Error> {
         self.done(FsRequest::new(path, Operation::WriteAtomic { content: content.into() })).await
     }
 
-    /// Begins to replace a file, as [`write_atomic`](Self::write_atomic) does, by content that comes in pieces.
+    /// Begins to replace a file, as [`write_atomic`](Self::write_atomic) does, by content that comes in
+    /// pieces.
     ///
     /// # Errors
     /// When the target cannot be replaced or no temporary file can be made beside it.
@@ -125,11 +127,12 @@ impl Fs {
         }
     }
 
-    /// The content of a file from byte `offset` on, in chunks of the configured size; nothing if it ends before.
+    /// The content of a file from byte `offset` on, in chunks of the configured size; nothing if it ends
+    /// before.
     ///
-    /// Opening passes through the stack, when the stream is first polled; reading does not, because what was read
-    /// cannot be read once more into a stream that has gone on. The whole stream ends at the deadline of the context
-    /// in which it was made.
+    /// Opening passes through the stack, when the stream is first polled; reading does not, because what
+    /// was read cannot be read once more into a stream that has gone on. The whole stream ends at the
+    /// deadline of the context in which it was made.
     pub fn stream(&self, path: impl AsRef<Path>, offset: u64) -> FileStream {
         let operation = Operation::Stream { offset };
         let label = label(path.as_ref(), &operation);

@@ -4,9 +4,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Lets one replacement of a file through at a time.
 ///
-/// A caller that gives up cannot stop a rename the kernel has begun, but it can be certain that this rename does not
-/// land on top of what is written next: the next replacement of the same file waits here until it is over, and one that
-/// has not begun finds its caller gone and changes nothing.
+/// A caller that gives up cannot stop a rename the kernel has begun, but it can be certain that this rename
+/// does not land on top of what is written next: the next replacement of the same file waits here until it
+/// is over, and one that has not begun finds its caller gone and changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct CommitGate {
     busy: Mutex<HashSet<PathBuf>>,

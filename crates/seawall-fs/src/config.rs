@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, RetryBudgetConfig};
+use seawall_core::{CircuitBreakerConfig, InvalidConfig, RetryBudgetConfig};
 use seawall_tower::{PipelineConfig, RetryConfig};
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +58,16 @@ impl Default for FsConfig {
 }
 
 impl FsConfig {
-    /// The part that is the pipeline's. No time limit of an attempt: work on a thread cannot be stopped, so cutting
-    /// an attempt short and making another would only double the work.
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first that makes no sense.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        self.pipeline().validate()
+    }
+
+    /// The part that is the pipeline's. No time limit of an attempt: work on a thread cannot be stopped, so
+    /// cutting an attempt short and making another would only double the work.
     pub(crate) fn pipeline(&self) -> PipelineConfig {
         PipelineConfig {
             deadline: self.deadline,

@@ -14,8 +14,8 @@ use crate::fault::{Fault, Label};
 
 /// Runs synchronous file work on threads, a bounded number of them at a time.
 ///
-/// A slot is held by the work, not by the caller: work whose caller has gone still counts until it is really over, so
-/// a mount that hangs cannot eat up thread after thread.
+/// A slot is held by the work, not by the caller: work whose caller has gone still counts until it is
+/// really over, so a mount that hangs cannot eat up thread after thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine(Arc<Shared>);
 
@@ -43,8 +43,8 @@ impl Engine {
 
     /// Runs `work` and waits for it until `deadline`.
     ///
-    /// When the wait is dropped or too long, work that has not begun never does, and work under way is told through
-    /// [`Abandoned`].
+    /// When the wait is dropped or too long, work that has not begun never does, and work under way is told
+    /// through [`Abandoned`].
     pub(crate) async fn run<T, W>(
         &self,
         label: &Label,
@@ -108,8 +108,8 @@ impl Slot {
 pub(crate) struct Running<T>(JoinHandle<T>);
 
 impl<T> Running<T> {
-    /// Waits for the end of the work. Cancel safe, and may be called again after its time ran out, but not after it
-    /// returned anything else.
+    /// Waits for the end of the work. Cancel safe, and may be called again after its time ran out, but not
+    /// after it returned anything else.
     pub(crate) async fn finish(&mut self, label: &Label, deadline: Option<Instant>) -> Result<T, Error> {
         match until(deadline, &mut self.0).await {
             Some(Ok(output)) => Ok(output),

@@ -46,8 +46,9 @@ impl Fault {
         Self { kind: FailureKind::Cancelled, message, cause: None, changed_nothing: false }
     }
 
-    /// A failed fsync is final, whatever its number: the kernel may have dropped the pages it could not write, and then
-    /// a second fsync succeeds without them (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+    /// A failed fsync is final, whatever its number: the kernel may have dropped the pages it could not
+    /// write, and then a second fsync succeeds without them (Rebello et al., "Can Applications Recover from
+    /// fsync Failures?", 2020).
     pub(crate) fn sync(cause: io::Error) -> Self {
         let message = Cow::Borrowed(
             "the data may not have reached the disk, and syncing again would not tell: write it anew",

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::engine::Abandoned;
 use crate::fault::Fault;
 
-/// A caller who has gone is noticed after this much, so that a large file does not occupy a thread for nothing.
+/// A caller who has gone is noticed after this much, so that a large file does not occupy a thread for
+/// nothing.
 const STEP: u64 = 8 * 1024 * 1024;
 
 /// Opens what can be read without waiting for another process.
@@ -54,7 +55,8 @@ pub(crate) fn whole(path: &Path, limit: u64, abandoned: &Abandoned) -> Result<By
         if abandoned.is_set() {
             return Err(Fault::abandoned());
         }
-        // One byte more than the limit tells a file that has grown, or that does not know its length, from one that fits.
+        // One byte more than the limit tells a file that has grown, or that does not know its length, from
+        // one that fits.
         let allowed = (limit - content.len() as u64).saturating_add(1).min(STEP);
         let read = (&file).take(allowed).read_to_end(&mut content)?;
         if content.len() as u64 > limit {

@@ -13,14 +13,15 @@ use crate::{
     Appender, AtomicWriter, FileReader, FsConfig, FsRequest, FsResponse, Operation, operations, read,
 };
 
-/// The file system itself as a tower service: the innermost service of every [`Fs`](crate::Fs), without any layer.
+/// The file system itself as a tower service: the innermost service of every [`Fs`](crate::Fs), without any
+/// layer.
 ///
-/// It is always ready. A request waits inside its future for one of the configured `concurrency` slots, at most until
-/// the deadline of its [`CallContext`]. A clone shares the slots.
+/// It is always ready. A request waits inside its future for one of the configured `concurrency` slots, at
+/// most until the deadline of its [`CallContext`]. A clone shares the slots.
 ///
 /// # Cancel safety
-/// Dropping a future stops an operation that has not begun. One that has begun runs to its end on its thread, except
-/// that `read` stops at the next 8 MiB and that nothing is replaced any more: see
+/// Dropping a future stops an operation that has not begun. One that has begun runs to its end on its
+/// thread, except that `read` stops at the next 8 MiB and that nothing is replaced any more: see
 /// [`Fs::write_atomic`](crate::Fs::write_atomic).
 #[derive(Clone, Debug)]
 pub struct FileService {

@@ -22,8 +22,8 @@ impl Destination for Replacement {
     }
 }
 
-/// Writes behind its caller: while one write is under way on a thread, the next bytes gather here, up to a chunk; then
-/// the caller waits. So many small writes become few large ones, and memory stays bounded.
+/// Writes behind its caller: while one write is under way on a thread, the next bytes gather here, up to a
+/// chunk; then the caller waits. So many small writes become few large ones, and memory stays bounded.
 ///
 /// A failure is kept and told again by every later call: what was not written is never taken for written.
 #[derive(Debug)]
@@ -113,7 +113,8 @@ impl<D: Destination> Sink<D> {
         }
     }
 
-    /// Takes what is gathered and under way along into a task that writes it out, since its writer is being dropped.
+    /// Takes what is gathered and under way along into a task that writes it out, since its writer is being
+    /// dropped.
     pub(crate) fn detach(&mut self) {
         if self.gathered.is_empty() {
             return self.abandon();

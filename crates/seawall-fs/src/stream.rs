@@ -15,8 +15,8 @@ use crate::engine::Engine;
 use crate::fault::Label;
 use crate::read::{self, Batch, Then};
 
-/// Chunks read in one visit to a thread. While the reader works through one batch, the next one is read: at most two
-/// batches are in memory.
+/// Chunks read in one visit to a thread. While the reader works through one batch, the next one is read: at
+/// most two batches are in memory.
 const BATCH: usize = 2;
 
 /// A file opened to be streamed, before anything was read: what the service answers to
@@ -48,12 +48,12 @@ type ReadAhead = AbortOnDropHandle<Result<(Batch, Engine, Label), Error>>;
 
 /// The chunks of a file, in order; made by [`Fs::stream`](crate::Fs::stream).
 ///
-/// Each chunk has the configured size, except the last. After an error or the end there is nothing more. A file that is
-/// appended to meanwhile ends where its end is met first; one that is replaced (as `write_atomic` does) is read to the
-/// end as it was when opened.
+/// Each chunk has the configured size, except the last. After an error or the end there is nothing more. A
+/// file that is appended to meanwhile ends where its end is met first; one that is replaced (as
+/// `write_atomic` does) is read to the end as it was when opened.
 ///
-/// The next chunks are read ahead on a thread while you work on these, four chunks in memory at the most. A reader that
-/// takes its time occupies no thread and no slot.
+/// The next chunks are read ahead on a thread while you work on these, four chunks in memory at the most. A
+/// reader that takes its time occupies no thread and no slot.
 ///
 /// # Cancel safety
 /// Dropping a wait for the next chunk loses nothing. Dropping the stream closes the file.

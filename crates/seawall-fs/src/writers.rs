@@ -12,8 +12,9 @@ use crate::sink::{Destination, Sink};
 
 /// Replaces a file piece by piece; made by [`Fs::atomic_writer`](crate::Fs::atomic_writer).
 ///
-/// Until [`commit`](Self::commit) the target is as it was, whatever happens. Dropped before, the writer is abandoned: its
-/// temporary file is removed. A process killed before leaves one named `.seawall-*.tmp` beside the target.
+/// Until [`commit`](Self::commit) the target is as it was, whatever happens. Dropped before, the writer is
+/// abandoned: its temporary file is removed. A process killed before leaves one named `.seawall-*.tmp`
+/// beside the target.
 #[derive(Debug)]
 pub struct AtomicWriter {
     sink: Sink<Replacement>,
@@ -26,8 +27,9 @@ impl AtomicWriter {
 
     /// Writes `bytes` after those before.
     ///
-    /// Returns as soon as they are taken over, and waits only when a chunk's worth is waiting already. An error is that
-    /// of an earlier write, perhaps; after a failed write every later call fails too, and nothing can be committed.
+    /// Returns as soon as they are taken over, and waits only when a chunk's worth is waiting already. An
+    /// error is that of an earlier write, perhaps; after a failed write every later call fails too, and
+    /// nothing can be committed.
     ///
     /// # Errors
     /// When a write failed, or the deadline of the call passed.
@@ -45,7 +47,8 @@ impl AtomicWriter {
     /// [`may_have_executed`](Error::may_have_executed), the target is as it was.
     ///
     /// # Cancel safety
-    /// Dropped before the rename, it leaves the target as it was; during the rename, the replacement is complete.
+    /// Dropped before the rename, it leaves the target as it was; during the rename, the replacement is
+    /// complete.
     pub async fn commit(mut self) -> Result<(), Error> {
         let replacement = self.sink.finish().await?;
         let engine = self.sink.engine().clone();
@@ -62,11 +65,11 @@ impl Drop for AtomicWriter {
 
 /// Writes at the end of a file; made by [`Fs::append`](crate::Fs::append).
 ///
-/// Appending is not atomic: after a failure or a crash the file may end in a part of what was written last, and bytes of
-/// several writers may alternate. What must be whole or not at all is for [`AtomicWriter`].
+/// Appending is not atomic: after a failure or a crash the file may end in a part of what was written last,
+/// and bytes of several writers may alternate. What must be whole or not at all is for [`AtomicWriter`].
 ///
-/// Dropped, it still writes what it has taken over, but tells nobody if that fails: call [`flush`](Self::flush) or
-/// [`sync`](Self::sync) at the end.
+/// Dropped, it still writes what it has taken over, but tells nobody if that fails: call
+/// [`flush`](Self::flush) or [`sync`](Self::sync) at the end.
 #[derive(Debug)]
 pub struct Appender {
     sink: Sink<AppendedFile>,
@@ -79,8 +82,8 @@ impl Appender {
 
     /// Writes `bytes` at the end.
     ///
-    /// Returns as soon as they are taken over, and waits only when a chunk's worth is waiting already. An error is that
-    /// of an earlier write, perhaps; after a failed write every later call fails too.
+    /// Returns as soon as they are taken over, and waits only when a chunk's worth is waiting already. An
+    /// error is that of an earlier write, perhaps; after a failed write every later call fails too.
     ///
     /// # Errors
     /// When a write failed, or the deadline of the call passed.
@@ -105,8 +108,9 @@ impl Appender {
     /// Waits until everything is on the disk, so that it outlives a power failure.
     ///
     /// # Errors
-    /// When writing or syncing failed, or the deadline of the call passed. A failed sync is final: the writer fails from
-    /// then on, because a second sync could succeed without the data that the first one lost.
+    /// When writing or syncing failed, or the deadline of the call passed. A failed sync is final: the
+    /// writer fails from then on, because a second sync could succeed without the data that the first one
+    /// lost.
     ///
     /// # Cancel safety
     /// Cancel safe; the sync goes on.

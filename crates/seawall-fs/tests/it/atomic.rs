@@ -163,8 +163,8 @@ async fn replace_piecewise(fs: &Fs, path: &Path, piece: Bytes) -> Result<(), Err
     writer.commit().await
 }
 
-/// Drops `replace` after each number of polls there is until it completes; whatever happens, the target holds the old
-/// content or the new one, and nothing is left beside it.
+/// Drops `replace` after each number of polls there is until it completes; whatever happens, the target
+/// holds the old content or the new one, and nothing is left beside it.
 async fn survives_being_dropped_anywhere(replace: impl AsyncFn(&Fs, &Path) -> Result<(), Error>, new: &[u8]) {
     let mut polls = 0;
     loop {

@@ -6,7 +6,8 @@ use seawall_fs::{FileService, Fs, FsClassifier, FsConfig, FsRequest};
 use seawall_tower::{Pipeline, PipelineConfig};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-/// A client over the default pipeline whose first answer is lost and replaced by `error`, and the number of attempts.
+/// A client over the default pipeline whose first answer is lost and replaced by `error`, and the number of
+/// attempts.
 fn losing_the_first_answer(
     error: impl Fn() -> Error + Clone + Send + Sync + 'static,
 ) -> (Fs, Arc<AtomicU32>) {
