@@ -39,6 +39,16 @@ impl InvalidConfig {
     pub fn field(&self) -> &str {
         &self.field
     }
+
+    /// What it holds.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What it must hold, such as `must be above 0`.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
 }
 
 impl fmt::Display for InvalidConfig {

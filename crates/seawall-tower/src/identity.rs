@@ -69,7 +69,6 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity")
             .field("pipeline", &self.pipeline)
             .field("target", &self.target)
-            .field("observed", &self.is_observed())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -4,8 +4,9 @@ use seawall_core::{CircuitBreakerConfig, CircuitMode, CircuitState, Event, Jitte
 
 use crate::circuit_breaker::{Bench, FAILED};
 
-fn half_open(config: CircuitBreakerConfig) -> Bench {
-    let mut bench = Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..config });
+fn half_open() -> Bench {
+    let mut bench =
+        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::default() });
     bench.failures_until_open();
     bench.pass(bench.breaker.config().wait_duration_in_open);
     bench
@@ -13,7 +14,7 @@ fn half_open(config: CircuitBreakerConfig) -> Bench {
 
 #[test]
 fn no_more_than_five_probes_are_under_way_at_once() {
-    let mut bench = half_open(CircuitBreakerConfig::default());
+    let mut bench = half_open();
     let probes: Vec<_> = std::iter::from_fn(|| bench.enter()).collect();
     assert_eq!(probes.len(), 5);
     assert_eq!(bench.breaker.enter(bench.now).unwrap_err().retry_after, Some(Duration::from_secs(10)));
@@ -21,7 +22,7 @@ fn no_more_than_five_probes_are_under_way_at_once() {
 
 #[test]
 fn three_good_probes_of_five_close_it() {
-    let mut bench = half_open(CircuitBreakerConfig::default());
+    let mut bench = half_open();
     assert_eq!(bench.call(FAILED), None);
     assert_eq!(bench.call(Outcome::Success), None);
     assert_eq!(bench.call(FAILED), None);
@@ -32,7 +33,7 @@ fn three_good_probes_of_five_close_it() {
 
 #[test]
 fn three_bad_probes_of_five_open_it_again_without_waiting_for_the_others() {
-    let mut bench = half_open(CircuitBreakerConfig::default());
+    let mut bench = half_open();
     assert_eq!(bench.call(FAILED), None);
     assert_eq!(bench.call(FAILED), None);
     assert_eq!(bench.call(FAILED), Some(Event::Opened { wait: Duration::from_secs(10) }));
@@ -40,7 +41,7 @@ fn three_bad_probes_of_five_open_it_again_without_waiting_for_the_others() {
 
 #[test]
 fn dropped_probes_decide_nothing_and_give_their_place_back() {
-    let mut bench = half_open(CircuitBreakerConfig::default());
+    let mut bench = half_open();
     for _ in 0..100 {
         let probe = bench.enter().expect("there is always a place");
         assert_eq!(bench.exit(probe, None), None);
@@ -54,7 +55,7 @@ fn dropped_probes_decide_nothing_and_give_their_place_back() {
 
 #[test]
 fn probes_that_hang_block_the_circuit_for_one_lease_and_have_no_say_afterwards() {
-    let mut bench = half_open(CircuitBreakerConfig::default());
+    let mut bench = half_open();
     let hanging: Vec<_> = (0..5).map(|_| bench.enter().unwrap()).collect();
     assert!(bench.enter().is_none());
     bench.pass(Duration::from_secs(10));
@@ -70,7 +71,7 @@ fn probes_that_hang_block_the_circuit_for_one_lease_and_have_no_say_afterwards()
 
 #[test]
 fn a_probe_of_an_earlier_round_decides_nothing() {
-    let mut bench = half_open(CircuitBreakerConfig::default());
+    let mut bench = half_open();
     let late: Vec<_> = (0..2).map(|_| bench.enter().unwrap()).collect();
     for _ in 0..3 {
         bench.call(FAILED);
@@ -87,7 +88,7 @@ fn a_probe_of_an_earlier_round_decides_nothing() {
 
 #[test]
 fn just_after_closing_calls_are_let_in_by_degrees() {
-    let mut bench = half_open(CircuitBreakerConfig::default());
+    let mut bench = half_open();
     for _ in 0..3 {
         bench.call(Outcome::Success);
     }

@@ -1,5 +1,8 @@
 //! Laws of the vocabulary and the policies.
 
+// Tells clippy that the functions between the tests are test code too.
+#![cfg(test)]
+
 mod budget_laws;
 mod circuit_breaker;
 mod circuit_breaker_laws;

@@ -17,18 +17,14 @@ where
         let Self { settings, course } = self;
         let outcome = settings.classifier.classify(result.as_ref());
         let idempotency = || Some(settings.classifier.idempotency(request));
-        match settings.conclude(course, outcome, idempotency) {
-            Some(delay) => {
-                course.watch.pending();
-                Some(tokio::time::sleep(delay))
-            }
-            None => {
-                if let Err(error) = result {
-                    settings.classifier.note_attempts(error, course.attempt, course.watch.read());
-                }
-                None
-            }
+        if let Some(delay) = settings.conclude(course, outcome, idempotency) {
+            course.watch.pending();
+            return Some(tokio::time::sleep(delay));
         }
+        if let Err(error) = result {
+            settings.classifier.note_attempts(error, course.attempt, course.watch.read());
+        }
+        None
     }
 
     fn clone_request(&mut self, request: &Req) -> Option<Req> {

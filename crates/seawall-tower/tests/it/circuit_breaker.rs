@@ -1,0 +1,259 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_core::{CircuitBreakerConfig, CircuitState, Error, Event, FailureKind, Jitter};
+use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
+use seawall_tower::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
+use tokio_test::{assert_pending, task};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::recorder::Recorder;
+
+type Inner = HostileService<&'static str, &'static str, Error>;
+
+struct Bench {
+    service: CircuitBreaker<Inner, seawall_core::ByKind>,
+    control: Hostile<&'static str, Error>,
+    breaker: CircuitBreakerHandle,
+    recorder: Arc<Recorder>,
+}
+
+fn bench() -> Bench {
+    let recorder = Arc::new(Recorder::default());
+    let config = CircuitBreakerConfig {
+        wait_jitter: Jitter::None,
+        ramp: Duration::ZERO,
+        ..CircuitBreakerConfig::default()
+    };
+    let breaker = CircuitBreakerHandle::new(recorder.identity(), &config).unwrap();
+    let (inner, control) = HostileService::echo();
+    let service = CircuitBreakerLayer::new(breaker.clone()).layer(inner);
+    Bench { service, control, breaker, recorder }
+}
+
+impl Bench {
+    async fn call(&self) -> Result<&'static str, Error> {
+        self.service.clone().oneshot("hello").await
+    }
+
+    async fn open(&self) {
+        self.control.answers((0..5).map(|_| Answer::failure(FailureKind::Transient)));
+        for _ in 0..5 {
+            self.call().await.unwrap_err();
+        }
+        assert_eq!(self.breaker.state(), CircuitState::Open);
+    }
+
+    async fn half_open(&self) {
+        self.open().await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_circuit_answers_without_touching_the_inner_service() {
+    let bench = bench();
+    bench.open().await;
+    let before = bench.control.counts();
+    let error = bench.call().await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Refused);
+    assert_eq!((error.layer(), error.name()), ("circuit_breaker", "target"));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(5)));
+    assert!(!error.may_have_executed());
+    let after = bench.control.counts();
+    assert_eq!((after.polls, after.calls), (before.polls, before.calls));
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_circuit_over_a_service_that_is_never_ready_still_answers() {
+    let bench = bench();
+    bench.open().await;
+    bench.control.readiness([Readiness::Blocked]);
+    assert_eq!(bench.call().await.unwrap_err().kind(), FailureKind::Refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circuit_opens_and_closes_and_tells_so() {
+    let bench = bench();
+    bench.half_open().await;
+    for _ in 0..3 {
+        bench.call().await.unwrap();
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::Closed);
+    let wait = Duration::from_secs(5);
+    assert_eq!(
+        bench.recorder.of("circuit_breaker"),
+        [Event::Opened { wait }, Event::HalfOpened, Event::Closed]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_probes_give_their_place_back() {
+    let bench = bench();
+    bench.half_open().await;
+    for _ in 0..20 {
+        bench.control.answers([Answer::Hang]);
+        let mut call = task::spawn(bench.service.clone().oneshot("hello"));
+        assert_pending!(call.poll());
+    }
+    assert_eq!(bench.control.counts().calls, 25, "every one of them was let in");
+    assert_eq!(bench.breaker.state(), CircuitState::HalfOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_ready_and_never_called_gives_its_place_back() {
+    let bench = bench();
+    bench.half_open().await;
+    for _ in 0..20 {
+        let mut service = bench.service.clone();
+        service.ready().await.unwrap();
+    }
+    bench.call().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn hanging_probes_hold_the_circuit_for_one_lease() {
+    let bench = bench();
+    bench.half_open().await;
+    bench.control.answers((0..5).map(|_| Answer::Hang));
+    let mut hanging: Vec<_> = (0..5).map(|_| task::spawn(bench.service.clone().oneshot("hello"))).collect();
+    for call in &mut hanging {
+        assert_pending!(call.poll());
+    }
+    assert_eq!(bench.call().await.unwrap_err().kind(), FailureKind::Refused);
+    tokio::time::advance(Duration::from_secs(10)).await;
+    bench.call().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_from_before_the_circuit_opened_does_not_decide_about_the_time_after() {
+    let bench = bench();
+    bench.control.answers([Answer::failure(FailureKind::Transient).held()]);
+    let mut late = task::spawn(bench.service.clone().oneshot("late"));
+    assert_pending!(late.poll());
+    bench.half_open().await;
+    bench.call().await.unwrap();
+    bench.control.release(1);
+    late.await.unwrap_err();
+    assert_eq!(bench.breaker.state(), CircuitState::HalfOpen);
+    bench.call().await.unwrap();
+    bench.call().await.unwrap();
+    assert_eq!(bench.breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circuit_that_opened_after_readiness_refuses_the_call() {
+    let mut bench = bench();
+    bench.service.ready().await.unwrap();
+    bench.open().await;
+    let calls = bench.control.counts().calls;
+    assert_eq!(bench.service.call("hello").await.unwrap_err().kind(), FailureKind::Refused);
+    assert_eq!(bench.control.counts().calls, calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_readiness_promised_is_kept() {
+    let mut bench = bench();
+    bench.open().await;
+    bench.service.ready().await.unwrap();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    // The inner service was not polled: the call must not reach it, though the circuit would let it in by now.
+    assert_eq!(bench.service.call("hello").await.unwrap_err().kind(), FailureKind::Refused);
+    assert_eq!(bench.service.ready().await.unwrap().call("hello").await.unwrap(), "hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_readiness_count() {
+    let bench = bench();
+    let failed = || Readiness::Err(Error::new(FailureKind::Transient, "hostile", "unreachable"));
+    bench.control.readiness((0..5).map(|_| failed()));
+    for _ in 0..5 {
+        bench.call().await.unwrap_err();
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_calls_open_the_circuit_and_idle_readiness_is_not_slow() {
+    let bench = bench();
+    for _ in 0..20 {
+        let mut service = bench.service.clone();
+        service.ready().await.unwrap();
+        tokio::time::advance(Duration::from_millis(100)).await;
+        service.call("hello").await.unwrap();
+    }
+    let config = CircuitBreakerConfig {
+        slow_call_duration: Duration::from_millis(50),
+        ..CircuitBreakerConfig::default()
+    };
+    bench.breaker.reconfigure(&config).unwrap();
+    for _ in 0..100 {
+        let mut service = bench.service.clone();
+        service.ready().await.unwrap();
+        tokio::time::advance(Duration::from_millis(100)).await;
+        service.call("hello").await.unwrap();
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::Closed, "idle");
+    tokio::time::advance(Duration::from_secs(10)).await;
+    bench.control.answers((0..20).map(|_| Answer::Ok("slow").after(Duration::from_millis(50))));
+    for _ in 0..20 {
+        bench.call().await.unwrap();
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::Open, "slow");
+}
+
+#[tokio::test]
+async fn an_operator_switches_the_circuit_and_it_is_told() {
+    let bench = bench();
+    bench.breaker.force_open();
+    let error = bench.call().await.unwrap_err();
+    assert_eq!(error.to_string(), "circuit_breaker `target`: circuit is forced open");
+    bench.breaker.force_closed();
+    bench.call().await.unwrap();
+    bench.breaker.disable();
+    bench.breaker.watch_only();
+    bench.breaker.auto();
+    bench.breaker.auto();
+    let states: Vec<_> = bench
+        .recorder
+        .of("circuit_breaker")
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Forced { state } => Some(state),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(states, ["forced_open", "forced_closed", "disabled", "metrics_only", "auto"]);
+    assert_eq!(bench.breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test]
+async fn services_of_one_handle_share_one_circuit() {
+    let bench = bench();
+    let (other, _) = HostileService::<&str, &str, Error>::echo();
+    let other = CircuitBreakerLayer::new(bench.breaker.clone()).layer(other);
+    bench.open().await;
+    assert_eq!(other.oneshot("hello").await.unwrap_err().kind(), FailureKind::Refused);
+}
+
+#[tokio::test]
+async fn a_classifier_of_ones_own_decides_what_a_failure_is() {
+    use seawall_core::Outcome;
+    let bench = bench();
+    let (inner, _) = HostileService::<u16, u16, Error>::echo();
+    let layer =
+        CircuitBreakerLayer::new(bench.breaker.clone()).classifier(
+            |result: Result<&u16, &Error>| match result {
+                Ok(503) => {
+                    Outcome::failure(FailureKind::Overloaded { retry_after: Some(Duration::from_secs(9)) })
+                }
+                _ => Outcome::Success,
+            },
+        );
+    let service = layer.layer(inner);
+    for _ in 0..5 {
+        assert_eq!(service.clone().oneshot(503).await.unwrap(), 503);
+    }
+    let error = service.oneshot(200).await.unwrap_err();
+    assert!(error.retry_after().unwrap() > Duration::from_secs(8), "{error}");
+}

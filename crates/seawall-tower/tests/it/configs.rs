@@ -1,0 +1,54 @@
+use std::time::Duration;
+
+use seawall_core::CircuitBreakerConfig;
+use seawall_tower::{PipelineConfig, RetryConfig};
+
+#[test]
+fn the_defaults_are_those_that_the_documentation_lists() {
+    assert_eq!(
+        serde_json::to_string_pretty(&RetryConfig::default()).unwrap(),
+        r#"{
+  "max_attempts": 3,
+  "base_delay": "50ms",
+  "factor": 2.0,
+  "max_delay": "5s",
+  "jitter": "full",
+  "max_retry_after": "30s"
+}"#
+    );
+    let pipeline = serde_json::to_value(PipelineConfig::default()).unwrap();
+    assert_eq!(
+        (&pipeline["deadline"], &pipeline["attempt_timeout"], &pipeline["max_targets"]),
+        (&"30s".into(), &"10s".into(), &1024.into())
+    );
+    assert_eq!(pipeline["circuit_breaker"], serde_json::to_value(CircuitBreakerConfig::default()).unwrap());
+}
+
+#[test]
+fn the_defaults_are_valid_and_limits_can_be_off() {
+    PipelineConfig::default().validate().unwrap();
+    let config: PipelineConfig =
+        serde_json::from_str(r#"{"deadline": "off", "attempt_timeout": "off"}"#).unwrap();
+    assert_eq!((config.deadline, config.attempt_timeout), (None, None));
+    assert!(serde_json::from_str::<PipelineConfig>(r#"{"dead_line": "1s"}"#).is_err());
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_section() {
+    let message = |config: PipelineConfig| config.validate().unwrap_err().to_string();
+    let breaker =
+        CircuitBreakerConfig { failure_rate_threshold: Some(1.5), ..CircuitBreakerConfig::default() };
+    assert_eq!(
+        message(PipelineConfig { circuit_breaker: breaker, ..PipelineConfig::default() }),
+        "circuit_breaker.failure_rate_threshold is 1.5: must be above 0 and at most 1"
+    );
+    let retry = RetryConfig { max_delay: Duration::ZERO, ..RetryConfig::default() };
+    assert_eq!(
+        message(PipelineConfig { retry, ..PipelineConfig::default() }),
+        "retry.max_delay is 0ns: must be at least base_delay"
+    );
+    assert_eq!(
+        message(PipelineConfig { deadline: Some(Duration::ZERO), ..PipelineConfig::default() }),
+        "deadline is 0s: must be above zero, or \"off\""
+    );
+}

@@ -1,0 +1,15 @@
+//! The layers, over hostile, stock and ordinary services.
+
+// Tells clippy that the functions between the tests are test code too.
+#![cfg(test)]
+
+mod circuit_breaker;
+mod configs;
+mod contract;
+mod differential;
+mod pipeline;
+mod recorder;
+mod registry;
+mod retry;
+mod retry_budget;
+mod time_limits;

@@ -1,0 +1,202 @@
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_core::{CallContext, Error, Event, FailureKind, Idempotency, Jitter, Outcome};
+use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
+use seawall_tower::{Retry, RetryConfig, RetryLayer, RetryPolicy};
+use tokio::time::Instant;
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::recorder::Recorder;
+
+type Inner = HostileService<&'static str, &'static str, Error>;
+
+fn exact() -> RetryConfig {
+    RetryConfig { jitter: Jitter::None, ..RetryConfig::default() }
+}
+
+fn policy(config: &RetryConfig) -> RetryPolicy {
+    RetryPolicy::new(config).unwrap().unspecified_is(Idempotency::Idempotent)
+}
+
+fn retrying(policy: RetryPolicy) -> (Retry<Inner>, Hostile<&'static str, Error>) {
+    let (inner, control) = HostileService::echo();
+    (RetryLayer::new(policy).layer(inner), control)
+}
+
+fn overloaded(wait: u64) -> FailureKind {
+    FailureKind::Overloaded { retry_after: Some(Duration::from_secs(wait)) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_made_three_times_after_growing_waits_and_then_given_up() {
+    let recorder = Arc::new(Recorder::default());
+    let (service, control) = retrying(policy(&exact()).identity(recorder.identity()));
+    control.answers((0..5).map(|_| Answer::failure(FailureKind::Transient)));
+    let began = Instant::now();
+    let error = service.oneshot("hello").await.unwrap_err();
+    assert_eq!(control.counts().calls, 3);
+    assert_eq!((error.attempts(), error.elapsed()), (3, began.elapsed()));
+    assert!((150..=152).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+
+    let kind = FailureKind::Transient;
+    let events = recorder.of("retry");
+    let [Event::Attempted { attempt: 1, outcome, .. }, Event::Retried { attempt: 1, kind: of, delay }, ..] =
+        events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((outcome, of), (Outcome::failure(kind), kind));
+    assert_eq!(delay, Duration::from_millis(50));
+    assert_eq!(events.len(), 5, "three attempts and two retries: {events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_failures_that_may_pass_are_retried() {
+    for (kind, calls) in [
+        (FailureKind::Transient, 3),
+        (FailureKind::Timeout, 3),
+        (FailureKind::Overloaded { retry_after: None }, 3),
+        (FailureKind::Permanent, 1),
+        (FailureKind::Cancelled, 1),
+        (FailureKind::Refused, 1),
+    ] {
+        let (service, control) = retrying(policy(&exact()));
+        control.answers((0..3).map(|_| Answer::failure(kind)));
+        assert_eq!(service.oneshot("hello").await.unwrap_err().kind(), kind);
+        assert_eq!(control.counts().calls, calls, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_have_been_executed_is_repeated_only_if_it_is_idempotent() {
+    use Idempotency::{Idempotent, NotIdempotent, Unspecified};
+    for (caller, unspecified, calls) in [
+        (Unspecified, NotIdempotent, 1),
+        (Unspecified, Idempotent, 3),
+        (Idempotent, NotIdempotent, 3),
+        (NotIdempotent, Idempotent, 1),
+    ] {
+        let (service, control) = retrying(RetryPolicy::new(&exact()).unwrap().unspecified_is(unspecified));
+        control.answers((0..3).map(|_| Answer::failure(FailureKind::Transient)));
+        let context = CallContext::default().idempotency(caller);
+        context.scope(service.oneshot("hello")).await.unwrap_err();
+        assert_eq!(control.counts().calls, calls, "{caller:?}, {unspecified:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_began_is_repeated_though_it_is_not_idempotent() {
+    let (service, control) = retrying(RetryPolicy::new(&exact()).unwrap());
+    let refused = || Error::new(FailureKind::Transient, "hostile", "connection refused").not_executed();
+    control.answers([Answer::Err(refused()), Answer::Err(refused())]);
+    let context = CallContext::default().idempotency(Idempotency::NotIdempotent);
+    assert_eq!(context.scope(service.oneshot("hello")).await.unwrap(), "hello");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_says_how_long_to_wait_is_obeyed_up_to_the_limit() {
+    for (asked, waited) in [(7, 7), (3_600, 30)] {
+        let (service, control) = retrying(policy(&RetryConfig::default()));
+        control.answers([Answer::failure(overloaded(asked))]);
+        let began = Instant::now();
+        service.oneshot("hello").await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), waited);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_passes_the_deadline_is_not_begun() {
+    let (service, control) = retrying(policy(&exact()));
+    control.answers([Answer::failure(overloaded(7))]);
+    let now = Instant::now();
+    let context = CallContext::default().within(Duration::from_secs(7), now.into_std());
+    let error = context.scope(service.oneshot("hello")).await.unwrap_err();
+    assert_eq!(error.kind(), overloaded(7));
+    assert_eq!(now.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_knows_its_number() {
+    let inner = service_fn(|()| async {
+        match CallContext::current().attempt_number() {
+            3 => Ok("third"),
+            _ => Err(Error::new(FailureKind::Transient, "inner", "inner")),
+        }
+    });
+    assert_eq!(RetryLayer::new(policy(&exact())).layer(inner).oneshot(()).await.unwrap(), "third");
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_is_asked_for_before_each_attempt_and_its_error_ends_the_call() {
+    let (service, control) = retrying(policy(&exact()));
+    control.answers([Answer::failure(FailureKind::Transient)]);
+    let gone = Error::new(FailureKind::Permanent, "hostile", "gone");
+    control.readiness([Readiness::Pending(1), Readiness::Pending(3), Readiness::Err(gone)]);
+    // Ready after one poll; after the failure pending three times, and then ready again.
+    assert_eq!(service.clone().oneshot("hello").await.unwrap(), "hello");
+
+    let error = service.oneshot("hello").await.unwrap_err();
+    assert_eq!(error.name(), "gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_backon_sequence_will_do_and_its_end_is_the_end() {
+    let waits = [1, 2, 4].map(Duration::from_secs);
+    let config = RetryConfig { max_attempts: NonZeroU32::new(10).unwrap(), ..RetryConfig::default() };
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let service = RetryLayer::new(policy(&config).without_budget().backoff(Waits(waits))).layer(inner);
+    control.answers((0..10).map(|_| Answer::failure(FailureKind::Transient)));
+    let began = Instant::now();
+    service.oneshot("hello").await.unwrap_err();
+    assert_eq!((control.counts().calls, began.elapsed().as_secs()), (4, 7));
+}
+
+#[derive(Clone)]
+struct Waits([Duration; 3]);
+
+impl backon::BackoffBuilder for Waits {
+    type Backoff = std::array::IntoIter<Duration, 3>;
+
+    fn build(self) -> Self::Backoff {
+        self.0.into_iter()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_waits_the_same() {
+    let mut waited = vec![];
+    for seed in [1, 1, 2] {
+        let (service, control) = retrying(policy(&RetryConfig::default()).seed(seed));
+        control.answers((0..3).map(|_| Answer::failure(FailureKind::Transient)));
+        let began = Instant::now();
+        service.oneshot("hello").await.unwrap_err();
+        waited.push(began.elapsed());
+    }
+    assert_eq!(waited[0], waited[1]);
+    assert_ne!(waited[0], waited[2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_copied_is_sent_once() {
+    #[derive(Clone)]
+    struct Streams;
+    impl seawall_core::Classify<(), Error> for Streams {
+        fn classify(&self, result: Result<&(), &Error>) -> Outcome {
+            seawall_core::ByKind.classify(result)
+        }
+    }
+    impl seawall_tower::Replay<String> for Streams {
+        fn replay(&self, _: &String) -> Option<String> {
+            None
+        }
+        fn idempotency(&self, _: &String) -> Idempotency {
+            Idempotency::Idempotent
+        }
+    }
+    let inner =
+        service_fn(|_: String| async { Err::<(), _>(Error::new(FailureKind::Transient, "inner", "inner")) });
+    let service = RetryLayer::new(policy(&exact()).classifier(Streams)).layer(inner);
+    assert_eq!(service.oneshot(String::new()).await.unwrap_err().attempts(), 1);
+}

@@ -1,0 +1,139 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_core::{
+    CallContext, Error, Event, FailureKind, Idempotency, Jitter, RetryBudget, RetryBudgetConfig,
+    SharedRetryBudget,
+};
+use seawall_testkit::hostile::{Answer, Hostile, HostileService};
+use seawall_tower::{Retry, RetryConfig, RetryLayer, RetryPolicy};
+use tokio::time::Instant;
+use tokio_test::{assert_pending, task};
+use tower::{Layer, ServiceExt};
+
+use crate::recorder::Recorder;
+
+fn budget(reserve: f64) -> SharedRetryBudget {
+    let config = RetryBudgetConfig { reserve, trickle: 0.0, ..RetryBudgetConfig::default() };
+    SharedRetryBudget::new(RetryBudget::new(config, Instant::now().into_std()).unwrap())
+}
+
+fn balance(budget: &SharedRetryBudget) -> f64 {
+    let now = Instant::now().into_std();
+    budget.with(|budget| budget.balance(now))
+}
+
+type Service = Retry<HostileService<&'static str, &'static str, Error>>;
+
+fn retrying(budget: &SharedRetryBudget, recorder: &Arc<Recorder>) -> (Service, Hostile<&'static str, Error>) {
+    let policy = RetryPolicy::new(&RetryConfig { jitter: Jitter::None, ..RetryConfig::default() })
+        .unwrap()
+        .unspecified_is(Idempotency::Idempotent)
+        .identity(recorder.identity())
+        .budget(budget.clone());
+    let (inner, control) = HostileService::echo();
+    (RetryLayer::new(policy).layer(inner), control)
+}
+
+fn failures(count: usize) -> impl Iterator<Item = Answer<&'static str, Error>> {
+    (0..count).map(|_| Answer::failure(FailureKind::Transient))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_budget_stops_retries_and_says_so() {
+    let (budget, recorder) = (budget(3.0), Arc::default());
+    let (service, control) = retrying(&budget, &recorder);
+    control.answers(failures(100));
+    for _ in 0..10 {
+        service.clone().oneshot("hello").await.unwrap_err();
+    }
+    // Ten first tries raise the cap, and earn nothing, because they fail.
+    assert_eq!(control.counts().calls, 13);
+    let exhausted = recorder
+        .of("retry")
+        .into_iter()
+        .filter(|event| matches!(event, Event::BudgetExhausted { .. }))
+        .count();
+    assert_eq!(exhausted, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_works_is_refunded_and_one_that_fails_is_not() {
+    let (budget, recorder) = (budget(3.0), Arc::default());
+    let (service, control) = retrying(&budget, &recorder);
+    control.answers(failures(1));
+    service.clone().oneshot("hello").await.unwrap();
+    assert!((balance(&budget) - 3.0).abs() < 1e-9);
+
+    control.answers(failures(3));
+    service.clone().oneshot("hello").await.unwrap_err();
+    assert!((balance(&budget) - 1.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_another_layer_refused_is_refunded() {
+    let (budget, recorder) = (budget(3.0), Arc::default());
+    let (service, control) = retrying(&budget, &recorder);
+    control.answers(failures(1).chain([Answer::failure(FailureKind::Refused)]));
+    service.oneshot("hello").await.unwrap_err();
+    assert!((balance(&budget) - 3.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_dropped_before_it_is_sent_is_refunded_and_one_dropped_later_is_not() {
+    let (budget, recorder) = (budget(3.0), Arc::default());
+    let (service, control) = retrying(&budget, &recorder);
+    control.answers(failures(1).chain([Answer::Hang]));
+    let mut call = task::spawn(service.clone().oneshot("hello"));
+    assert_pending!(call.poll());
+    assert!((balance(&budget) - 2.0).abs() < 1e-9, "paid while it waits");
+    drop(call);
+    assert!((balance(&budget) - 3.0).abs() < 1e-9);
+
+    control.answers([]);
+    let mut hanging = task::spawn(service.clone().oneshot("hello"));
+    assert_pending!(hanging.poll());
+    drop(hanging);
+
+    control.answers(failures(1).chain([Answer::Hang]));
+    let mut call = task::spawn(service.clone().oneshot("hello"));
+    assert_pending!(call.poll());
+    tokio::time::advance(Duration::from_millis(60)).await;
+    assert_pending!(call.poll());
+    drop(call);
+    assert!((balance(&budget) - 2.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_of_the_context_comes_before_the_layers() {
+    let (layers, contexts, recorder) = (budget(3.0), budget(0.0), Arc::default());
+    let (service, control) = retrying(&layers, &recorder);
+    control.answers(failures(1));
+    let context = CallContext::default().budget(contexts);
+    context.scope(service.oneshot("hello")).await.unwrap_err();
+    assert_eq!(control.counts().calls, 1);
+    assert!((balance(&layers) - 3.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_total_outage_through_the_layer_stays_within_the_promise() {
+    let config = RetryBudgetConfig::default();
+    let budget = SharedRetryBudget::new(RetryBudget::new(config, Instant::now().into_std()).unwrap());
+    let (service, control) = retrying(&budget, &Arc::default());
+    for _ in 0..2_000 {
+        service.clone().oneshot("hello").await.unwrap();
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    let before = control.counts().calls;
+    control.answers(failures(100_000));
+    let mut calls = vec![];
+    for _ in 0..1_000 {
+        calls.push(tokio::spawn(service.clone().oneshot("hello")));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for call in calls {
+        call.await.unwrap().unwrap_err();
+    }
+    let amplification = (control.counts().calls - before) as f64 / 1_000.0;
+    assert!(amplification <= 1.11 && amplification > 1.08, "{amplification}");
+}
