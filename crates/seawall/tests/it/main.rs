@@ -1,0 +1,4 @@
+//! Integration tests of the facade.
+
+#[cfg(feature = "ingest")]
+mod format;
