@@ -257,3 +257,47 @@ async fn a_classifier_of_ones_own_decides_what_a_failure_is() {
     let error = service.oneshot(200).await.unwrap_err();
     assert!(error.retry_after().unwrap() > Duration::from_secs(8), "{error}");
 }
+
+#[test]
+fn threads_that_open_probe_and_close_it_at_once_never_wedge_it() {
+    let config = CircuitBreakerConfig {
+        wait_duration_in_open: Duration::from_nanos(1),
+        max_wait_duration_in_open: Duration::from_nanos(1),
+        ramp: Duration::ZERO,
+        ..CircuitBreakerConfig::default()
+    };
+    let recorder = Arc::new(Recorder::default());
+    let breaker = CircuitBreakerHandle::new(recorder.identity(), &config).unwrap();
+    let calls = |seed, breaker: CircuitBreakerHandle| {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let inner = tower::service_fn(move |fail: bool| async move {
+            if fail { Err(Error::new(FailureKind::Transient, "inner", "inner")) } else { Ok(()) }
+        });
+        let service = CircuitBreakerLayer::new(breaker).layer(inner);
+        for _ in 0..5_000 {
+            let mut call = task::spawn(service.clone().oneshot(rng.u8(..) < 200));
+            // Some are dropped unpolled, the others are ready at once.
+            if rng.bool() {
+                assert!(call.poll().is_ready());
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let breaker = breaker.clone();
+            scope.spawn(move || calls(seed, breaker));
+        }
+    });
+    // Every opening but the last led to a half-open round, whatever order the threads told them in.
+    let told = recorder.of("circuit_breaker");
+    let openings = told.iter().filter(|event| matches!(event, Event::Opened { .. })).count();
+    let rounds = told.iter().filter(|event| **event == Event::HalfOpened).count();
+    assert!(openings > 10 && openings - rounds <= 1, "{openings} openings, {rounds} rounds");
+    let service =
+        CircuitBreakerLayer::new(breaker.clone()).layer(tower::service_fn(|()| async { Ok::<_, Error>(()) }));
+    for _ in 0..5 {
+        let mut call = task::spawn(service.clone().oneshot(()));
+        assert!(call.poll().is_ready());
+    }
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}

@@ -45,8 +45,11 @@ where
     BoxCloneSyncService::new(service)
 }
 
-/// Every layer, by name.
-const LAYERS: [(&str, fn(Guarded) -> Guarded); 6] = [
+/// A layer and its name.
+type Named = (&'static str, fn(Guarded) -> Guarded);
+
+/// Every layer.
+const LAYERS: [Named; 6] = [
     ("deadline", |inner| boxed(DeadlineLayer::new(30 * SECOND).layer(inner))),
     ("attempt timeout", |inner| boxed(AttemptTimeoutLayer::new(30 * SECOND).layer(inner))),
     ("retry", |inner| boxed(RetryLayer::new(retry_policy()).layer(inner))),
@@ -67,7 +70,7 @@ fn from_box(error: tower::BoxError) -> Error {
 }
 
 /// Tower's own layers, which hold readiness in ways of their own.
-const STOCK: [(&str, fn(Guarded) -> Guarded); 3] = [
+const STOCK: [Named; 3] = [
     ("concurrency limit", |inner| boxed(ServiceBuilder::new().concurrency_limit(1).service(inner))),
     ("buffer", |inner| boxed(ServiceBuilder::new().map_err(from_box).buffer(4).service(inner))),
     ("load shed", |inner| boxed(ServiceBuilder::new().map_err(from_box).load_shed().service(inner))),

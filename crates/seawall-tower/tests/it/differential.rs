@@ -57,6 +57,16 @@ where
     (results, control.counts().calls, began.elapsed())
 }
 
+/// Whether a call was cut, and after how long.
+async fn cut<S>(service: S) -> (bool, Duration)
+where
+    S: Service<u32, Response = u32, Error = BoxError>,
+{
+    let began = Instant::now();
+    let result = service.oneshot(1).await;
+    (result.is_err(), began.elapsed())
+}
+
 fn answers() -> impl Strategy<Value = Vec<Option<FailureKind>>> {
     let answer = prop_oneof![
         3 => Just(None),
@@ -99,14 +109,6 @@ proptest! {
     #[test]
     fn our_time_limits_cut_where_towers_does(takes in 0u64..200, limit in 1u64..200) {
         let (takes, limit) = (Duration::from_millis(takes), Duration::from_millis(limit));
-        async fn cut<S>(service: S) -> (bool, Duration)
-        where
-            S: Service<u32, Response = u32, Error = BoxError>,
-        {
-            let began = Instant::now();
-            let result = service.oneshot(1).await;
-            (result.is_err(), began.elapsed())
-        }
         let slow = || {
             let (inner, control) = HostileService::<u32, u32, BoxError>::echo();
             control.answers([Answer::Ok(2).after(takes)]);

@@ -90,7 +90,7 @@ async fn a_retry_dropped_before_it_is_sent_is_refunded_and_one_dropped_later_is_
     drop(call);
     assert!((balance(&budget) - 3.0).abs() < 1e-9);
 
-    control.answers([]);
+    // The second answer of the script is still there: uses it up.
     let mut hanging = task::spawn(service.clone().oneshot("hello"));
     assert_pending!(hanging.poll());
     drop(hanging);
