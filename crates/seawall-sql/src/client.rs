@@ -1,0 +1,229 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_core::{Error, FailureKind, Idempotency, Observer};
+use seawall_tower::Pipeline;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::TableSchema;
+use crate::database::Database;
+use crate::endpoint::Endpoint;
+use crate::query::strange;
+use crate::{
+    Action, Connection, Execute, Query, Reply, SqlClassifier, SqlConfig, SqlStats, Statement, Transaction,
+    schema,
+};
+
+/// A client of one database: a name for one erased tower service from [`Statement`] to [`Reply`].
+///
+/// Cheap to clone; all clones share the pool and the stack. The stack is the [`Pipeline`] of the configuration
+/// (deadline, retry with its budget, circuit breaker) in front of a pool of its own. Put more in front with
+/// [`layer`](Self::layer), or stand on a stack of your own with [`from_service`](Self::from_service).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall_core::Error> {
+/// use std::sync::Arc;
+/// use seawall_sql::{Sql, SqlConfig};
+///
+/// let sql = Sql::connect("sqlite::memory:", &SqlConfig::default(), Arc::new(())).await?;
+/// sql.execute("create table users (id integer primary key, name text)").await?;
+/// sql.execute("insert into users values (:id, :name)").bind("id", 1).bind("name", "Ann").await?;
+/// let user: Option<(i64, String)> =
+///     sql.query("select id, name from users where id = :id").bind("id", 1).fetch_optional().await?;
+/// assert_eq!(user, Some((1, String::from("Ann"))));
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Sql {
+    service: BoxCloneSyncService<Statement, Reply, Error>,
+    /// What is behind the service, unless it is somebody else's.
+    database: Option<Database>,
+    pipeline: Option<Pipeline<SqlClassifier>>,
+}
+
+impl Sql {
+    /// Opens a database: `sqlite:///path/to/file.db` (created if it is not there, unless the URL says `?mode=rw` or
+    /// `?mode=ro`), `sqlite::memory:` or `postgres://user:password@host:port/database`.
+    ///
+    /// One connection is opened at once, so that what cannot work is said here.
+    ///
+    /// # Errors
+    /// [`FailureKind::Permanent`] for a URL that cannot be read, a configuration that makes no sense, a file that
+    /// cannot be opened or a login that is refused; the kind of the failure if the server cannot be reached.
+    /// The password of the URL is in none of them.
+    pub async fn connect(url: &str, config: &SqlConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+        let endpoint = Endpoint::parse(url, config)?;
+        let pipeline =
+            Pipeline::new("sql", &config.pipeline, SqlClassifier, observer).map_err(|invalid| {
+                Error::new(FailureKind::Permanent, "sql", endpoint.name.clone())
+                    .with_message(invalid.to_string())
+                    .not_executed()
+            })?;
+        let layer = pipeline.layer(&endpoint.name);
+        let database = Database::connect(endpoint, config).await?;
+        let service = BoxCloneSyncService::new(layer.layer(database.clone()));
+        Ok(Self { service, database: Some(database), pipeline: Some(pipeline) })
+    }
+
+    /// A client over any service, for a stack or a double of your own.
+    ///
+    /// It has no pool: [`stats`](Self::stats) and [`with_connection`](Self::with_connection) have nothing to say.
+    pub fn from_service<S>(service: S) -> Self
+    where
+        S: Service<Statement, Response = Reply, Error = Error> + Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        Self { service: BoxCloneSyncService::new(service), database: None, pipeline: None }
+    }
+
+    /// The same client with a layer in front of everything it has.
+    pub fn layer<L>(&self, layer: L) -> Self
+    where
+        L: Layer<BoxCloneSyncService<Statement, Reply, Error>>,
+        L::Service: Service<Statement, Response = Reply, Error = Error> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Statement>>::Future: Send + 'static,
+    {
+        Self { service: BoxCloneSyncService::new(layer.layer(self.service.clone())), ..self.clone() }
+    }
+
+    /// A statement with `:name` parameters whose rows are wanted.
+    pub fn query<'a>(&'a self, text: &'a str) -> Query<'a> {
+        Query::on_client(self, text)
+    }
+
+    /// A statement with `:name` parameters that is executed when awaited.
+    pub fn execute<'a>(&'a self, text: &'a str) -> Execute<'a> {
+        Execute(self.query(text))
+    }
+
+    /// Makes any call; what all others go through.
+    ///
+    /// # Errors
+    /// Those of the stack and of the database.
+    pub async fn call(&self, mut statement: Statement) -> Result<Reply, Error> {
+        if let Some(database) = &self.database {
+            database.0.settle(&mut statement);
+        }
+        self.service.clone().oneshot(statement).await
+    }
+
+    /// Begins a transaction that may write: `BEGIN IMMEDIATE` on SQLite, `BEGIN` on Postgres.
+    ///
+    /// It keeps a connection until its end; on SQLite the only one that writes, so that writers queue here and
+    /// not in the file's lock.
+    ///
+    /// # Errors
+    /// As any call; nothing was executed. Cancel safe: a begun transaction that nobody receives is undone.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        let statement = Statement {
+            text: Arc::from(""),
+            parameters: Arc::default(),
+            action: Action::Begin,
+            idempotency: Idempotency::Idempotent,
+        };
+        match self.call(statement).await? {
+            Reply::Transaction(transaction) => Ok(transaction),
+            other => Err(strange(&other)),
+        }
+    }
+
+    /// Creates a table.
+    ///
+    /// # Errors
+    /// [`FailureKind::Permanent`] if it exists, or if a name or type cannot be one.
+    pub async fn create_table(&self, table: &TableSchema) -> Result<(), Error> {
+        let database = self.database()?;
+        let mut lease = database.0.writer.acquire().await?;
+        schema::create(&mut lease, table).await
+    }
+
+    /// The columns of a table or view, if there is one of that name.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn table(&self, name: &str) -> Result<Option<TableSchema>, Error> {
+        let database = self.database()?;
+        let pool = database.0.readers.as_ref().unwrap_or(&database.0.writer);
+        schema::read(&mut pool.acquire().await?, name).await
+    }
+
+    /// Lends the driver's own connection, for what Seawall does not cover.
+    ///
+    /// On SQLite it is the one that writes. Nobody can tell in what state it comes back, so it is closed
+    /// afterwards: use it seldom. It is cut to the deadline; dropping the future cancels what it does.
+    ///
+    /// # Errors
+    /// As any call.
+    pub async fn with_connection<T>(
+        &self,
+        run: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Error> {
+        let mut lease = self.database()?.0.writer.acquire().await?;
+        lease.session().broken = true;
+        lease.run(|connection| run(connection)).await
+    }
+
+    /// Asks the database whether it lives: over the pool, past the stack, so that an open circuit does not hide it.
+    ///
+    /// # Errors
+    /// Why it does not, or why nobody can tell.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let database = self.database()?;
+        let pool = database.0.readers.as_ref().unwrap_or(&database.0.writer);
+        pool.acquire().await?.run(Connection::ping).await
+    }
+
+    /// How the pools stand; nothing for a client over a service of somebody else's.
+    pub fn stats(&self) -> Option<SqlStats> {
+        let inner = &self.database.as_ref()?.0;
+        Some(SqlStats {
+            writer: inner.writer.stats(),
+            readers: inner.readers.as_ref().map(crate::pool::Pool::stats),
+        })
+    }
+
+    /// The stack that [`connect`](Self::connect) built: its circuit breaker and retry budget.
+    pub fn pipeline(&self) -> Option<&Pipeline<SqlClassifier>> {
+        self.pipeline.as_ref()
+    }
+
+    /// Hands out no more connections, waits for those at work and closes them all.
+    ///
+    /// # Errors
+    /// [`FailureKind::Timeout`] if some were still at work after `patience`: they are closed when they come back.
+    pub async fn close(&self, patience: Duration) -> Result<(), Error> {
+        let Some(database) = &self.database else { return Ok(()) };
+        let deadline = tokio::time::Instant::now() + patience;
+        let inner = &database.0;
+        // The writer last: the last connection of an SQLite file brings the write-ahead log into it.
+        let readers = match &inner.readers {
+            Some(readers) => readers.close(deadline).await,
+            None => true,
+        };
+        let writer = inner.writer.close(deadline).await;
+        if readers && writer {
+            return Ok(());
+        }
+        let in_use =
+            inner.writer.stats().in_use + inner.readers.as_ref().map_or(0, |pool| pool.stats().in_use);
+        Err(Error::new(FailureKind::Timeout, "sql", inner.name.clone())
+            .with_message(format!("{in_use} connections were still at work after {patience:?}")))
+    }
+
+    fn database(&self) -> Result<&Database, Error> {
+        self.database.as_ref().ok_or_else(|| {
+            Error::new(FailureKind::Permanent, "sql", "client")
+                .with_message("this client stands on a service of its own and has no pool")
+                .not_executed()
+        })
+    }
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.database.as_ref().map_or("service", |database| &database.0.name);
+        f.debug_struct("Sql").field("name", &name).field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! The innermost service: statements to the pools, answers back.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use seawall_core::{Error, FailureKind, Idempotency};
+
+use crate::endpoint::{Endpoint, Options};
+use crate::named::{Compiled, CompiledCache};
+use crate::pool::{Lease, Opener, Pool};
+use crate::{Action, Connection, Reply, RowStream, SqlConfig, Statement, Transaction, Value};
+
+/// A database with its pools; a tower service of [`Statement`]s.
+#[derive(Clone)]
+pub(crate) struct Database(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) texts: CompiledCache,
+    pub(crate) writer: Pool,
+    pub(crate) readers: Option<Pool>,
+    /// Keeps a database in memory alive while its only working connection is replaced.
+    _keeper: Mutex<Option<Connection>>,
+}
+
+impl Database {
+    /// Opens the first connection, so that what cannot work is said at once.
+    pub(crate) async fn connect(endpoint: Endpoint, config: &SqlConfig) -> Result<Self, Error> {
+        let dialect = endpoint.dialect();
+        let Endpoint { name, options } = endpoint;
+        let size = config.pool.size.get();
+        let opener = |read_only| Opener { options: options.clone(), read_only };
+        let (writers, readers, keeper): (_, _, Option<Connection>) = match &options {
+            #[cfg(feature = "sqlite")]
+            Options::Sqlite { reader: Some(_), .. } => {
+                (1, Some(Pool::new(&name, opener(true), size, &config.pool)), None)
+            }
+            #[cfg(feature = "sqlite")]
+            Options::Sqlite { writer, reader: None } => {
+                let (keeper, _) = crate::driver::sqlite::open(writer)
+                    .await
+                    .map_err(|error| crate::classify::connect_error(&name, error))?;
+                (1, None, Some(Connection::Sqlite(keeper)))
+            }
+            #[cfg(feature = "postgres")]
+            Options::Postgres(_) => (size, None, None),
+        };
+        let writer = Pool::new(&name, opener(false), writers, &config.pool);
+        drop(writer.acquire().await?);
+        let inner =
+            Inner { name, texts: CompiledCache::new(dialect), writer, readers, _keeper: Mutex::new(keeper) };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    async fn answer(&self, statement: Statement) -> Result<Reply, Error> {
+        let inner = &self.0;
+        if statement.action == Action::Begin {
+            let lease = inner.writer.acquire().await?;
+            return Ok(Reply::Transaction(Transaction::begin(lease, self.clone()).await?));
+        }
+        let compiled = inner.compile(&statement)?;
+        if let Some(word) = compiled.transaction_control {
+            return Err(inner.wrong(format!(
+                "`{word}` would leave a connection of the pool inside of a transaction: use `begin()`"
+            )));
+        }
+        let pool = match &inner.readers {
+            Some(readers) if compiled.reads && statement.action != Action::Execute => readers,
+            _ => &inner.writer,
+        };
+        let mut lease = pool.acquire().await?;
+        if statement.action == Action::Stream {
+            return RowStream::open(lease, compiled, statement).await.map(Reply::Stream);
+        }
+        run(&mut lease, &compiled, &statement).await
+    }
+}
+
+/// Runs a statement that is answered as a whole.
+pub(crate) async fn run(
+    lease: &mut Lease,
+    compiled: &Compiled,
+    statement: &Statement,
+) -> Result<Reply, Error> {
+    let values = values(compiled, statement);
+    let sql = Arc::clone(&compiled.sql);
+    match statement.action {
+        Action::Execute => lease.run(|connection| connection.execute(sql, &values)).await.map(Reply::Changed),
+        action => {
+            let first_only = action == Action::FetchFirst;
+            lease.run(|connection| connection.fetch(sql, &values, first_only)).await.map(Reply::Rows)
+        }
+    }
+}
+
+/// The values in the order of their placeholders. [`Inner::compile`] made sure that there are as many.
+pub(crate) fn values<'s>(compiled: &Compiled, statement: &'s Statement) -> Vec<&'s Value> {
+    compiled.parameters.iter().filter_map(|name| statement.value(name)).collect()
+}
+
+impl Inner {
+    /// The compiled text, if every parameter has its value and every value its parameter.
+    pub(crate) fn compile(&self, statement: &Statement) -> Result<Arc<Compiled>, Error> {
+        let compiled = self.texts.of(&statement.text).map_err(|message| self.wrong(message))?;
+        for name in &compiled.parameters {
+            if statement.value(name).is_none() {
+                return Err(self.wrong(format!("the parameter `:{name}` has no value: bind one")));
+            }
+        }
+        for (name, _) in statement.parameters.iter() {
+            if !compiled.parameters.contains(name) {
+                let known = match compiled.parameters.as_slice() {
+                    [] => String::from("has no parameters"),
+                    known => format!("has `:{}`", known.join("`, `:")),
+                };
+                return Err(self.wrong(format!("a value is bound to `:{name}`, but the statement {known}")));
+            }
+        }
+        Ok(compiled)
+    }
+
+    pub(crate) fn wrong(&self, message: String) -> Error {
+        Error::new(FailureKind::Permanent, "sql", self.name.clone()).with_message(message).not_executed()
+    }
+
+    /// What the text says about repeating the statement, where nobody said anything.
+    pub(crate) fn settle(&self, statement: &mut Statement) {
+        if statement.idempotency() != Idempotency::Unspecified {
+            return;
+        }
+        let reads = match statement.action {
+            Action::Begin => true,
+            Action::Execute => false,
+            _ => self.texts.of(&statement.text).is_ok_and(|compiled| compiled.reads),
+        };
+        statement.idempotency = if reads { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
+    }
+}
+
+impl tower::Service<Statement> for Database {
+    type Response = Reply;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+
+    /// Always ready: the pool is waited for inside of the call, where the deadline is known.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, statement: Statement) -> Self::Future {
+        let database = self.clone();
+        Box::pin(async move { database.answer(statement).await })
+    }
+}

@@ -1,0 +1,174 @@
+//! The databases: one variant of [`Connection`] each, and what differs between them.
+
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_values;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::{Row, Value};
+
+/// A connection of one of the databases, as sqlx has it; what
+/// [`with_connection`](crate::Sql::with_connection) hands out.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Connection {
+    /// A connection to an SQLite file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::SqliteConnection),
+    /// A connection to a Postgres server.
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::PgConnection),
+}
+
+/// How rows of a stream travel: a few at a time, so that the channel is not the cost.
+pub(crate) type RowSender = mpsc::Sender<Result<Chunk, sqlx::Error>>;
+
+/// Rows of a stream, and whether they are its last: a stream that ends without that broke off.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) last: bool,
+}
+
+/// How many rows travel together in a stream.
+const STREAM_CHUNK: usize = 64;
+
+/// Calls the same function of the variant's own module.
+macro_rules! each {
+    ($connection:expr, $inner:ident => sqlite $sqlite:expr, postgres $postgres:expr) => {
+        match $connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite($inner) => $sqlite,
+            #[cfg(feature = "postgres")]
+            Connection::Postgres($inner) => $postgres,
+        }
+    };
+}
+
+impl Connection {
+    /// Runs a text without parameters; also several statements.
+    pub(crate) async fn run(&mut self, sql: Arc<str>) -> Result<(), sqlx::Error> {
+        each!(self, c => sqlite sqlite::run(c, sql).await, postgres postgres::run(c, sql).await)
+    }
+
+    /// How many rows a statement changed.
+    pub(crate) async fn execute(&mut self, sql: Arc<str>, values: &[&Value]) -> Result<u64, sqlx::Error> {
+        each!(self, c =>
+            sqlite sqlite::execute(c, sql, values).await,
+            postgres postgres::execute(c, sql, values).await)
+    }
+
+    /// All rows of a statement, or its first one only.
+    pub(crate) async fn fetch(
+        &mut self,
+        sql: Arc<str>,
+        values: &[&Value],
+        first_only: bool,
+    ) -> Result<Vec<Row>, sqlx::Error> {
+        each!(self, c =>
+            sqlite sqlite::fetch(c, sql, values, first_only).await,
+            postgres postgres::fetch(c, sql, values, first_only).await)
+    }
+
+    /// Sends the rows of a statement until they end, or until nobody receives them, which is `false`.
+    pub(crate) async fn stream(
+        &mut self,
+        sql: Arc<str>,
+        values: &[&Value],
+        rows: &RowSender,
+    ) -> Result<bool, sqlx::Error> {
+        each!(self, c =>
+            sqlite sqlite::stream(c, sql, values, rows).await,
+            postgres postgres::stream(c, sql, values, rows).await)
+    }
+
+    /// Makes sure that the other side answers.
+    pub(crate) async fn ping(&mut self) -> Result<(), sqlx::Error> {
+        use sqlx::Connection as _;
+        each!(self, c => sqlite c.ping().await, postgres c.ping().await)
+    }
+
+    /// Says goodbye and waits until the connection is closed.
+    pub(crate) async fn close(self) -> Result<(), sqlx::Error> {
+        use sqlx::Connection as _;
+        each!(self, c => sqlite c.close().await, postgres c.close().await)
+    }
+}
+
+/// The driver-independent half of reading rows: generates `fetch` and `stream` for a driver whose module has
+/// `arguments`, `columns` and `value`.
+macro_rules! reading {
+    ($connection:ty, $row:ty) => {
+        pub(crate) async fn execute(
+            connection: &mut $connection,
+            sql: Arc<str>,
+            values: &[&Value],
+        ) -> Result<u64, sqlx::Error> {
+            let arguments = arguments(connection, &sql, values).await?;
+            let done = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).execute(connection).await?;
+            Ok(done.rows_affected())
+        }
+
+        pub(crate) async fn fetch(
+            connection: &mut $connection,
+            sql: Arc<str>,
+            values: &[&Value],
+            first_only: bool,
+        ) -> Result<Vec<Row>, sqlx::Error> {
+            let arguments = arguments(connection, &sql, values).await?;
+            let query = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments);
+            let rows: Vec<$row> = if first_only {
+                query.fetch_optional(connection).await?.into_iter().collect()
+            } else {
+                query.fetch_all(connection).await?
+            };
+            let Some(first) = rows.first() else { return Ok(Vec::new()) };
+            let columns = columns(first);
+            rows.iter().map(|row| read(row, &columns)).collect()
+        }
+
+        pub(crate) async fn stream(
+            connection: &mut $connection,
+            sql: Arc<str>,
+            values: &[&Value],
+            sender: &RowSender,
+        ) -> Result<bool, sqlx::Error> {
+            let arguments = arguments(connection, &sql, values).await?;
+            let mut rows = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).fetch(connection);
+            let mut names: Option<Arc<[String]>> = None;
+            let mut chunk = Vec::new();
+            while let Some(row) = rows.try_next().await? {
+                let names = names.get_or_insert_with(|| columns(&row));
+                chunk.push(read(&row, names)?);
+                if chunk.len() == STREAM_CHUNK {
+                    let rows = std::mem::take(&mut chunk);
+                    if sender.send(Ok(Chunk { rows, last: false })).await.is_err() {
+                        return Ok(false);
+                    }
+                }
+            }
+            Ok(sender.send(Ok(Chunk { rows: chunk, last: true })).await.is_ok())
+        }
+
+        fn columns(row: &$row) -> Arc<[String]> {
+            row.columns().iter().map(|column| column.name().to_owned()).collect()
+        }
+
+        fn read(row: &$row, columns: &Arc<[String]>) -> Result<Row, sqlx::Error> {
+            let values = (0..columns.len())
+                .map(|index| {
+                    value(row.try_get_raw(index)?)
+                        .map_err(|source| sqlx::Error::ColumnDecode { index: columns[index].clone(), source })
+                })
+                .collect::<Result<_, _>>()?;
+            Ok(Row::new(Arc::clone(columns), values))
+        }
+    };
+}
+pub(crate) use reading;

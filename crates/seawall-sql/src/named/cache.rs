@@ -1,0 +1,59 @@
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::{Compiled, Dialect, compile};
+
+/// How many texts are kept. A program has fewer; one that builds its texts at run time must not fill the memory.
+const CAPACITY: usize = 1024;
+
+/// Compiled texts by what was written.
+#[derive(Debug)]
+pub(crate) struct CompiledCache {
+    dialect: Dialect,
+    texts: RwLock<HashMap<Box<str>, Arc<Compiled>>>,
+}
+
+impl CompiledCache {
+    pub(crate) fn new(dialect: Dialect) -> Self {
+        Self { dialect, texts: RwLock::default() }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The compiled form of `text`.
+    pub(crate) fn of(&self, text: &str) -> Result<Arc<Compiled>, String> {
+        if let Some(known) = self.texts.read().unwrap_or_else(PoisonError::into_inner).get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let compiled = Arc::new(compile(text, self.dialect)?);
+        let mut texts = self.texts.write().unwrap_or_else(PoisonError::into_inner);
+        // Starting over is simpler than an order of use and costs a microsecond a text.
+        if texts.len() >= CAPACITY {
+            texts.clear();
+        }
+        texts.insert(text.into(), Arc::clone(&compiled));
+        Ok(compiled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_bounded_however_many_texts_it_sees() {
+        let cache = CompiledCache::new(Dialect::Sqlite);
+        for number in 0..3 * CAPACITY {
+            cache.of(&format!("select {number}")).unwrap();
+        }
+        assert!(cache.texts.read().unwrap().len() <= CAPACITY);
+    }
+
+    #[test]
+    fn compiles_a_text_once() {
+        let cache = CompiledCache::new(Dialect::Sqlite);
+        assert!(Arc::ptr_eq(&cache.of("select :a").unwrap(), &cache.of("select :a").unwrap()));
+    }
+}

@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::dialer::Interrupt;
+use crate::Connection;
+
+/// A connection with what the pool has to know about it.
+pub(crate) struct Session {
+    pub(crate) connection: Connection,
+    /// Something was sent whose answer was not awaited to its end.
+    pub(crate) in_flight: bool,
+    /// A transaction may be open. Ours, set before `BEGIN` is sent: the driver learns of it too late.
+    pub(crate) in_transaction: bool,
+    /// It is of no more use, for a reason of its own.
+    pub(crate) broken: bool,
+    pub(crate) generation: u64,
+    pub(crate) used_at: Instant,
+    worn_out_at: Instant,
+    interrupt: Interrupt,
+}
+
+impl Session {
+    pub(crate) fn new(
+        connection: Connection,
+        interrupt: Interrupt,
+        generation: u64,
+        lifetime: Duration,
+    ) -> Self {
+        let now = Instant::now();
+        // Not all at once: what was opened together must not be reopened together.
+        let lifetime = lifetime.mul_f64(1.0 - 0.1 * fastrand::f64());
+        let worn_out_at = now.checked_add(lifetime).unwrap_or_else(|| now + Duration::from_hours(24));
+        Self {
+            connection,
+            in_flight: false,
+            in_transaction: false,
+            broken: false,
+            generation,
+            used_at: now,
+            worn_out_at,
+            interrupt,
+        }
+    }
+
+    pub(crate) fn is_worn_out(&self, now: Instant) -> bool {
+        now >= self.worn_out_at
+    }
+
+    /// Whether its holder can go on with it.
+    pub(crate) fn is_usable(&self) -> bool {
+        !(self.in_flight || self.broken)
+    }
+
+    /// Whether somebody else may have it.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.is_usable() && !self.in_transaction
+    }
+
+    /// Ends it, and what the database is still doing for it.
+    pub(crate) fn destroy(self) {
+        if self.in_flight {
+            self.interrupt.now();
+        }
+    }
+}

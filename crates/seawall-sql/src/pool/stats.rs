@@ -1,0 +1,31 @@
+/// How a pool stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// Connections at most.
+    pub max: usize,
+    /// Connections open or being opened.
+    pub size: usize,
+    /// Connections that wait for a caller.
+    pub idle: usize,
+    /// Connections at work.
+    pub in_use: usize,
+    /// Callers that wait for a connection.
+    pub waiting: usize,
+    /// Connections opened so far.
+    pub opened: u64,
+    /// Connections destroyed so far because they were left in the middle of something, broke or grew old.
+    pub destroyed: u64,
+    /// Callers so far that got no connection in time.
+    pub timeouts: u64,
+}
+
+/// How a client's pools stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SqlStats {
+    /// The pool that writes; the only one on Postgres.
+    pub writer: PoolStats,
+    /// The pool that only reads, on SQLite.
+    pub readers: Option<PoolStats>,
+}

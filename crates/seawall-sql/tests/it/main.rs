@@ -1,0 +1,17 @@
+//! The client against real databases.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+mod bulk;
+mod cancellation;
+mod client;
+mod config;
+mod locations;
+mod pool;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod statements;
+mod stream;
+mod tables;
+mod transactions;

@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use seawall_sql::{Cell, Column, ColumnType, RowBatch, Sql, SqlConfig, TableSchema};
+
+/// An SQLite file that is gone with its folder.
+pub(crate) struct File {
+    folder: tempfile::TempDir,
+}
+
+impl File {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite://{}/test.db", self.folder.path().display())
+    }
+}
+
+pub(crate) async fn connect(url: &str) -> Sql {
+    connect_with(url, |_| {}).await
+}
+
+pub(crate) async fn connect_with(url: &str, adjust: impl FnOnce(&mut SqlConfig)) -> Sql {
+    let mut config = SqlConfig::default();
+    adjust(&mut config);
+    Sql::connect(url, &config, Arc::new(())).await.unwrap()
+}
+
+/// Runs a test on every database that is compiled in, each time on an empty one.
+macro_rules! on_every_database {
+    ($($(#[$attribute:meta])* async fn $name:ident($url:ident: &str) $body:block)+) => {$(
+        mod $name {
+            #[allow(unused_imports, reason = "not every test needs all that its module has")]
+            use super::*;
+
+            $(#[$attribute])*
+            async fn body($url: &str) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                let file = crate::support::File::new();
+                body(&file.url()).await;
+            }
+
+            #[cfg(feature = "postgres")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                body(&seawall_testkit::servers::postgres_url().unwrap()).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_every_database;
+
+pub(crate) fn table(name: &str, columns: &[(&str, ColumnType)]) -> TableSchema {
+    let column = |(name, column_type): &(&str, ColumnType)| Column {
+        name: (*name).into(),
+        column_type: column_type.clone(),
+    };
+    TableSchema { name: name.into(), columns: columns.iter().map(column).collect() }
+}
+
+pub(crate) fn batch(width: usize, cells: &[Cell<'_>]) -> RowBatch {
+    let mut batch = RowBatch::new(width);
+    for cell in cells {
+        batch.push(*cell);
+    }
+    batch
+}
+
+pub(crate) async fn count(sql: &Sql, table: &str) -> i64 {
+    let (count,) = sql.query(&format!("select count(*) from {table}")).fetch_one().await.unwrap();
+    count
+}
