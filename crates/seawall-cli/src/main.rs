@@ -1,2 +1,35 @@
-//! Being written.
-fn main() {}
+//! The `seawall` binary.
+
+mod args;
+mod demo;
+mod exchange;
+mod exit;
+mod ingest;
+mod signals;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("seawall: the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(async {
+        match args.command {
+            Command::Ingest(ingest) => ingest::run(ingest).await,
+            Command::Demo(demo) => demo::run(demo).await,
+        }
+    });
+    // A read of standard input that nobody waits for any more must not keep the process alive.
+    runtime.shutdown_background();
+    code
+}

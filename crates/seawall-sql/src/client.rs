@@ -47,6 +47,9 @@ impl Sql {
     /// Opens a database: `sqlite:///path/to/file.db` (created if it is not there, unless the URL says `?mode=rw` or
     /// `?mode=ro`), `sqlite::memory:` or `postgres://user:password@host:port/database`.
     ///
+    /// A database in memory belongs to this client and its clones and has one connection for everything: whoever
+    /// holds a transaction or a stream makes all others wait.
+    ///
     /// One connection is opened at once, so that what cannot work is said here.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::bulk::{self, Loaded};
 use crate::database::{Database, run};
 use crate::named::{Dialect, ROLLBACK_TO};
 use crate::pool::{Lease, until};
-use crate::{Execute, Query, Reply, RowBatch, Statement, TableSchema, classify};
+use crate::{Execute, Query, Reply, RowBatch, Statement, TableSchema, classify, schema};
 
 /// The layer of the one error after which nobody knows whether a transaction was committed.
 ///
@@ -55,6 +55,19 @@ impl Transaction {
         Execute(self.query(text))
     }
 
+    /// Creates a table within this transaction, to be filled by it.
+    ///
+    /// # Errors
+    /// As [`Sql::create_table`](crate::Sql::create_table).
+    pub async fn create_table(&mut self, table: &TableSchema) -> Result<(), Error> {
+        self.usable()?;
+        let created = schema::create(&mut self.lease, table).await;
+        if created.is_err() {
+            self.spoiled = Some("a table could not be created");
+        }
+        created
+    }
+
     /// Loads a batch of rows by the fastest way that the database has, within this transaction.
     ///
     /// A row that the database refuses (a constraint, a type, a value too long) is left out and reported; all
@@ -82,8 +95,14 @@ impl Transaction {
     /// under way, nobody knows whether it happened: that error is of the layer [`COMMIT_UNKNOWN`], of kind
     /// [`FailureKind::Transient`] or [`FailureKind::Timeout`], and
     /// [may have been executed](Error::may_have_executed). Look for the transaction's effects before repeating it.
-    pub async fn commit(self) -> Result<(), Error> {
-        self.usable()?;
+    pub async fn commit(mut self) -> Result<(), Error> {
+        if let Err(error) = self.usable() {
+            if self.lease.session().is_usable() {
+                // Whatever comes of it, nothing is committed; at best the connection can be used again.
+                let _ = self.rollback().await;
+            }
+            return Err(error);
+        }
         let name = self.lease.name().to_owned();
         let mut lease = self.lease;
         let commit = tokio::spawn(async move {

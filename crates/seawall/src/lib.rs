@@ -1,1 +1,31 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+
+mod config;
+mod gate;
+mod health;
+#[cfg(feature = "ingest")]
+pub mod ingest;
+mod shutdown;
+mod stats;
+mod system;
+
+#[cfg(feature = "sql")]
+pub use config::DatabaseUrl;
+pub use config::{Config, ConfigError};
+pub use health::{Check, Health, HealthStatus};
+pub use shutdown::Abandoned;
+pub use stats::SystemStats;
+pub use system::{AsyncIoSystem, BuildError, Builder};
+
+#[cfg(feature = "cache")]
+pub use seawall_cache as cache;
+pub use seawall_core as core;
+#[cfg(feature = "fs")]
+pub use seawall_fs as fs;
+#[cfg(feature = "http")]
+pub use seawall_http as http;
+#[cfg(feature = "sql")]
+pub use seawall_sql as sql;
+#[cfg(feature = "telemetry")]
+pub use seawall_telemetry as telemetry;
+pub use seawall_tower as tower;

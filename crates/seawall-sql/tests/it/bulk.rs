@@ -180,3 +180,31 @@ async fn bulk_speed() {
         println!("{:.0} rows/s into {}", 2e6 / spent.as_secs_f64(), url.split(':').next().unwrap());
     }
 }
+
+/// Where one way of loading overtakes the other on Postgres, and whether small writes wait for each other.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+#[ignore = "a measurement: cargo test --release -- --ignored --nocapture bulk_batches"]
+async fn bulk_batches() {
+    let sql = connect(&seawall_testkit::servers::postgres_url().unwrap()).await;
+    let target = table("t", &[("a", Integer), ("b", Text), ("c", Real)]);
+    sql.create_table(&target).await.unwrap();
+    for size in [1_i64, 100, 250, 500, 501, 1000, 2000, 5000, 10_000, 20_000, 50_000] {
+        let mut rows = RowBatch::new(3);
+        for row in 0..size {
+            rows.push(Cell::Integer(row));
+            rows.push(Cell::Text("delivered to the door"));
+            rows.push(Cell::Real(row as f64 * 0.01));
+        }
+        let mut times = Vec::new();
+        let mut transaction = sql.begin().await.unwrap();
+        for _ in 0..15 {
+            let began = tokio::time::Instant::now();
+            transaction.bulk_insert(&target, &rows).await.unwrap();
+            times.push(began.elapsed());
+        }
+        transaction.rollback().await.unwrap();
+        times.sort();
+        println!("{size} rows: {:?}", times[times.len() / 2]);
+    }
+}

@@ -50,6 +50,20 @@ on_every_database! {
         assert_eq!(count(&sql, "t").await, 2);
     }
 
+    async fn a_table_goes_with_the_transaction_that_made_it(url: &str) {
+        let sql = connect(url).await;
+        let made = crate::support::table("t", &[("a", seawall_sql::ColumnType::Integer)]);
+        let mut undone = sql.begin().await.unwrap();
+        undone.create_table(&made).await.unwrap();
+        undone.rollback().await.unwrap();
+        assert_eq!(sql.table("t").await.unwrap(), None);
+        let mut kept = sql.begin().await.unwrap();
+        kept.create_table(&made).await.unwrap();
+        kept.bulk_insert(&made, &crate::support::batch(1, &[seawall_sql::Cell::Integer(7)])).await.unwrap();
+        kept.commit().await.unwrap();
+        assert_eq!(count(&sql, "t").await, 1);
+    }
+
     async fn text_cannot_end_a_transaction(url: &str) {
         let sql = connect(url).await;
         let mut transaction = sql.begin().await.unwrap();

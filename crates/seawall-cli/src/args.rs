@@ -1,0 +1,168 @@
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use seawall::ingest::format::Delimiter;
+
+use crate::exchange::FaultLevel;
+
+/// Keeps standing when what it depends on does not.
+#[derive(Debug, Parser)]
+#[command(name = "seawall", version, about, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Ingest(IngestArgs),
+    Demo(DemoArgs),
+}
+
+const INGEST_EXAMPLES: &str = "\
+Examples:
+  A file into a new table `trades`:
+    seawall ingest trades.csv --into sqlite://trades.db
+  A folder's files, four at a time, into Postgres:
+    seawall ingest data/2024 --into postgres://ann@localhost/market --table trades --jobs 4
+  From a web server, at most 50 000 rows a second:
+    seawall ingest https://example.com/ticks.ndjson.zst --into sqlite://ticks.db --rate 50000/s
+  From a pipe, with column types of your own:
+    zcat dump.gz | seawall ingest - --into sqlite://dump.db --table dump --schema 'id integer, note text'
+
+Stop it, kill it, lose the network: the same command again goes on where it stopped.
+A row is stored once. A row that cannot be stored is in the rejects file, with its line and the reason.
+
+Set PGPASSWORD or SEAWALL_DATABASE_URL (in place of --into) to keep a password out of the command line.
+
+Exit codes: 0 all ingested · 1 something failed, what was committed stays · 2 wrong usage · 130 stopped";
+
+/// Loads CSV and NDJSON into a database, each row exactly once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = INGEST_EXAMPLES)]
+pub(crate) struct IngestArgs {
+    /// Files, folders, globs, http(s):// addresses, or `-` for standard input; CSV with header or NDJSON, plain,
+    /// gzip or zstd.
+    #[arg(value_name = "SOURCE", required = true)]
+    pub(crate) sources: Vec<String>,
+    // Not a doc comment, which would read the address as a link.
+    #[arg(long, help = "The database: sqlite://FILE or postgres://USER@HOST/DATABASE")]
+    #[arg(value_name = "URL", env = "SEAWALL_DATABASE_URL", hide_env_values = true)]
+    pub(crate) into: String,
+    /// The table; created when missing. Named after the first source unless given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Column types of a table to create, in place of sampled ones: 'id integer, ts timestamptz, note text'.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) schema: Option<String>,
+    /// The format, where the name does not tell it.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<FormatName>,
+    /// What stands between CSV fields: , ; | or tab.
+    #[arg(long, value_name = "CHAR")]
+    pub(crate) delimiter: Option<Delimiter>,
+    /// At most so many rows a second, over all jobs: 5000 or 5000/s.
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    pub(crate) rate: Option<NonZeroU64>,
+    /// Sources read at the same time.
+    #[arg(long, value_name = "N", default_value = "4")]
+    pub(crate) jobs: NonZeroUsize,
+    /// Where malformed rows go [default: TABLE.rejects.ndjson].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// The most rows of one transaction.
+    #[arg(long, value_name = "N", default_value = "50000")]
+    pub(crate) batch_rows: NonZeroUsize,
+    /// The longest record; a longer one is rejected.
+    #[arg(long, value_name = "BYTES", default_value = "1048576")]
+    pub(crate) max_record_bytes: NonZeroUsize,
+    /// Give a source up after so many seconds without progress.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) patience: Duration,
+    /// Print one JSON object at the end, and no progress.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// More on standard error: -v what is retried, -vv every step.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How the records of a source are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FormatName {
+    /// Comma-separated values under a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  seawall demo
+  seawall demo --faults heavy --seed 7
+  seawall demo --json | jq .rows_per_second
+
+The same seed brings the same data and the same faults.";
+
+/// Ingests a faulty loopback exchange into SQLite, and proves that nothing was lost and nothing stored twice.
+#[derive(Debug, clap::Args)]
+#[command(after_help = DEMO_EXAMPLES)]
+pub(crate) struct DemoArgs {
+    /// What data and faults are drawn from.
+    #[arg(long, default_value = "42")]
+    pub(crate) seed: u64,
+    /// How bad the exchange is.
+    #[arg(long, value_name = "LEVEL", default_value = "light")]
+    pub(crate) faults: FaultLevel,
+    /// Rows that the exchange holds.
+    #[arg(long, default_value = "400000")]
+    pub(crate) rows: NonZeroU64,
+    /// Keep the database in this file; it must not exist yet [default: a temporary file].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Print one JSON object at the end, and no progress.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// More on standard error: -v what is retried, -vv every step.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+fn rate(text: &str) -> Result<NonZeroU64, String> {
+    text.strip_suffix("/s")
+        .unwrap_or(text)
+        .replace('_', "")
+        .parse()
+        .map_err(|error| format!("{error}: give rows a second, such as 5000/s"))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u64 = text
+        .strip_suffix('s')
+        .unwrap_or(text)
+        .parse()
+        .map_err(|error| format!("{error}: give a number of seconds"))?;
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn rates_are_read_with_and_without_their_unit() {
+        assert_eq!(rate("5000/s").unwrap().get(), 5000);
+        assert_eq!(rate("1_000").unwrap().get(), 1000);
+        assert!(rate("0").is_err());
+        assert!(rate("fast").is_err());
+    }
+}

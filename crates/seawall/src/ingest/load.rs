@@ -1,0 +1,143 @@
+//! Commits batches: rows, rejects and the ledger's entry, all or nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use seawall_core::{Error, FailureKind};
+use seawall_sql::{Sql, TableSchema};
+
+use super::format::{Batch, Malformed};
+use super::ledger::{self, Entry};
+use super::pace::Pace;
+use super::patience::Patience;
+use super::progress::Progress;
+use super::rejects::{Rejects, RejectsError};
+
+/// Loads the batches of one source, one after the other.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    pub(crate) sql: Sql,
+    pub(crate) rejects: Arc<Rejects>,
+    pub(crate) pace: Option<Arc<Pace>>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) patience: Patience,
+    /// The table, with the columns that the source has.
+    pub(crate) table: TableSchema,
+    /// The source's name in ledger and rejects.
+    pub(crate) source: String,
+    /// What all of its entries say.
+    pub(crate) version: Option<String>,
+    pub(crate) layout: String,
+    pub(crate) generation: i64,
+    /// The number of the next batch.
+    pub(crate) next: i64,
+}
+
+/// What became of a batch's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) rows: u64,
+    pub(crate) rejected: u64,
+}
+
+impl Loader {
+    /// Commits a batch, however often the database goes away meanwhile, while patience lasts. `last` says that the
+    /// source ends with it.
+    ///
+    /// Cancel safe in the sense that matters: dropped at any point, the batch is either committed whole or not at
+    /// all, and the ledger knows which.
+    pub(crate) async fn load(&mut self, batch: &Batch, last: bool) -> Result<Stored, Error> {
+        if let Some(pace) = &self.pace {
+            pace.wait(batch.rows.len() as u64).await;
+        }
+        self.patience.progressed();
+        let stored = loop {
+            match self.commit(batch, last).await {
+                Ok(stored) => break stored,
+                Err(error) => {
+                    if let Some(stored) = self.after_failure(error, batch).await? {
+                        break stored;
+                    }
+                }
+            }
+        };
+        self.next += 1;
+        self.progress.rows.fetch_add(stored.rows, Relaxed);
+        self.progress.rejected.fetch_add(stored.rejected, Relaxed);
+        Ok(stored)
+    }
+
+    async fn commit(&self, batch: &Batch, last: bool) -> Result<Stored, Error> {
+        let mut transaction = self.sql.begin().await?;
+        let (rows, refused) = if batch.rows.is_empty() {
+            (0, Vec::new())
+        } else {
+            let loaded = transaction.bulk_insert(&self.table, &batch.rows).await?;
+            (loaded.rows, loaded.rejected)
+        };
+        let refused = refused.into_iter().map(|refused| batch.reject(refused.row, refused.reason));
+        let mut rejects: Vec<Malformed> = batch.malformed.iter().cloned().chain(refused).collect();
+        rejects.sort_by_key(|reject| reject.position);
+        let entry = Entry {
+            generation: self.generation,
+            batch: self.next,
+            start: batch.start.position,
+            position: batch.end.position,
+            line: batch.end.line,
+            rows,
+            rejected: rejects.len() as u64,
+            checksum: batch.checksum,
+            version: self.version.clone(),
+            layout: self.layout.clone(),
+            done: last,
+        };
+        ledger::record(&mut transaction, &self.table.name, &self.source, &entry).await?;
+        // Before the commit: a reject without its batch is taken back by the next run; a batch without its rejects
+        // could not be mended.
+        if !rejects.is_empty() {
+            self.with_rejects(move |file, source| file.append(source, &rejects)).await?;
+        }
+        transaction.commit().await?;
+        Ok(Stored { rows, rejected: entry.rejected })
+    }
+
+    /// Waits, and looks whether the batch was committed although its answer was lost.
+    async fn after_failure(&mut self, error: Error, batch: &Batch) -> Result<Option<Stored>, Error> {
+        let mut error = error;
+        loop {
+            self.patience.wait_after(error).await?;
+            self.progress.reconnects.fetch_add(1, Relaxed);
+            match ledger::history(&self.sql, &self.table.name, &self.source).await {
+                Ok(history) => {
+                    let wanted = (self.generation, self.next);
+                    let committed = history.last().filter(|last| (last.generation, last.batch) == wanted);
+                    if committed.is_none() {
+                        self.forget_rejects(batch.start.position).await?;
+                    }
+                    return Ok(committed.map(|last| Stored { rows: last.rows, rejected: last.rejected }));
+                }
+                Err(again) => error = again,
+            }
+        }
+    }
+
+    /// Takes back the rejects of what is not committed.
+    pub(crate) async fn forget_rejects(&self, position: u64) -> Result<(), Error> {
+        self.with_rejects(move |file, source| file.forget_from(source, position)).await
+    }
+
+    async fn with_rejects(
+        &self,
+        write: impl FnOnce(&Rejects, &str) -> Result<(), RejectsError> + Send + 'static,
+    ) -> Result<(), Error> {
+        let (file, source) = (Arc::clone(&self.rejects), self.source.clone());
+        let written = tokio::task::spawn_blocking(move || write(&file, &source)).await;
+        let failed = |message: String| {
+            Error::new(FailureKind::Permanent, "ingest", self.source.clone()).with_message(message)
+        };
+        match written {
+            Ok(written) => written.map_err(|error| failed(error.to_string())),
+            Err(_) => Err(failed("the runtime shut down while rejects were written".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use seawall_sql::Column;
+
+use super::format::FormatOptions;
+
+/// What to ingest, and how.
+///
+/// | field | default |
+/// |---|---|
+/// | `table` | the name of the first source, without its ending |
+/// | `schema` | sampled from the source, or the existing table's |
+/// | `jobs` | 4 sources at a time |
+/// | `rate` | as fast as it goes |
+/// | `rejects` | `TABLE.rejects.ndjson` in the working directory |
+/// | `patience` | 60 s without progress |
+/// | `batch_rows` | 50 000 rows a transaction, fewer where they are long |
+#[derive(Clone, Debug)]
+pub struct IngestPlan {
+    /// Files, folders, globs, `http(s)://` addresses, or `-` for standard input.
+    pub sources: Vec<String>,
+    /// The table the rows go into; `schema.table` names a schema. Created when it is missing.
+    pub table: Option<String>,
+    /// The columns of a table that has to be created, over what sampling finds.
+    pub schema: Option<Vec<Column>>,
+    /// How many sources are read at the same time.
+    pub jobs: NonZeroUsize,
+    /// The most rows a second, over all jobs.
+    pub rate: Option<NonZeroU64>,
+    /// Where malformed rows go.
+    pub rejects: Option<PathBuf>,
+    /// How long a source may make no progress, whatever is retried meanwhile, before it is given up.
+    pub patience: Duration,
+    /// The most rows of one transaction.
+    pub batch_rows: NonZeroUsize,
+    /// How sources are read.
+    pub format: FormatOptions,
+}
+
+impl IngestPlan {
+    /// A plan for these sources with every default.
+    pub fn new(sources: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            sources: sources.into_iter().map(Into::into).collect(),
+            table: None,
+            schema: None,
+            jobs: const { NonZeroUsize::new(4).unwrap() },
+            rate: None,
+            rejects: None,
+            patience: Duration::from_mins(1),
+            batch_rows: const { NonZeroUsize::new(50_000).unwrap() },
+            format: FormatOptions::default(),
+        }
+    }
+}

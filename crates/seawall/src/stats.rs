@@ -1,0 +1,34 @@
+use serde::Serialize;
+
+use crate::AsyncIoSystem;
+
+/// What the system has done and where it stands, at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct SystemStats {
+    /// Calls by client and target: counts by outcome, p50/p95/p99, retries, circuits.
+    #[cfg(feature = "telemetry")]
+    pub calls: seawall_telemetry::StatsSnapshot,
+    /// The database's pools; nothing for a client over a service of your own.
+    #[cfg(feature = "sql")]
+    pub sql: Option<seawall_sql::SqlStats>,
+    /// The cache.
+    #[cfg(feature = "cache")]
+    pub cache: seawall_cache::CacheStats,
+    /// Calls under way through any client.
+    pub in_flight: usize,
+}
+
+impl AsyncIoSystem {
+    /// Statistics since the system was built. Cheap enough to ask every second.
+    pub fn stats(&self) -> SystemStats {
+        SystemStats {
+            #[cfg(feature = "telemetry")]
+            calls: self.parts.telemetry.stats(),
+            #[cfg(feature = "sql")]
+            sql: self.parts.sql.stats(),
+            #[cfg(feature = "cache")]
+            cache: self.parts.cache.stats(),
+            in_flight: self.parts.gate.inside(),
+        }
+    }
+}
