@@ -66,7 +66,11 @@ fn play(steps: Vec<Step>, mut check: impl FnMut(&mut Bench, bool, Option<Event>)
             Step::Exit { which, outcome } if !out.is_empty() => {
                 let (admission, of) = out.swap_remove(which % out.len());
                 late = of != cycle;
-                bench.exit(admission, outcome)
+                let before = late.then(|| format!("{:?}", bench.breaker));
+                let event = bench.exit(admission, outcome);
+                // Not one counter has moved.
+                assert!(before.is_none_or(|before| before == format!("{:?}", bench.breaker)));
+                event
             }
             Step::Exit { .. } => None,
             Step::Pass(time) => {

@@ -70,6 +70,33 @@ fn probes_that_hang_block_the_circuit_for_one_lease_and_have_no_say_afterwards()
 }
 
 #[test]
+fn a_probe_that_ends_after_its_lease_has_no_say_even_if_nobody_took_its_place() {
+    let mut bench = half_open();
+    let late: Vec<_> = (0..5).map(|_| bench.enter().unwrap()).collect();
+    bench.pass(Duration::from_secs(10));
+    for probe in late {
+        assert_eq!(bench.exit(probe, Some(Outcome::Success)), None);
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::HalfOpen);
+}
+
+#[test]
+fn failures_from_before_it_opened_do_not_open_it_again_after_it_closed() {
+    let mut bench =
+        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::default() });
+    let late: Vec<_> = (0..50).map(|_| bench.enter().unwrap()).collect();
+    bench.failures_until_open();
+    bench.pass(Duration::from_secs(5));
+    for _ in 0..3 {
+        bench.call(Outcome::Success);
+    }
+    for admission in late {
+        assert_eq!(bench.exit(admission, Some(FAILED)), None);
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::Closed);
+}
+
+#[test]
 fn a_probe_of_an_earlier_round_decides_nothing() {
     let mut bench = half_open();
     let late: Vec<_> = (0..2).map(|_| bench.enter().unwrap()).collect();
