@@ -25,7 +25,7 @@ fn piece(dialect: Dialect) -> BoxedStrategy<(String, Option<String>)> {
     match dialect {
         Dialect::Postgres => {
             pieces.push(text(quoted("$$", "$$", "[^$\0]{0,8}")));
-            pieces.push(text(quoted("$t$", "$t$", "([^$\0]|\\$\\$){0,4}")));
+            pieces.push(text(quoted("$t$", "$t$", "([^$t\0]|\\$\\$){0,4}")));
             pieces.push(text(quoted("E'", "'", "([^'\\\\\0]|''|\\\\[^\0]){0,8}")));
             pieces.push(text(quoted("/*/*", "*/*/", "[^*/\0]{0,8}")));
             pieces.push(text(Just(String::from("arr[lo:hi]")).boxed()));

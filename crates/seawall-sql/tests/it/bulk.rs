@@ -10,7 +10,7 @@ on_every_database! {
         let target = table("t", &[("i", Integer), ("b", Boolean), ("r", Real), ("t", Text), ("w", Timestamp)]);
         sql.create_table(&target).await.unwrap();
         // Few rows and many go different ways on Postgres.
-        for rows in [1, 3, 2500] {
+        for rows in [1, 3, 9000] {
             let mut rows_in = RowBatch::new(5);
             for number in 0..rows {
                 rows_in.push(Cell::Integer(i64::MIN + number));
@@ -40,7 +40,7 @@ on_every_database! {
         let sql = connect(url).await;
         sql.execute("create table t (id integer primary key, word text not null check (length(word) < 9))").await.unwrap();
         let target = sql.table("t").await.unwrap().unwrap();
-        for rows in [40_usize, 3000] {
+        for rows in [40_usize, 5000] {
             let bad = [0, 7, 8, rows / 2, rows - 1];
             let mut rows_in = RowBatch::new(2);
             for row in 0..rows {
@@ -88,7 +88,7 @@ on_every_database! {
         let sql = connect(url).await;
         let target = table("nowhere", &[("a", Integer)]);
         let mut transaction = sql.begin().await.unwrap();
-        let error = transaction.bulk_insert(&target, &batch(1, &vec![Cell::Integer(1); 600])).await.unwrap_err();
+        let error = transaction.bulk_insert(&target, &batch(1, &vec![Cell::Integer(1); 2600])).await.unwrap_err();
         assert_eq!(error.kind(), FailureKind::Permanent);
         assert!(error.to_string().contains("nowhere"), "{error}");
         assert!(transaction.commit().await.unwrap_err().to_string().contains("only be rolled back"));
