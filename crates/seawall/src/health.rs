@@ -1,22 +1,29 @@
+#[cfg(feature = "sql")]
+use std::time::Duration;
+
 use seawall_core::CircuitState;
-use seawall_tower::pipeline::TargetStatus;
+use seawall_tower::TargetStatus;
 use serde::Serialize;
 
 use crate::AsyncIoSystem;
+
+/// How long the database may take to answer, if the caller's deadline is not earlier.
+#[cfg(feature = "sql")]
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the system is, part by part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Health {
     /// The worst of the checks.
     pub status: HealthStatus,
-    /// One for each client.
+    /// One for each client that can be asked; one more while the system shuts down.
     pub checks: Vec<Check>,
 }
 
 /// How one client is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Which client: `sql`, `http`, …
+    /// Which client: `sql`, `http`, `fs`; or `system`, which shuts down.
     pub name: &'static str,
     /// How it is.
     pub status: HealthStatus,
@@ -36,22 +43,25 @@ pub enum HealthStatus {
     Down,
 }
 
+/// A client's name, and how its targets do.
+type Circuits = (&'static str, Vec<TargetStatus>);
+
 impl AsyncIoSystem {
-    /// Asks each client how it is: the database with a round trip, the others by what their circuits say.
+    /// Asks each client how it is: the database by a round trip, all of them by what their circuits say.
+    /// A client over a stack of your own has neither, and is left out. Once a [`shutdown`](Self::shutdown) began,
+    /// the system is down, so that nobody sends it more work.
     ///
-    /// Takes no longer than the clients' own limits, and no longer than the caller's deadline. Cancel safe.
+    /// Takes at most 5 s, and no longer than the deadline of the caller's
+    /// [`CallContext`](seawall_core::CallContext). Cancel safe.
     pub async fn health(&self) -> Health {
-        let mut checks = Vec::new();
+        let mut checks: Vec<Check> = self.circuits().map(Check::of_circuits).collect();
         #[cfg(feature = "sql")]
-        checks.push(match self.parts.sql.ping().await {
-            Ok(()) => Check::up("sql"),
-            Err(error) => Check { name: "sql", status: HealthStatus::Down, reason: error.to_string() },
-        });
-        #[cfg(feature = "http")]
-        checks.push(Check::of_circuits("http", &self.parts.http.targets()));
-        #[cfg(feature = "fs")]
-        if let Some(pipeline) = self.parts.fs.pipeline() {
-            checks.push(Check::of_circuits("fs", &pipeline.targets()));
+        if let Err(error) = self.ask_database().await {
+            checks.retain(|check| check.name != "sql");
+            checks.push(Check::down("sql", error.to_string()));
+        }
+        if self.parts.gate.is_closed() {
+            checks.push(Check::down("system", "the system is shutting down".to_owned()));
         }
         let status = checks.iter().map(|check| check.status).max().unwrap_or(HealthStatus::Up);
         Health { status, checks }
@@ -59,31 +69,54 @@ impl AsyncIoSystem {
 
     /// The targets, of all clients, whose circuits let no ordinary call through at present.
     pub fn open_circuits(&self) -> Vec<String> {
-        let mut open = Vec::new();
-        #[cfg(feature = "http")]
-        open.extend(not_flowing(&self.parts.http.targets()));
-        #[cfg(feature = "fs")]
-        open.extend(self.parts.fs.pipeline().map(|pipeline| not_flowing(&pipeline.targets())).unwrap_or_default());
-        #[cfg(feature = "sql")]
-        open.extend(self.parts.sql.pipeline().map(|pipeline| not_flowing(&pipeline.targets())).unwrap_or_default());
-        open
+        self.circuits().flat_map(|(_, targets)| not_flowing(targets)).collect()
+    }
+
+    fn circuits(&self) -> impl Iterator<Item = Circuits> {
+        let clients: [Option<Circuits>; 3] = [
+            #[cfg(feature = "sql")]
+            self.parts.sql.pipeline().map(|pipeline| ("sql", pipeline.targets())),
+            #[cfg(not(feature = "sql"))]
+            None,
+            #[cfg(feature = "http")]
+            self.parts.http.reqwest().map(|_| ("http", self.parts.http.targets())),
+            #[cfg(not(feature = "http"))]
+            None,
+            #[cfg(feature = "fs")]
+            self.parts.fs.pipeline().map(|pipeline| ("fs", pipeline.targets())),
+            #[cfg(not(feature = "fs"))]
+            None,
+        ];
+        clients.into_iter().flatten()
+    }
+
+    #[cfg(feature = "sql")]
+    async fn ask_database(&self) -> Result<(), seawall_core::Error> {
+        if self.parts.sql.pipeline().is_none() {
+            return Ok(());
+        }
+        let context = seawall_core::CallContext::current();
+        let context = context.within(PATIENCE, tokio::time::Instant::now().into_std());
+        context.scope(self.parts.sql.ping()).await
     }
 }
 
-fn not_flowing(targets: &[TargetStatus]) -> Vec<String> {
-    targets.iter().filter(|target| matches!(target.circuit, CircuitState::Open | CircuitState::HalfOpen | CircuitState::ForcedOpen)).map(|target| target.target.clone()).collect()
+fn not_flowing(targets: Vec<TargetStatus>) -> impl Iterator<Item = String> {
+    let stopped =
+        |circuit| matches!(circuit, CircuitState::Open | CircuitState::HalfOpen | CircuitState::ForcedOpen);
+    targets.into_iter().filter(move |target| stopped(target.circuit)).map(|target| target.target)
 }
 
 impl Check {
-    fn up(name: &'static str) -> Self {
-        Self { name, status: HealthStatus::Up, reason: String::new() }
-    }
-
-    fn of_circuits(name: &'static str, targets: &[TargetStatus]) -> Self {
-        let open = not_flowing(targets);
+    fn of_circuits((name, targets): Circuits) -> Self {
+        let open: Vec<String> = not_flowing(targets).collect();
         if open.is_empty() {
-            return Self::up(name);
+            return Self { name, status: HealthStatus::Up, reason: String::new() };
         }
         Self { name, status: HealthStatus::Degraded, reason: format!("open circuits: {}", open.join(", ")) }
+    }
+
+    fn down(name: &'static str, reason: String) -> Self {
+        Self { name, status: HealthStatus::Down, reason }
     }
 }

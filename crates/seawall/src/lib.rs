@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod build_error;
+mod builder;
 mod config;
 mod gate;
 mod health;
@@ -9,13 +11,15 @@ mod shutdown;
 mod stats;
 mod system;
 
+pub use build_error::BuildError;
+pub use builder::Builder;
 #[cfg(feature = "sql")]
 pub use config::DatabaseUrl;
 pub use config::{Config, ConfigError};
 pub use health::{Check, Health, HealthStatus};
 pub use shutdown::Abandoned;
 pub use stats::SystemStats;
-pub use system::{AsyncIoSystem, BuildError, Builder};
+pub use system::AsyncIoSystem;
 
 #[cfg(feature = "cache")]
 pub use seawall_cache as cache;

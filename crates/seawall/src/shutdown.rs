@@ -1,9 +1,19 @@
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::AsyncIoSystem;
+
+/// Tenths of the deadline after which calls and connections are abandoned: closing and flushing need some time too.
+const DRAINED_BY: u32 = 8;
+#[cfg(feature = "sql")]
+const CLOSED_BY: u32 = 9;
+#[cfg(feature = "telemetry")]
+const FLUSHED_BY: u32 = 10;
+
+/// More than anybody waits, and less than a clock can hold.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// What a shutdown had to leave behind: everything that did not end within its deadline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,11 +31,17 @@ impl fmt::Display for Abandoned {
 impl std::error::Error for Abandoned {}
 
 impl AsyncIoSystem {
-    /// Ends the system in order: stop admitting calls, let those under way finish, close the database, flush
-    /// telemetry. All of it together takes at most `deadline`, and a little more to say so.
+    /// Ends the system in order: stops admitting calls, lets those under way finish, closes the database, flushes
+    /// telemetry. All of it together takes at most `deadline`, and a moment more to say so: calls are waited for
+    /// until eight tenths of it, connections until nine.
     ///
-    /// Calls made after it began fail with [`FailureKind::Refused`](seawall_core::FailureKind::Refused). A second
-    /// shutdown finds nothing left to do.
+    /// Under way are: a call with all its retries; an HTTP response until its body was read or dropped; a
+    /// transaction, or a stream of rows, until its end. A transaction may still do all it wants, and commit.
+    /// A file opened for streaming or writing is not waited for: finish it before.
+    ///
+    /// Calls made after it began fail with [`FailureKind::Refused`](seawall_core::FailureKind::Refused) of the layer
+    /// `shutdown`, also those that a call under way makes. The cache does no I/O of its own, and goes on.
+    /// A second shutdown finds nothing left to do.
     ///
     /// # Errors
     /// Says what did not end within the deadline and was abandoned. The system is shut down all the same.
@@ -33,25 +49,22 @@ impl AsyncIoSystem {
     /// # Cancel safety
     /// Dropped half-way, the system stays closed for new calls; call it again to go on.
     pub async fn shutdown(&self, deadline: Duration) -> Result<(), Abandoned> {
-        let end = Instant::now() + deadline;
+        let start = Instant::now();
+        let time_until = |tenths| (deadline.min(LONGEST) / 10 * tenths).saturating_sub(start.elapsed());
         let mut what = Vec::new();
-        self.parts.gate.close();
-        // The drain may use all but a fifth of the time: closing and flushing need some too.
-        if tokio::time::timeout(deadline.mul_f32(0.8), self.parts.gate.drained()).await.is_err() {
-            what.push(format!("{} calls still under way", self.parts.gate.inside()));
+        let gate = &self.parts.gate;
+        gate.close();
+        if timeout(time_until(DRAINED_BY), gate.drained()).await.is_err() {
+            what.push(format!("calls still under way: {}", gate.inside()));
         }
         #[cfg(feature = "sql")]
-        if let Err(error) = self.parts.sql.close(left(end)).await {
+        if let Err(error) = self.parts.sql.close(time_until(CLOSED_BY)).await {
             what.push(error.to_string());
         }
         #[cfg(feature = "telemetry")]
-        if let Err(error) = self.parts.telemetry.shutdown(left(end)).await {
+        if let Err(error) = self.parts.telemetry.shutdown(time_until(FLUSHED_BY)).await {
             what.push(error.to_string());
         }
         if what.is_empty() { Ok(()) } else { Err(Abandoned { what }) }
     }
-}
-
-fn left(end: Instant) -> Duration {
-    end.saturating_duration_since(Instant::now())
 }

@@ -1,19 +1,24 @@
 //! The layered configuration: defaults < file < environment.
 
+#[cfg(feature = "sql")]
+mod database_url;
 mod environment;
 mod error;
+mod layer;
+mod layers;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use figment::Figment;
-use figment::providers::{Format, Serialized, Toml};
 use seawall_core::InvalidConfig;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "sql")]
+pub use database_url::DatabaseUrl;
 pub use error::ConfigError;
 
-use environment::Environment;
+use environment::{Environment, FILE_VARIABLE};
+use layer::File;
 
 /// The file that [`Config::load`] reads when `SEAWALL_CONFIG` names no other.
 const FILE: &str = "seawall.toml";
@@ -28,12 +33,16 @@ const FILE: &str = "seawall.toml";
 /// | `database_url` | `sqlite://FILE` or `postgres://…`, default `sqlite://seawall.db` |
 /// | `sql` | [`SqlConfig`](seawall_sql::SqlConfig) |
 /// | `telemetry` | [`TelemetryConfig`](seawall_telemetry::TelemetryConfig) |
-/// | `shutdown_deadline` | how long [`shutdown`](crate::AsyncIoSystem::shutdown) drains when nobody says otherwise, default 10 s |
+/// | `shutdown_deadline` | for a service to hand to [`shutdown`](crate::AsyncIoSystem::shutdown), default 10 s |
 ///
 /// Layers are merged key by key, the later over the earlier: these defaults, then the file, then the environment.
 /// `http.connect_timeout` is `SEAWALL_HTTP__CONNECT_TIMEOUT` there: two underscores go one level down.
+/// A variable is text where text is wanted, without the white space or the double quotes around it; elsewhere it is
+/// `true`, a number, a list `[a, b]` or a section `{a = 1, b = 2}`.
 /// An unknown key, a value of the wrong type and a value that makes no sense are errors that name the key and the
 /// source it came from.
+///
+/// `Debug` shows no secret. Serializing writes them in full, so that a configuration can be read back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -56,7 +65,8 @@ pub struct Config {
     /// Telemetry.
     #[cfg(feature = "telemetry")]
     pub telemetry: seawall_telemetry::TelemetryConfig,
-    /// How long a shutdown waits for calls under way.
+    /// How long a shutdown may take, for a service to hand to [`shutdown`](crate::AsyncIoSystem::shutdown): nothing
+    /// reads it by itself.
     #[serde(with = "seawall_core::friendly_duration")]
     pub shutdown_deadline: Duration,
 }
@@ -71,7 +81,7 @@ impl Default for Config {
             #[cfg(feature = "http")]
             http: seawall_http::HttpConfig::default(),
             #[cfg(feature = "sql")]
-            database_url: DatabaseUrl("sqlite://seawall.db".to_owned()),
+            database_url: "sqlite://seawall.db".into(),
             #[cfg(feature = "sql")]
             sql: seawall_sql::SqlConfig::default(),
             #[cfg(feature = "telemetry")]
@@ -81,51 +91,19 @@ impl Default for Config {
     }
 }
 
-/// The address of the database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`.
-///
-/// It may hold a password, so it is never shown: `Debug` prints `***`.
-#[cfg(feature = "sql")]
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(String);
-
-#[cfg(feature = "sql")]
-impl DatabaseUrl {
-    /// The address, password included.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-#[cfg(feature = "sql")]
-impl From<String> for DatabaseUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-#[cfg(feature = "sql")]
-impl std::fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
-
 impl Config {
     /// Reads `seawall.toml` in the working directory, or the file that `SEAWALL_CONFIG` names, and the environment.
     ///
     /// # Errors
     /// Names the key and where it came from. A missing `seawall.toml` is none; a missing `SEAWALL_CONFIG` file is.
     pub fn load() -> Result<Self, ConfigError> {
-        let named = std::env::var_os("SEAWALL_CONFIG").map(PathBuf::from);
-        let file = match &named {
-            Some(path) if !path.is_file() => {
-                return Err(ConfigError::missing_file(path));
-            }
-            Some(path) => Some(path.as_path()),
-            None => Some(Path::new(FILE)).filter(|path| path.is_file()),
-        };
-        Self::from_layers(file, std::env::vars())
+        let environment = Environment::of_process()?;
+        if let Some(path) = std::env::var_os(FILE_VARIABLE) {
+            let named = Self::from_layers(Some(Path::new(&path)), environment);
+            return named.map_err(|error| error.named_by(FILE_VARIABLE));
+        }
+        let file = Path::new(FILE);
+        Self::from_layers(file.exists().then_some(file), environment)
     }
 
     /// Reads this file, if any, and these environment variables. What [`load`](Self::load) does, for tests and for
@@ -149,14 +127,8 @@ impl Config {
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut layers = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(file) = file {
-            layers = layers.merge(Toml::file_exact(file));
-        }
-        layers = layers.merge(Environment::new(environment));
-        let config: Self = layers.extract().map_err(|error| ConfigError::from_figment(error, &layers))?;
-        config.validate().map_err(|invalid| ConfigError::invalid(&invalid, &layers))?;
-        Ok(config)
+        let file = file.map(File::read).transpose()?;
+        layers::read(file.as_ref(), &Environment::new(environment))
     }
 
     /// Checks every section.

@@ -1,0 +1,156 @@
+use std::fmt;
+use std::sync::Arc;
+
+use seawall_core::Observer;
+
+use crate::gate::Gate;
+use crate::system::Parts;
+use crate::{AsyncIoSystem, BuildError, Config};
+
+/// Builds an [`AsyncIoSystem`].
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    config: Config,
+    observer: Option<Arc<dyn Observer>>,
+    #[cfg(feature = "http")]
+    http: Option<seawall_http::Http>,
+    #[cfg(feature = "sql")]
+    sql: Option<seawall_sql::Sql>,
+    #[cfg(feature = "fs")]
+    fs: Option<seawall_fs::Fs>,
+    #[cfg(feature = "telemetry")]
+    telemetry: Option<Arc<seawall_telemetry::Telemetry>>,
+}
+
+impl Builder {
+    /// Sets the configuration; default [`Config::default`].
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds an observer that is told everything the system's telemetry is told by the clients it builds. The last one
+    /// given counts.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Uses this telemetry in place of the one the configuration describes: make it first, and hand it as observer to
+    /// clients of your own, for their calls to be in [`stats`](AsyncIoSystem::stats) too.
+    #[cfg(feature = "telemetry")]
+    pub fn telemetry(mut self, telemetry: Arc<seawall_telemetry::Telemetry>) -> Self {
+        self.telemetry = Some(telemetry);
+        self
+    }
+
+    /// Uses this HTTP client in place of the one the configuration describes: your own stack, or the default one
+    /// with your layers around it.
+    #[cfg(feature = "http")]
+    pub fn http(mut self, http: seawall_http::Http) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Uses this database client in place of the one the configuration describes. A
+    /// [`shutdown`](AsyncIoSystem::shutdown) closes its pools for all its clones.
+    #[cfg(feature = "sql")]
+    pub fn sql(mut self, sql: seawall_sql::Sql) -> Self {
+        self.sql = Some(sql);
+        self
+    }
+
+    /// Uses this file client in place of the one the configuration describes.
+    #[cfg(feature = "fs")]
+    pub fn fs(mut self, fs: seawall_fs::Fs) -> Self {
+        self.fs = Some(fs);
+        self
+    }
+
+    /// Builds the clients and opens the database.
+    ///
+    /// # Errors
+    /// A configuration that makes no sense, or a database that cannot be opened; the message says which and why.
+    ///
+    /// # Cancel safety
+    /// Dropped half-way, it closes what it had opened.
+    pub async fn build(self) -> Result<AsyncIoSystem, BuildError> {
+        let config = self.config;
+        config.validate()?;
+        let gate = Gate::default();
+        #[cfg(feature = "telemetry")]
+        let telemetry = match self.telemetry {
+            Some(telemetry) => telemetry,
+            None => Arc::new(seawall_telemetry::Telemetry::new(&config.telemetry)?),
+        };
+        #[cfg(feature = "telemetry")]
+        let observer: Arc<dyn Observer> = Arc::new(Both(Arc::clone(&telemetry), self.observer));
+        #[cfg(not(feature = "telemetry"))]
+        let observer: Arc<dyn Observer> = Arc::new(self.observer);
+
+        #[cfg(feature = "http")]
+        let http = match self.http {
+            Some(http) => http,
+            None => seawall_http::Http::new(&config.http, Arc::clone(&observer))?,
+        }
+        .layer(gate.layer("http"));
+        #[cfg(feature = "fs")]
+        let fs = match self.fs {
+            Some(fs) => fs,
+            None => seawall_fs::Fs::new(&config.fs, Arc::clone(&observer))?,
+        }
+        .layer(gate.layer("fs"));
+        #[cfg(feature = "sql")]
+        let sql = match self.sql {
+            Some(sql) => sql,
+            None => connect(&config, Arc::clone(&observer)).await?,
+        }
+        .layer(gate.layer("sql"));
+        #[cfg(feature = "cache")]
+        let cache = seawall_cache::Cache::new(&config.cache)?;
+        drop(observer);
+
+        let parts = Parts {
+            config,
+            gate,
+            #[cfg(feature = "cache")]
+            cache,
+            #[cfg(feature = "fs")]
+            fs,
+            #[cfg(feature = "http")]
+            http,
+            #[cfg(feature = "sql")]
+            sql,
+            #[cfg(feature = "telemetry")]
+            telemetry,
+        };
+        Ok(AsyncIoSystem { parts: Arc::new(parts) })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "sql")]
+async fn connect(
+    config: &Config,
+    observer: Arc<dyn Observer>,
+) -> Result<seawall_sql::Sql, seawall_core::Error> {
+    seawall_sql::Sql::connect(config.database_url.expose(), &config.sql, observer).await
+}
+
+/// Two observers as one.
+#[cfg(feature = "telemetry")]
+struct Both<A, B>(A, B);
+
+#[cfg(feature = "telemetry")]
+impl<A: Observer, B: Observer> Observer for Both<A, B> {
+    fn observe(&self, origin: seawall_core::Origin<'_>, event: &seawall_core::Event) {
+        self.0.observe(origin, event);
+        self.1.observe(origin, event);
+    }
+}

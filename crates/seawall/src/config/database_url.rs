@@ -1,0 +1,45 @@
+use std::fmt;
+
+use seawall_core::InvalidConfig;
+use serde::{Deserialize, Serialize};
+
+/// The address of the database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`.
+///
+/// It may hold a password, so it is never shown: `Debug` prints `***`. Serializing writes it in full.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address, password included.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells a mistake in a file or variable while it is still known where it was made. All else, and whoever sets
+    /// the address in code, hears from the client that opens it.
+    pub(super) fn check_scheme(&self) -> Result<(), InvalidConfig> {
+        match self.0.split_once(':') {
+            Some(("sqlite" | "postgres" | "postgresql", _)) => Ok(()),
+            _ => Err(InvalidConfig::new("database_url", "***", "must begin with `sqlite:` or `postgres:`")),
+        }
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl From<&str> for DatabaseUrl {
+    fn from(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
