@@ -14,7 +14,7 @@ pub struct SystemStats {
     /// The cache.
     #[cfg(feature = "cache")]
     pub cache: seawall_cache::CacheStats,
-    /// Calls under way through any client.
+    /// Calls under way through any client, HTTP responses whose body is still being read included.
     pub in_flight: usize,
 }
 

@@ -12,7 +12,7 @@ const PREFIX: &str = "SEAWALL_";
 pub(super) const FILE_VARIABLE: &str = "SEAWALL_CONFIG";
 
 /// Variables of the project's own tests, which a program under test inherits.
-const OF_TESTS: &str = "SEAWALL_TEST";
+const OF_TESTS: [&str; 2] = ["SEAWALL_TEST_", "SEAWALL_TESTKIT_"];
 
 /// The environment's layer: `SEAWALL_HTTP__CONNECT_TIMEOUT` is the key `http.connect_timeout`.
 ///
@@ -74,7 +74,7 @@ impl Environment {
 }
 
 fn key_of(variable: &str) -> Option<String> {
-    let is_other = variable == FILE_VARIABLE || variable.starts_with(OF_TESTS);
+    let is_other = variable == FILE_VARIABLE || OF_TESTS.iter().any(|prefix| variable.starts_with(prefix));
     let key = variable.strip_prefix(PREFIX).filter(|_| !is_other)?;
     Some(key.to_ascii_lowercase().replace("__", "."))
 }

@@ -1,4 +1,4 @@
-use figment::error::{Actual, Error, Kind};
+use figment::error::{Actual, Kind};
 use figment::value::Value;
 
 use super::environment::Environment;
@@ -19,7 +19,7 @@ pub(super) fn read(file: Option<&File>, environment: &Environment) -> Result<Con
             Ok(config) => break config,
             Err(failure) => failure,
         };
-        let key = key_of(&failure);
+        let key = failure.path.join(".");
         match environment.text_of(&key) {
             // A variable looked like a number, or the like, where text is wanted: once more as the text it is.
             Some(text) if wants_text(&failure.kind) => merge(&mut layers, nested(&key, text.into())),
@@ -34,15 +34,6 @@ fn check(config: &Config) -> Result<(), seawall_core::InvalidConfig> {
     #[cfg(feature = "sql")]
     config.database_url.check_scheme()?;
     config.validate()
-}
-
-fn key_of(failure: &Error) -> String {
-    let mut key = failure.path.clone();
-    if let Kind::UnknownField(field, _) = &failure.kind {
-        // Its path ends at the section; the field is the last part of the key.
-        key.push(field.clone());
-    }
-    key.join(".")
 }
 
 fn wants_text(kind: &Kind) -> bool {

@@ -132,5 +132,9 @@ mod postgres {
         let health = context.scope(io.health()).await;
         assert_eq!(health.status, HealthStatus::Down);
         assert!(reason(&health, "sql").contains("deadline"), "{health:?}");
+
+        // Without one too, after a while.
+        tokio::time::pause();
+        assert_eq!(io.health().await.status, HealthStatus::Down);
     }
 }

@@ -1,7 +1,7 @@
 //! A web server on the loopback that answers `hello` to everything, when the test lets it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +19,7 @@ pub(crate) struct Loopback {
 struct Shared {
     status: u16,
     requests: AtomicUsize,
+    received: Mutex<Vec<u8>>,
     arrivals: Semaphore,
     heads: Semaphore,
     bodies: Semaphore,
@@ -56,12 +57,18 @@ impl Loopback {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
+    /// Whether these bytes were in a request.
+    pub(crate) fn received(&self, bytes: &[u8]) -> bool {
+        self.shared.received.lock().unwrap().windows(bytes.len()).any(|window| window == bytes)
+    }
+
     async fn start(status: u16, heads: usize, bodies: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
             status,
             requests: AtomicUsize::new(0),
+            received: Mutex::default(),
             arrivals: Semaphore::new(0),
             heads: Semaphore::new(heads),
             bodies: Semaphore::new(bodies),
@@ -88,10 +95,10 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()
         if stream.read_buf(&mut request).await? == 0 {
             return Ok(());
         }
-        if !request.ends_with(b"\r\n\r\n") {
+        if !is_whole(&request) {
             continue;
         }
-        request.clear();
+        shared.received.lock().unwrap().append(&mut request);
         shared.requests.fetch_add(1, Ordering::SeqCst);
         shared.arrivals.add_permits(1);
         shared.heads.acquire().await.unwrap().forget();
@@ -100,4 +107,11 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<()
         shared.bodies.acquire().await.unwrap().forget();
         stream.write_all(b"llo").await?;
     }
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    request.len() >= end + 4 + length.map_or(0, |length| length.trim().parse().unwrap())
 }

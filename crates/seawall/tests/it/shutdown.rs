@@ -4,7 +4,9 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use seawall::core::{Error, FailureKind};
 use seawall::sql::{Row, Sql, SqlConfig};
-use seawall::{Abandoned, AsyncIoSystem};
+use seawall::telemetry::OtlpConfig;
+use seawall::{Abandoned, AsyncIoSystem, Config};
+use tempfile::TempDir;
 
 use crate::loopback::Loopback;
 use crate::support::{system, system_with};
@@ -219,13 +221,33 @@ async fn any_deadline_will_do() {
     }
 }
 
+/// A system that sends its telemetry there.
+async fn system_with_collector(endpoint: &str) -> (AsyncIoSystem, TempDir) {
+    let mut config = Config::default();
+    config.database_url = "sqlite::memory:".into();
+    config.telemetry.otlp = Some(OtlpConfig { endpoint: endpoint.to_owned(), ..OtlpConfig::default() });
+    system_with(|builder| builder.config(config)).await
+}
+
+#[tokio::test]
+async fn telemetry_is_flushed_after_the_last_call_has_ended() {
+    let collector = Loopback::answering(200).await;
+    let (io, _folder) = system_with_collector(&collector.url).await;
+    let server = Loopback::waiting().await;
+    let call = tokio::spawn(io.http().get(&server.url).send());
+    server.arrival().await;
+    let shutdown = begin(&io, LONG).await;
+    server.go_on();
+    call.await.unwrap().unwrap();
+    shutdown.await.unwrap().unwrap();
+    // The call is the only one of its target, and is in what was sent.
+    assert!(collector.received(b"POST /v1/metrics"));
+    assert!(collector.received(server.url.as_bytes()));
+}
+
 #[tokio::test]
 async fn what_telemetry_could_not_send_is_said() {
-    let mut config = seawall::Config::default();
-    config.database_url = "sqlite::memory:".into();
-    let endpoint = "http://127.0.0.1:9".to_owned();
-    config.telemetry.otlp = Some(seawall::telemetry::OtlpConfig { endpoint, ..Default::default() });
-    let (io, _folder) = system_with(|builder| builder.config(config)).await;
+    let (io, _folder) = system_with_collector("http://127.0.0.1:9").await;
     io.sql().execute("select 1").await.unwrap();
     let abandoned = io.shutdown(LONG).await.unwrap_err();
     assert_eq!(abandoned.what.len(), 1, "{abandoned}");
