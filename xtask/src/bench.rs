@@ -15,7 +15,7 @@ pub(crate) fn run(name: &str, json: bool) -> Result {
     if name == "ingest" {
         // Our side of this one is the shipped binary.
         run::run(&mut run::cargo(["build", "--release", "-p", "seawall-cli"]))?;
-        bench.env("SEAWALL_BIN", workspace::target_directory()?.join("release/seawall"));
+        bench.env("BENCH_SEAWALL_BIN", workspace::target_directory()?.join("release/seawall"));
     }
     if json {
         bench.args(["--", "--json"]);

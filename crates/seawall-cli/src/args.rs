@@ -37,7 +37,9 @@ A row is stored once. A row that cannot be stored is in the rejects file, with i
 
 Set PGPASSWORD or SEAWALL_DATABASE_URL (in place of --into) to keep a password out of the command line.
 
-Exit codes: 0 all ingested · 1 something failed, what was committed stays · 2 wrong usage · 130 stopped";
+A source keeps its identity by its path or address: the same file under another name is another source.
+
+Exit codes: 0 all ingested · 1 something failed, what was committed stays · 2 wrong usage · 130 stopped by a signal";
 
 /// Loads CSV and NDJSON into a database, each row exactly once.
 #[derive(Debug, clap::Args)]
@@ -66,9 +68,12 @@ pub(crate) struct IngestArgs {
     /// At most so many rows a second, over all jobs: 5000 or 5000/s.
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub(crate) rate: Option<NonZeroU64>,
-    /// Sources read at the same time.
+    /// Sources read at the same time, 64 at most; each takes up to 16 MiB.
     #[arg(long, value_name = "N", default_value = "4")]
     pub(crate) jobs: NonZeroUsize,
+    /// What to do about a source that is not the one an earlier run has read.
+    #[arg(long, value_name = "WHAT", default_value = "replace")]
+    pub(crate) on_change: OnChangeName,
     /// Where malformed rows go [default: TABLE.rejects.ndjson].
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
@@ -96,6 +101,17 @@ pub(crate) enum FormatName {
     Csv,
     /// One JSON object a line.
     Ndjson,
+}
+
+/// What to do about a changed source.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum OnChangeName {
+    /// Ingest it anew in place of its older rows, if the table holds nothing else; else behind them.
+    Replace,
+    /// Ingest it anew behind its older rows.
+    Append,
+    /// Leave it alone and fail.
+    Fail,
 }
 
 const DEMO_EXAMPLES: &str = "\

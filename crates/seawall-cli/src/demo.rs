@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::DemoArgs;
 use crate::exchange::checksum::{self, Checksum};
 use crate::exchange::{Exchange, ExchangeConfig, Sent};
-use crate::exit::{FAILED, STOPPED, USAGE, fail};
+use crate::exit::{FAILED, STOPPED, USAGE, fail, print_line};
 use crate::ingest::log;
 use crate::signals::stop_on_signal;
 use crate::watch::Watch;
@@ -56,7 +56,9 @@ struct Proof {
 
 impl Proof {
     fn holds(&self) -> bool {
-        self.rows_sent == self.rows_stored && self.checksum_sent == self.checksum_stored && self.duplicates == 0
+        self.rows_sent == self.rows_stored
+            && self.checksum_sent == self.checksum_stored
+            && self.duplicates == 0
     }
 }
 
@@ -70,17 +72,21 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     if database.exists() {
         return fail(USAGE, &format!("--keep: {} is there already", database.display()));
     }
-    match prove(&args, &database, stop.clone()).await {
-        Ok(_) if stop.is_cancelled() => fail(STOPPED, &"stopped before the proof was complete"),
+    match prove(&args, &database, &stop).await {
+        _ if stop.is_cancelled() => fail(STOPPED, &"stopped before the proof was complete"),
         Ok(proof) => {
             show(&proof, &args, &database);
-            if proof.holds() { ExitCode::SUCCESS } else { fail(FAILED, &"what is stored is not what was sent") }
+            if proof.holds() {
+                ExitCode::SUCCESS
+            } else {
+                fail(FAILED, &"what is stored is not what was sent")
+            }
         }
         Err(problem) => fail(FAILED, &problem),
     }
 }
 
-async fn prove(args: &DemoArgs, database: &Path, stop: CancellationToken) -> Result<Proof, String> {
+async fn prove(args: &DemoArgs, database: &Path, stop: &CancellationToken) -> Result<Proof, String> {
     let config = ExchangeConfig { seed: args.seed, rows: args.rows.get(), faults: args.faults };
     let exchange = Exchange::start(config).map_err(|error| format!("the exchange cannot start: {error}"))?;
     let io = system(database).await?;
@@ -103,8 +109,11 @@ async fn prove(args: &DemoArgs, database: &Path, stop: CancellationToken) -> Res
         batch_rows: NonZeroUsize::new(5_000).expect("5 000 is not 0"),
         ..IngestPlan::new(exchange.sources())
     };
-    let report = io.ingest(plan, progress, stop).await.map_err(|error| error.to_string())?;
+    let report = io.ingest(plan, progress, stop.clone()).await.map_err(|error| error.to_string())?;
     drop(watch);
+    if report.stopped {
+        return Err("stopped".to_owned());
+    }
     if let Some(error) = report.sources.iter().find_map(|source| source.error.as_ref()) {
         return Err(error.clone());
     }
@@ -155,7 +164,8 @@ fn add(sum: &mut Checksum, row: &Row) -> Result<(), Error> {
 }
 
 fn proof(seed: u64, sent: &Sent, stored: &Stored, report: &IngestReport, calls: &StatsSnapshot) -> Proof {
-    let exchange: Vec<&TargetStats> = calls.targets.iter().filter(|target| target.pipeline == "http").collect();
+    let exchange: Vec<&TargetStats> =
+        calls.targets.iter().filter(|target| target.pipeline == "http").collect();
     let milliseconds = |pick: fn(&seawall::telemetry::DurationStats) -> Duration| {
         let durations = exchange.iter().filter_map(|target| target.duration.as_ref());
         durations.map(pick).max().unwrap_or_default().as_secs_f64() * 1e3
@@ -169,7 +179,11 @@ fn proof(seed: u64, sent: &Sent, stored: &Stored, report: &IngestReport, calls: 
         retries: exchange.iter().map(|target| target.retries).sum(),
         retries_refused_by_budget: exchange.iter().map(|target| target.budget_exhaustions).sum(),
         reconnects: report.reconnects,
-        breaker_openings: exchange.iter().filter_map(|target| target.circuit.as_ref()).map(|it| it.openings).sum(),
+        breaker_openings: exchange
+            .iter()
+            .filter_map(|target| target.circuit.as_ref())
+            .map(|it| it.openings)
+            .sum(),
         p50_ms: milliseconds(|durations| durations.p50),
         p95_ms: milliseconds(|durations| durations.p95),
         p99_ms: milliseconds(|durations| durations.p99),
@@ -184,28 +198,34 @@ fn proof(seed: u64, sent: &Sent, stored: &Stored, report: &IngestReport, calls: 
 fn show(proof: &Proof, args: &DemoArgs, database: &Path) {
     if args.json {
         match serde_json::to_string(proof) {
-            Ok(line) => println!("{line}"),
+            Ok(line) => print_line(&line),
             Err(error) => eprintln!("seawall: the report cannot be written: {error}"),
         }
         return;
     }
     let verdict = if proof.holds() { "nothing lost, nothing twice" } else { "NOT THE SAME" };
-    println!("rows      {} sent, {} stored, {} twice", proof.rows_sent, proof.rows_stored, proof.duplicates);
-    println!("checksum  {} sent, {} stored: {verdict}", proof.checksum_sent, proof.checksum_stored);
-    println!("speed     {:.0} rows/s, {:.1} s in all", proof.rows_per_second, proof.seconds);
-    println!(
+    print_line(&format!(
+        "rows      {} sent, {} stored, {} twice",
+        proof.rows_sent, proof.rows_stored, proof.duplicates
+    ));
+    print_line(&format!(
+        "checksum  {} sent, {} stored: {verdict}",
+        proof.checksum_sent, proof.checksum_stored
+    ));
+    print_line(&format!("speed     {:.0} rows/s, {:.1} s in all", proof.rows_per_second, proof.seconds));
+    print_line(&format!(
         "requests  {} answered in p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms",
         proof.requests, proof.p50_ms, proof.p95_ms, proof.p99_ms
-    );
-    println!(
+    ));
+    print_line(&format!(
         "faults    {}",
         proof.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect::<Vec<_>>().join(", ")
-    );
-    println!(
+    ));
+    print_line(&format!(
         "answered  {} retries, {} refused by the budget, {} transfers resumed, {} breaker openings",
         proof.retries, proof.retries_refused_by_budget, proof.reconnects, proof.breaker_openings
-    );
+    ));
     if args.keep.is_some() {
-        println!("database  {} (table {TABLE})", database.display());
+        print_line(&format!("database  {} (table {TABLE})", database.display()));
     }
 }

@@ -1,5 +1,6 @@
-//! The exit codes, in one place, as `--help` lists them.
+//! How the binary ends and what it prints then: the exit codes, in one place, as `--help` lists them.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Something failed; what was committed stays.
@@ -13,4 +14,9 @@ pub(crate) const STOPPED: u8 = 130;
 pub(crate) fn fail(code: u8, problem: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("seawall: {problem}");
     ExitCode::from(code)
+}
+
+/// Prints a line to standard output. Whoever closed it does not want to read it.
+pub(crate) fn print_line(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

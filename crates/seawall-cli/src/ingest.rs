@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
 use seawall::ingest::format::{Delimiter, Format, FormatOptions, parse_columns};
-use seawall::ingest::{IngestPlan, IngestReport, Progress, SourceReport, SourceStatus};
+use seawall::ingest::{IngestPlan, IngestReport, OnChange, Progress, SourceReport, SourceStatus};
 use seawall::telemetry::LogConfig;
 use seawall::{AsyncIoSystem, Config};
 
-use crate::args::{FormatName, IngestArgs};
-use crate::exit::{FAILED, STOPPED, USAGE, fail};
+use crate::args::{FormatName, IngestArgs, OnChangeName};
+use crate::exit::{FAILED, STOPPED, USAGE, fail, print_line};
 use crate::signals::stop_on_signal;
 use crate::watch::Watch;
 
@@ -19,39 +19,42 @@ use crate::watch::Watch;
 const CLOSE: Duration = Duration::from_millis(200);
 
 pub(crate) async fn run(args: IngestArgs) -> ExitCode {
+    let json = args.json;
+    match ingest(args).await {
+        Ok(report) => {
+            show(&report, json);
+            code(&report)
+        }
+        Err((code, problem)) => {
+            if json {
+                print_line(&serde_json::json!({ "error": problem }).to_string());
+            }
+            fail(code, &problem)
+        }
+    }
+}
+
+/// The run, or why there was none: an exit code and words.
+async fn ingest(args: IngestArgs) -> Result<IngestReport, (u8, String)> {
     // Before anything slow, so that Ctrl-C is heard from the first moment on.
     let stop = stop_on_signal();
-    let plan = match plan(&args) {
-        Ok(plan) => plan,
-        Err(problem) => return fail(USAGE, &problem),
-    };
-    let mut config = match Config::load() {
-        Ok(config) => config,
-        Err(error) => return fail(USAGE, &error),
-    };
+    let plan = plan(&args).map_err(|problem| (USAGE, problem))?;
+    let mut config = Config::load().map_err(|error| (USAGE, error.to_string()))?;
     config.database_url = args.into.into();
     let built = tokio::select! {
         built = AsyncIoSystem::builder().config(config).build() => built,
-        () = stop.cancelled() => return fail(STOPPED, &"stopped before it began"),
+        () = stop.cancelled() => return Err((STOPPED, "stopped before it began".to_owned())),
     };
-    let io = match built {
-        Ok(io) => io,
-        Err(error) => return fail(FAILED, &error),
-    };
+    let io = built.map_err(|error| (FAILED, error.to_string()))?;
     log(&io, args.verbose);
     let progress = Arc::new(Progress::default());
     let watch = (!args.json).then(|| Watch::start(io.clone(), Arc::clone(&progress)));
-    let ended = io.ingest(plan, progress, stop).await;
+    let ended = io.ingest(plan, progress, stop.clone()).await;
     drop(watch);
     // Nothing is lost if this takes longer: what counts is committed.
     let _ = io.shutdown(CLOSE).await;
-    match ended {
-        Ok(report) => {
-            show(&report, args.json);
-            code(&report)
-        }
-        Err(error) => fail(FAILED, &error),
-    }
+    let code = if stop.is_cancelled() { STOPPED } else { FAILED };
+    ended.map_err(|error| (code, error.to_string()))
 }
 
 /// Sends what the library tells to standard error, as much as is asked for.
@@ -80,6 +83,11 @@ fn plan(args: &IngestArgs) -> Result<IngestPlan, String> {
         rate: args.rate,
         rejects: args.rejects.clone(),
         patience: args.patience,
+        on_change: match args.on_change {
+            OnChangeName::Replace => OnChange::Replace,
+            OnChangeName::Append => OnChange::Append,
+            OnChangeName::Fail => OnChange::Fail,
+        },
         batch_rows: args.batch_rows,
         format: FormatOptions {
             format,
@@ -94,18 +102,18 @@ fn plan(args: &IngestArgs) -> Result<IngestPlan, String> {
 fn show(report: &IngestReport, json: bool) {
     if json {
         match serde_json::to_string(report) {
-            Ok(line) => println!("{line}"),
+            Ok(line) => print_line(&line),
             Err(error) => eprintln!("seawall: the report cannot be written: {error}"),
         }
     } else {
-        println!(
+        print_line(&format!(
             "{} rows into {} in {:.1} s ({} rows/s), {} read",
             HumanCount(report.rows),
             report.table,
             report.seconds,
             HumanCount(report.rows_per_second as u64),
             HumanBytes(report.bytes),
-        );
+        ));
     }
     if let Some(file) = &report.rejects_file {
         eprintln!("{} rows were rejected: see {file}", HumanCount(report.rejected));
@@ -128,7 +136,10 @@ fn tell(source: &SourceReport) {
         eprintln!("{name}: {changed}");
     }
     if source.status == SourceStatus::AlreadyDone {
-        eprintln!("{name}: nothing new; all of its {} rows were stored before", HumanCount(source.rows_before));
+        eprintln!(
+            "{name}: nothing new; all of its {} rows were stored before",
+            HumanCount(source.rows_before)
+        );
     } else if source.rows_before > 0 {
         eprintln!("{name}: went on behind {} rows of an earlier run", HumanCount(source.rows_before));
     }

@@ -27,8 +27,9 @@ impl Watch {
         let terminal = std::io::stderr().is_terminal();
         let bar = terminal.then(|| {
             let bar = ProgressBar::new_spinner();
-            let template = "{spinner} [{elapsed_precise}] {wide_bar} {percent:>3} %\n  {msg}";
-            let style = ProgressStyle::with_template(template).expect("the template is a constant that parses");
+            let template = "{spinner} [{elapsed_precise}] {wide_bar}\n  {msg}";
+            let style =
+                ProgressStyle::with_template(template).expect("the template is a constant that parses");
             bar.with_style(style)
         });
         let shown = bar.clone();
@@ -43,7 +44,11 @@ impl Watch {
                 let line = describe(&now, &mut speed, &io);
                 match &shown {
                     Some(bar) => {
-                        bar.set_length(now.bytes_expected.max(now.bytes));
+                        match now.bytes_expected {
+                            // Never full before the end: bytes of a source that began anew count twice.
+                            Some(bytes) => bar.set_length(bytes.max(now.bytes + 1)),
+                            None => bar.unset_length(),
+                        }
                         bar.set_position(now.bytes);
                         bar.set_message(line);
                     }
@@ -66,15 +71,16 @@ impl Drop for Watch {
 
 fn describe(now: &ProgressSnapshot, speed: &mut Speed, io: &AsyncIoSystem) -> String {
     let (rows_per_second, bytes_per_second) = speed.note(now);
-    let expected = if now.bytes_expected > 0 { HumanBytes(now.bytes_expected).to_string() } else { "?".to_owned() };
+    let expected = now.bytes_expected.map_or_else(|| "?".to_owned(), |bytes| HumanBytes(bytes).to_string());
     let mut parts = vec![
         format!("{} rows", HumanCount(now.rows)),
         format!("{} rows/s", HumanCount(rows_per_second as u64)),
         format!("{} of {expected}", HumanBytes(now.bytes)),
     ];
-    let left = now.bytes_expected.saturating_sub(now.bytes);
+    let left = now.bytes_expected.unwrap_or_default().saturating_sub(now.bytes);
     if left > 0 && bytes_per_second >= 1.0 {
-        parts.push(format!("{} left", HumanDuration(Duration::from_secs_f64(left as f64 / bytes_per_second))));
+        parts
+            .push(format!("{} left", HumanDuration(Duration::from_secs_f64(left as f64 / bytes_per_second))));
     }
     if now.sources > 1 {
         parts.push(format!("{}/{} sources", now.sources_ended, now.sources));
@@ -87,7 +93,11 @@ fn describe(now: &ProgressSnapshot, speed: &mut Speed, io: &AsyncIoSystem) -> St
         parts.push(format!("{} retries", HumanCount(retries + now.reconnects)));
     }
     let open = io.open_circuits();
-    parts.push(if open.is_empty() { "circuits closed".to_owned() } else { format!("circuit open: {}", open.join(" ")) });
+    parts.push(if open.is_empty() {
+        "circuits closed".to_owned()
+    } else {
+        format!("circuit open: {}", open.join(" "))
+    });
     parts.join(", ")
 }
 

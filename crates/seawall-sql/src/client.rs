@@ -10,6 +10,7 @@ use tower::{Layer, Service, ServiceExt};
 use crate::TableSchema;
 use crate::database::Database;
 use crate::endpoint::Endpoint;
+use crate::named::Dialect;
 use crate::query::strange;
 use crate::{
     Action, Connection, Execute, Query, Reply, SqlClassifier, SqlConfig, SqlStats, Statement, Transaction,
@@ -176,6 +177,15 @@ impl Sql {
         let database = self.database()?;
         let pool = database.0.readers.as_ref().unwrap_or(&database.0.writer);
         pool.acquire().await?.run(Connection::ping).await
+    }
+
+    /// Which database it is, as OpenTelemetry's `db.system.name` names it: `sqlite` or `postgresql`. Nothing for a
+    /// client over a service of somebody else's.
+    pub fn system(&self) -> Option<&'static str> {
+        Some(match self.database.as_ref()?.0.texts.dialect() {
+            Dialect::Sqlite => "sqlite",
+            Dialect::Postgres => "postgresql",
+        })
     }
 
     /// How the pools stand; nothing for a client over a service of somebody else's.

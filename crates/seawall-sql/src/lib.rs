@@ -41,6 +41,7 @@ pub use pool::{PoolStats, SqlStats};
 pub use query::{Execute, Query};
 pub use row::{ColumnIndex, FromRow, Row};
 pub use rows::{Cell, RowBatch};
+pub use schema::quote_table;
 /// The drivers, for [`Sql::with_connection`].
 pub use sqlx;
 pub use statement::{Action, Reply, Statement};

@@ -7,8 +7,16 @@ use seawall_core::{Error, FailureKind};
 use crate::pool::Lease;
 use crate::{Column, ColumnType, Connection, TableSchema, Value};
 
-/// Quotes a name; `schema.table` becomes two. Both databases take the quotes of the standard.
-pub(crate) fn quote_table(name: &str) -> Result<String, String> {
+/// Quotes the name of a table as SQL text; `schema.table` becomes two names. Both databases take the quotes of the
+/// standard, and read what is inside them as a name and nothing else.
+///
+/// ```
+/// assert_eq!(seawall_sql::quote_table("market.trades").unwrap(), r#""market"."trades""#);
+/// ```
+///
+/// # Errors
+/// If a name is empty or holds a NUL.
+pub fn quote_table(name: &str) -> Result<String, String> {
     match name.split_once('.') {
         Some((schema, table)) => Ok(format!("{}.{}", quote(schema)?, quote(table)?)),
         None => quote(name),

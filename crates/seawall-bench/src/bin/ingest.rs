@@ -19,8 +19,8 @@ const POSTGRES_COLUMNS: &str =
 
 fn main() -> ExitCode {
     let json = std::env::args().any(|argument| argument == "--json");
-    let Some(seawall) = std::env::var_os("SEAWALL_BIN").map(PathBuf::from) else {
-        eprintln!("set SEAWALL_BIN to the release binary, or run `cargo xtask bench ingest`");
+    let Some(seawall) = std::env::var_os("BENCH_SEAWALL_BIN").map(PathBuf::from) else {
+        eprintln!("set BENCH_SEAWALL_BIN to the release binary, or run `cargo xtask bench ingest`");
         return ExitCode::FAILURE;
     };
     match run(&seawall) {

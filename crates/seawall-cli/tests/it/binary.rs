@@ -6,7 +6,11 @@ use serde_json::Value;
 
 pub(crate) fn seawall() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seawall"));
-    command.env_remove("SEAWALL_DATABASE_URL").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env_remove("SEAWALL_DATABASE_URL")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 

@@ -101,7 +101,10 @@ impl FaultyHttp {
             Faults::none()
                 .with(Fault::ResetAfter { direction: Direction::Down, after: 60_000 }, Rule::Chance(0.2))
                 .with(Fault::Truncate { direction: Direction::Down, after: 90_000 }, Rule::Chance(0.2))
-                .with(Fault::Latency { delay: Duration::from_millis(2), jitter: Duration::from_millis(3) }, Rule::Always),
+                .with(
+                    Fault::Latency { delay: Duration::from_millis(2), jitter: Duration::from_millis(3) },
+                    Rule::Always,
+                ),
         );
         Self { url: format!("http://{}/ticks.csv", proxy.addr()), _server: server, _proxy: proxy }
     }

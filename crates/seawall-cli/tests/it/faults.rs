@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use seawall_testkit::proxy::{Direction, Fault, FaultKind, FaultProxy, Faults, Rule};
 use seawall_testkit::servers::Postgres;
 
 use crate::binary::{Running, fail_with, ingest, report, seawall, succeed};
@@ -260,4 +261,74 @@ async fn ctrl_c_stops_says_how_to_resume_and_loses_nothing() {
     assert_eq!(report(&output)["stopped"], true);
     succeed(ingest(&source, &sink.url, &[]));
     assert_eq!(contents(&sql).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_source_that_cannot_be_read_any_more_costs_no_row() {
+    let folder = Folder::new();
+    let source = folder.file("a.csv", csv(1_000).0);
+    let sink = Sink::sqlite();
+    succeed(ingest(&source, &sink.url, &[]));
+    for broken in ["", "id,symbol,price,more\n1,A,1.5,x\n", "<html><body>please log in</body></html>\n"] {
+        folder.file("a.csv", broken);
+        fail_with(1, ingest(&source, &sink.url, &[]));
+        assert_eq!(contents(&sink.open().await).await, csv(1_000).1, "{broken}");
+    }
+    folder.file("a.csv", csv(2_000).0.replace("SYM", "NEW"));
+    fail_with(1, ingest(&source, &sink.url, &["--on-change", "fail"]));
+    assert_eq!(contents(&sink.open().await).await.rows, 1_000);
+    succeed(ingest(&source, &sink.url, &["--on-change", "append"]));
+    assert_eq!(contents(&sink.open().await).await.rows, 3_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_by_its_other_name_is_the_same_table() {
+    let folder = Folder::new();
+    let source = folder.file("a.csv", csv(100).0);
+    for (sink, other) in [(Sink::sqlite(), "main.TICKS"), (Sink::postgres(), "public.ticks")] {
+        succeed(ingest(&source, &sink.url, &[]));
+        let mut again = seawall();
+        again.args(["ingest", &source, "--into", &sink.url, "--table", other, "--json"]);
+        assert_eq!(succeed(again)["rows"], 0);
+        sink.open().await.query("drop table ticks").execute().await.unwrap();
+        let report = succeed(ingest(&source, &sink.url, &[]));
+        assert_eq!(report["rows"], 100, "a table that is gone is filled again: {report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_ranges_and_validators_is_read_again_and_nothing_comes_twice() {
+    let (text, expected) = csv(20_000);
+    let server = Server::start_bare(text).await;
+    let proxy = FaultProxy::start(server.address, 7).await.unwrap();
+    let cut = Fault::ResetAfter { direction: Direction::Down, after: 200_000 };
+    proxy.set(Faults::none().with(cut, Rule::Numbered(0..2)));
+    let url = format!("http://{}/ticks.csv", proxy.addr());
+    let sink = Sink::sqlite();
+    let other = Folder::new();
+    // Not the only source of its table, so that a false alarm could not be hidden by beginning anew.
+    succeed(ingest(&other.file("b.csv", "id,symbol,price\n-1,B,1.5\n"), &sink.url, &[]));
+    let report = succeed(ingest(&url, &sink.url, &["--batch-rows", "500"]));
+    assert_eq!(report["rows"], expected.rows, "{report}");
+    assert_eq!(proxy.injected(FaultKind::ResetAfter), 2, "{report}");
+    assert_eq!(contents(&sink.open().await).await.rows, expected.rows + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_however_large_the_source() {
+    let folder = Folder::new();
+    let (text, _) = csv(400_000);
+    let source = folder.file("a.csv", &text);
+    let sink = Sink::sqlite();
+    let mut run = Running(ingest(&source, &sink.url, &[]).spawn().unwrap());
+    let status = format!("/proc/{}/status", run.0.id());
+    let mut peak = 0;
+    while run.0.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = peak.max(line.and_then(|kib| kib.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0));
+        tokio::task::yield_now().await;
+    }
+    assert!(run.0.wait().unwrap().success());
+    assert!((1..128 * 1024).contains(&peak), "{peak} KiB");
 }

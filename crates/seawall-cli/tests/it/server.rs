@@ -24,16 +24,28 @@ impl Server {
     pub(crate) async fn start(body: impl Into<Bytes>, etag: &'static str) -> Self {
         let document = Arc::new(Mutex::new(Document { body: body.into(), etag }));
         let app = Router::new().route("/{*path}", get(serve)).with_state(Arc::clone(&document));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { address, document }
+        Self { address: listen(app).await, document }
+    }
+
+    /// A server that knows neither ranges nor validators.
+    pub(crate) async fn start_bare(body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let document = Arc::new(Mutex::new(Document { body: body.clone(), etag: "" }));
+        let app = Router::new().route("/{*path}", get(move || async move { body }));
+        Self { address: listen(app).await, document }
     }
 
     /// Puts another version in its place.
     pub(crate) fn replace(&self, body: impl Into<Bytes>, etag: &'static str) {
         *self.document.lock().unwrap() = Document { body: body.into(), etag };
     }
+}
+
+async fn listen(app: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
 }
 
 async fn serve(State(document): State<Arc<Mutex<Document>>>, headers: HeaderMap) -> Response<Body> {

@@ -44,7 +44,7 @@ pub(crate) async fn contents(sql: &Sql) -> Contents {
 
 /// How many batches are committed; none while there is no ledger yet.
 pub(crate) async fn batches(sql: &Sql) -> i64 {
-    let query = "select count(*) as batches from seawall_ledger where target = 'ticks'";
+    let query = "select count(*) as batches from seawall_ledger where target like '%ticks'";
     let counted: Result<(i64,), _> = sql.query(query).fetch_one().await;
     counted.map_or(0, |(batches,)| batches)
 }

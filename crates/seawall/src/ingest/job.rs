@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::format::{Batch, Sample};
-use super::ledger::{self, History};
+use super::ledger::{History, Removal};
 use super::load::Loader;
 use super::open::{Found, Opened, open_stdin};
 use super::parse::{ParseError, Parsed, Parser};
 use super::patience::Patience;
+use super::plan::OnChange;
 use super::pump::Pump;
 use super::recorded::Recorded;
 use super::report::{SourceReport, SourceStatus};
@@ -22,34 +23,42 @@ use super::run::Run;
 use super::source::Source;
 use super::transfer::chunk_channel;
 
-/// How long a batch that is being committed may still take when the run is stopped.
+/// How long the rows that are under way may still take to be committed when the run is stopped.
 const STOP_GRACE: Duration = Duration::from_millis(350);
 
-/// How often one run begins a source anew because it changed. A source that changes all the time has no state to
-/// arrive at.
-const MOST_CHANGES: u32 = 3;
+/// How often one run begins a source again because it changed, or seemed to. A source that changes all the time has
+/// no state to arrive at.
+const MOST_ATTEMPTS: u32 = 4;
 
 /// One source of a run.
 pub(crate) struct Job<'a> {
-    pub(crate) run: &'a Arc<Run>,
-    pub(crate) source: Source,
+    run: &'a Arc<Run>,
+    source: Source,
     /// Its name in messages, ledger and rejects.
-    pub(crate) name: String,
-    pub(crate) report: SourceReport,
+    name: String,
+    report: SourceReport,
+    patience: Patience,
+    /// The generation to begin, after a change.
+    fresh: Option<i64>,
+    /// What this source has added to the bytes expected of the run.
+    expected: Option<u64>,
 }
 
 /// How an attempt ended that did not fail.
 enum Ended {
     Well(SourceStatus),
-    /// The source is not the one that the ledger knows.
+    /// What the ledger knows of the source is not in it any more.
     Changed(String),
+    /// Another attempt will tell.
+    Suspect,
 }
 
 impl<'a> Job<'a> {
     pub(crate) fn new(run: &'a Arc<Run>, source: Source) -> Self {
         let name = source.name();
         let report = SourceReport { source: name.clone(), ..SourceReport::default() };
-        Self { run, source, name, report }
+        let patience = Patience::new(run.patience);
+        Self { run, source, name, report, patience, fresh: None, expected: None }
     }
 
     /// Ingests the source and says how it went.
@@ -63,6 +72,7 @@ impl<'a> Job<'a> {
             ended = self.attempts() => ended,
             () = stopped => Ok(SourceStatus::Stopped),
         };
+        self.expect_bytes(self.expected);
         match ended {
             Ok(status) => self.report.status = status,
             Err(error) => {
@@ -74,19 +84,19 @@ impl<'a> Job<'a> {
     }
 
     async fn attempts(&mut self) -> Result<SourceStatus, Error> {
-        let mut generation = None;
-        for _ in 0..=MOST_CHANGES {
-            match self.attempt(generation).await? {
+        for _ in 0..MOST_ATTEMPTS {
+            match self.attempt().await? {
                 Ended::Well(status) => return Ok(status),
-                Ended::Changed(what) => generation = Some(self.begin_anew(&what).await?),
+                Ended::Changed(what) => self.begin_anew(&what).await?,
+                Ended::Suspect if matches!(self.source, Source::Stdin) => break,
+                Ended::Suspect => {}
             }
         }
-        Err(self.error(format!("changed {MOST_CHANGES} times while it was read")))
+        Err(self.error(format!("changed {MOST_ATTEMPTS} times while it was read")))
     }
 
-    /// Reads the source once through. `fresh` is the generation to begin, after a change.
-    async fn attempt(&mut self, fresh: Option<i64>) -> Result<Ended, Error> {
-        let mut patience = Patience::new(self.run.patience);
+    /// Reads the source once through.
+    async fn attempt(&mut self) -> Result<Ended, Error> {
         let early = match &self.source {
             Source::Stdin => {
                 let (name, opened) = open_stdin().await?;
@@ -95,27 +105,23 @@ impl<'a> Job<'a> {
             }
             _ => None,
         };
-        let history = match fresh {
-            Some(_) => History::default(),
-            None => self.history(&mut patience).await?,
-        };
-        let recorded = match history.last() {
-            Some(last) => Some(last.layout.parse::<Recorded>().map_err(|what| self.error(format!("the ledger's entry {what}")))?),
+        let history = self.history().await?;
+        self.report.rows_before = history.rows().saturating_sub(self.report.rows);
+        self.report.resumed_at = history.position();
+        let recorded = match history.last().map(|last| last.layout.parse::<Recorded>()) {
+            Some(recorded) => {
+                Some(recorded.map_err(|what| self.error(format!("the ledger's entry {what}")))?)
+            }
             None => None,
         };
         let opened = match early {
             Some(opened) => opened,
-            None => match self.open(&history, recorded.as_ref(), &mut patience).await? {
+            None => match self.open(&history, recorded.as_ref()).await? {
                 Found::Open(opened) => opened,
-                Found::AlreadyDone => {
-                    self.note_history(&history);
-                    return Ok(Ended::Well(SourceStatus::AlreadyDone));
-                }
+                Found::AlreadyDone => return Ok(Ended::Well(SourceStatus::AlreadyDone)),
             },
         };
-        self.note_history(&history);
-        let generation = fresh.or_else(|| history.last().map(|last| last.generation)).unwrap_or_default();
-        self.carry(opened, history, recorded, generation).await
+        self.carry(opened, history, recorded).await
     }
 
     /// Sets the three stages up and loads what comes out of them.
@@ -124,24 +130,11 @@ impl<'a> Job<'a> {
         opened: Opened,
         history: History,
         recorded: Option<Recorded>,
-        generation: i64,
     ) -> Result<Ended, Error> {
         let run = self.run;
         let already_done = history.last().is_some_and(|last| last.done);
-        run.progress.bytes_expected.fetch_add(opened.length.unwrap_or_default(), Relaxed);
-        let mut loader = Loader {
-            sql: run.sql.clone(),
-            rejects: Arc::clone(&run.rejects),
-            pace: run.pace.clone(),
-            progress: Arc::clone(&run.progress),
-            patience: Patience::new(run.patience),
-            table: TableSchema { name: run.table.clone(), columns: Vec::new() },
-            source: self.name.clone(),
-            version: opened.version.clone(),
-            layout: String::new(),
-            generation,
-            next: history.last().map_or(0, |last| last.batch + 1),
-        };
+        self.expect_bytes(opened.length);
+        let mut loader = self.loader(&history, opened.version.clone());
         loader.forget_rejects(history.position()).await?;
         let parser = Parser {
             source: self.name.clone(),
@@ -159,16 +152,16 @@ impl<'a> Job<'a> {
             progress: Arc::clone(&run.progress),
             patience: run.patience,
         };
-        let _pump = AbortOnDropHandle::new(tokio::spawn(pump.run(opened, chunks)));
+        // Ended by a stop, so that the parser hands out the rows it has, and the loader commits them.
+        let stop = run.stop.clone();
+        let pumping = async move { stop.run_until_cancelled(pump.run(opened, chunks)).await };
+        let _pump = AbortOnDropHandle::new(tokio::spawn(pumping));
         let (parsed, mut batches) = mpsc::channel(1);
         let (recycle, mut emptied) = mpsc::channel::<Batch>(2);
         let columns = columns_of(run);
         let thread = tokio::task::spawn_blocking(move || parser.run(reader, columns, &parsed, &mut emptied));
 
         while let Some(message) = batches.recv().await {
-            if run.stop.is_cancelled() {
-                return Ok(Ended::Well(SourceStatus::Stopped));
-            }
             match message {
                 Parsed::Recorded(recorded) => {
                     loader.layout = recorded.to_string();
@@ -180,6 +173,7 @@ impl<'a> Job<'a> {
                         let stored = loader.load(&batch, last).await?;
                         self.report.rows += stored.rows;
                         self.report.rejected += stored.rejected;
+                        self.note_removal(loader.removal.take());
                     }
                     // A full channel only means that the memory goes back to the allocator.
                     let _ = recycle.try_send(batch);
@@ -191,59 +185,94 @@ impl<'a> Job<'a> {
                 Ok(Ended::Well(SourceStatus::AlreadyDone))
             }
             Ok(Ok(())) => Ok(Ended::Well(SourceStatus::Done)),
+            _ if run.stop.is_cancelled() => Ok(Ended::Well(SourceStatus::Stopped)),
             Ok(Err(ParseError::Changed(what))) => Ok(Ended::Changed(what)),
+            Ok(Err(ParseError::Suspect)) => Ok(Ended::Suspect),
             Ok(Err(ParseError::Failed(error))) => Err(error),
             Ok(Err(ParseError::NobodyListens)) | Err(_) => Err(self.error("the run was cut off".to_owned())),
         }
     }
 
-    async fn history(&self, patience: &mut Patience) -> Result<History, Error> {
-        loop {
-            match ledger::history(&self.run.sql, &self.run.table, &self.name).await {
-                Ok(history) => return Ok(history),
-                Err(error) => patience.wait_after(error).await?,
-            }
+    fn loader(&self, history: &History, version: Option<String>) -> Loader {
+        let run = self.run;
+        let begun = history.last();
+        Loader {
+            sql: run.sql.clone(),
+            ledger: run.ledger.clone(),
+            writers: Arc::clone(&run.writers),
+            rejects: Arc::clone(&run.rejects),
+            pace: run.pace.clone(),
+            progress: Arc::clone(&run.progress),
+            patience: Patience::new(run.patience),
+            table: TableSchema { name: run.table.clone(), columns: Vec::new() },
+            source: self.name.clone(),
+            version,
+            layout: String::new(),
+            generation: begun.map(|last| last.generation).or(self.fresh).unwrap_or_default(),
+            next: begun.map_or(0, |last| last.batch + 1),
+            replaces: begun.is_none() && self.fresh.is_some() && run.on_change == OnChange::Replace,
+            removal: None,
         }
     }
 
-    async fn open(
-        &self,
-        history: &History,
-        recorded: Option<&Recorded>,
-        patience: &mut Patience,
-    ) -> Result<Found, Error> {
+    /// What is committed of this version of the source.
+    async fn history(&mut self) -> Result<History, Error> {
+        let (ledger, name) = (&self.run.ledger, self.name.as_str());
+        let history = self.patience.insist(name, || ledger.history(name)).await?;
+        let is_older = |fresh| history.last().is_none_or(|last| last.generation < fresh);
+        Ok(if self.fresh.is_some_and(is_older) { History::default() } else { history })
+    }
+
+    async fn open(&mut self, history: &History, recorded: Option<&Recorded>) -> Result<Found, Error> {
         let seekable = recorded.is_some_and(Recorded::is_seekable);
-        loop {
-            match self.run.readers.open(&self.source, history, seekable).await {
-                Ok(found) => return Ok(found),
-                Err(error) => patience.wait_after(error).await?,
+        let (readers, source) = (&self.run.readers, &self.source);
+        self.patience.insist(&self.name, || readers.open(source, history, seekable)).await
+    }
+
+    /// Makes ready for the new version of the source. Nothing of the older one is touched yet: its rows go, if they
+    /// go, in the transaction that brings the first rows of the new one.
+    async fn begin_anew(&mut self, what: &str) -> Result<(), Error> {
+        let (ledger, name) = (&self.run.ledger, self.name.as_str());
+        let old = self.patience.insist(name, || ledger.history(name)).await?;
+        let changed = format!("the source is not the one that was read before: {what}");
+        if matches!(self.source, Source::Stdin) {
+            return Err(self.error(format!("{changed}; nothing was done. Ingest it into another table")));
+        }
+        if self.run.on_change == OnChange::Fail {
+            return Err(self.error(format!("{changed}; nothing was done")));
+        }
+        self.fresh = Some(old.last().map_or(0, |last| last.generation + 1));
+        self.report = SourceReport {
+            source: self.report.source.clone(),
+            changed: Some(format!("{changed}; it was begun anew, and the {} older rows stay", old.rows())),
+            ..SourceReport::default()
+        };
+        Ok(())
+    }
+
+    fn note_removal(&mut self, removal: Option<Removal>) {
+        let Some(changed) = &mut self.report.changed else { return };
+        match removal {
+            Some(Removal::Removed) => {
+                *changed = changed.replace("older rows stay", "older rows made room for it");
             }
-            self.run.progress.reconnects.fetch_add(1, Relaxed);
+            Some(_) => {
+                changed.push_str(", for the table holds rows from elsewhere too: remove them yourself")
+            }
+            None => {}
         }
     }
 
-    /// Makes room for the new version of the source, and says which generation it is.
-    async fn begin_anew(&mut self, what: &str) -> Result<i64, Error> {
-        let old = ledger::history(&self.run.sql, &self.run.table, &self.name).await?;
-        let generation = old.last().map_or(0, |last| last.generation + 1);
-        let forgotten = ledger::forget_sole_source(&self.run.sql, &self.run.table, &self.name).await?;
-        let rows = old.rows();
-        let fate = if rows == 0 {
-            "nothing of it was stored".to_owned()
-        } else if forgotten {
-            format!("its {rows} rows were removed")
-        } else {
-            format!("its {rows} rows stay, for the table holds rows from elsewhere too: remove them yourself")
-        };
-        self.report.changed =
-            Some(format!("the source changed since it was read ({what}); it was begun anew, and of the older version {fate}"));
-        (self.report.rows, self.report.rejected, self.report.rows_before) = (0, 0, 0);
-        Ok(generation)
-    }
-
-    fn note_history(&mut self, history: &History) {
-        self.report.rows_before = history.rows();
-        self.report.resumed_at = history.position();
+    /// Tells the run's progress how many bytes are to come from this source, in place of what it was told before.
+    fn expect_bytes(&mut self, bytes: Option<u64>) {
+        let progress = &self.run.progress;
+        if let (None, Some(_)) = (self.expected, bytes) {
+            progress.sources_sized.fetch_add(1, Relaxed);
+        }
+        let before = self.expected.unwrap_or_default();
+        let now = bytes.or(self.expected).unwrap_or_default();
+        progress.bytes_expected.fetch_add(now.wrapping_sub(before), Relaxed);
+        self.expected = bytes.or(self.expected);
     }
 
     fn error(&self, message: String) -> Error {

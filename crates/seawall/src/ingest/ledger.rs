@@ -3,8 +3,10 @@
 //! It is what makes a run exactly-once. After a crash it says where each source stands, and the checksums of what
 //! was read say whether the source is still the same.
 
-use seawall_core::Error;
-use seawall_sql::{Row, Sql, Transaction};
+use seawall_core::{Error, FailureKind};
+use seawall_sql::{Row, Sql, Transaction, quote_table};
+
+const TABLE: &str = "seawall_ledger";
 
 const CREATE: &str = "create table if not exists seawall_ledger (
     target text not null,
@@ -70,88 +72,166 @@ impl History {
     }
 }
 
-/// Creates the ledger's table where it is missing.
-pub(crate) async fn prepare(sql: &Sql) -> Result<(), Error> {
-    sql.query(CREATE).idempotent().execute().await.map(drop)
+/// The account of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    sql: Sql,
+    /// The table as statements name it.
+    table: String,
+    /// The table as entries name it: the same for `trades` and `public.trades`, or for `Trades` where letter case
+    /// does not count.
+    target: String,
 }
 
-/// Reads what is committed of `source` in `target`.
-pub(crate) async fn history(sql: &Sql, target: &str, source: &str) -> Result<History, Error> {
-    let rows = sql
-        .query(
-            "select generation, batch, start_position, position, line, rows, rejected, checksum, version, layout, done
-             from seawall_ledger
-             where target = :target and source = :source and generation =
-                 (select max(generation) from seawall_ledger where target = :target and source = :source)
-             order by batch",
-        )
-        .bind("target", target)
-        .bind("source", source)
-        .fetch_all()
-        .await?;
-    let rows: Vec<Row> = rows;
-    Ok(History { entries: rows.iter().map(entry).collect::<Result<_, _>>()? })
-}
+impl Ledger {
+    /// Opens the account of `table`, and makes the ledger where there is none yet.
+    pub(crate) async fn open(sql: &Sql, table: &str) -> Result<Self, Error> {
+        let exists = sql.table(TABLE).await?.is_some();
+        if !exists && let Err(error) = sql.execute(CREATE).await {
+            // Somebody else may have made it in the same moment, which even `if not exists` does not forgive.
+            if sql.table(TABLE).await?.is_none() {
+                return Err(error);
+            }
+        }
+        let target = match sql.system() {
+            Some("sqlite") => {
+                let name = table.to_lowercase();
+                name.strip_prefix("main.").map(str::to_owned).unwrap_or(name)
+            }
+            Some("postgresql") if !table.contains('.') => {
+                let (schema,): (String,) = sql.query("select current_schema()::text").fetch_one().await?;
+                format!("{schema}.{table}")
+            }
+            _ => table.to_owned(),
+        };
+        Ok(Self { sql: sql.clone(), table: quote_table(table).map_err(|what| wrong(table, what))?, target })
+    }
 
-/// Forgets what older versions of `source` brought into `target`, rows and entries, if every row of the table is
-/// surely one of them. Says whether it did.
-///
-/// The ledger does not know single rows, so it can vouch for them only where the table holds exactly as many as this
-/// one source brought.
-pub(crate) async fn forget_sole_source(sql: &Sql, target: &str, source: &str) -> Result<bool, Error> {
-    let mut transaction = sql.begin().await?;
-    let account: Row = transaction
-        .query(
-            "select count(distinct source) as sources, cast(coalesce(sum(rows), 0) as bigint) as rows
-             from seawall_ledger where target = :target",
-        )
-        .bind("target", target)
-        .fetch_one()
-        .await?;
-    let table = quoted(target);
-    let held: Row = transaction.query(&format!("select count(*) as held from {table}")).fetch_one().await?;
-    let sole = account.get::<i64>("sources")? == 1 && account.get::<i64>("rows")? == held.get::<i64>("held")?;
-    if sole {
-        transaction.query(&format!("delete from {table}")).execute().await?;
+    /// Forgets everything about the table: it is gone, and so is what the entries say of it.
+    pub(crate) async fn forget_table(&self) -> Result<u64, Error> {
+        let sql = "delete from seawall_ledger where target = :target";
+        self.sql.query(sql).bind("target", self.target.as_str()).idempotent().execute().await
+    }
+
+    /// Reads what is committed of `source`.
+    pub(crate) async fn history(&self, source: &str) -> Result<History, Error> {
+        let rows: Vec<Row> = self
+            .sql
+            .query(
+                "select generation, batch, start_position, position, line, rows, rejected, checksum, version, layout,
+                     done
+                 from seawall_ledger
+                 where target = :target and source = :source and generation =
+                     (select max(generation) from seawall_ledger where target = :target and source = :source)
+                 order by batch",
+            )
+            .bind("target", self.target.as_str())
+            .bind("source", source)
+            .fetch_all()
+            .await?;
+        Ok(History { entries: rows.iter().map(entry).collect::<Result<_, _>>()? })
+    }
+
+    /// Writes a batch's entry within the batch's transaction.
+    pub(crate) async fn record(
+        &self,
+        transaction: &mut Transaction,
+        source: &str,
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        let written = transaction
+            .query(
+                "insert into seawall_ledger values (:target, :source, :generation, :batch, :start, :position, :line, \
+                 :rows, :rejected, :checksum, :version, :layout, :done)",
+            )
+            .bind("target", self.target.as_str())
+            .bind("source", source)
+            .bind("generation", entry.generation)
+            .bind("batch", entry.batch)
+            .bind("start", signed(entry.start))
+            .bind("position", signed(entry.position))
+            .bind("line", signed(entry.line))
+            .bind("rows", signed(entry.rows))
+            .bind("rejected", signed(entry.rejected))
+            .bind("checksum", format!("{:016x}", entry.checksum))
+            .bind("version", entry.version.clone())
+            .bind("layout", entry.layout.as_str())
+            .bind("done", i64::from(entry.done))
+            .execute()
+            .await;
+        match written {
+            // Only the key can be against it: the batch is there already, and it was not us.
+            Err(error)
+                if error.kind() == FailureKind::Permanent
+                    && error.to_string().to_lowercase().contains("unique") =>
+            {
+                Err(wrong(
+                    source,
+                    "another run is loading this source into this table; let it end first".to_owned(),
+                )
+                .with_source(error))
+            }
+            written => written.map(drop),
+        }
+    }
+
+    /// Removes, within a transaction, what older versions of `source` brought into the table, if that is surely all
+    /// the table holds. Says whether it did.
+    ///
+    /// The ledger does not know single rows, so it can vouch for them only where the table holds exactly as many as
+    /// this one source brought. Where more or fewer rows went than it knows of, nothing may be removed, and the
+    /// transaction has to be rolled back.
+    pub(crate) async fn remove_sole_source(
+        &self,
+        transaction: &mut Transaction,
+        source: &str,
+    ) -> Result<Removal, Error> {
+        let account =
+            "select count(distinct source), cast(coalesce(sum(rows), 0) as bigint) from seawall_ledger
+                       where target = :target";
+        let (sources, rows): (i64, i64) =
+            transaction.query(account).bind("target", self.target.as_str()).fetch_one().await?;
+        let count = format!("select count(*) from {}", self.table);
+        let (held,): (i64,) = transaction.query(&count).fetch_one().await?;
+        if sources != 1 || rows != held {
+            return Ok(Removal::NotOurs);
+        }
+        let removed = transaction.query(&format!("delete from {}", self.table)).execute().await?;
+        if removed != unsigned(rows) {
+            return Ok(Removal::RollBack);
+        }
         transaction
             .query("delete from seawall_ledger where target = :target and source = :source")
-            .bind("target", target)
+            .bind("target", self.target.as_str())
             .bind("source", source)
             .execute()
             .await?;
+        Ok(Removal::Removed)
     }
-    transaction.commit().await?;
-    Ok(sole)
 }
 
-/// Writes a batch's entry within the batch's transaction.
-pub(crate) async fn record(
-    transaction: &mut Transaction,
-    target: &str,
-    source: &str,
-    entry: &Entry,
-) -> Result<(), Error> {
-    transaction
-        .query(
-            "insert into seawall_ledger values (:target, :source, :generation, :batch, :start, :position, :line, \
-             :rows, :rejected, :checksum, :version, :layout, :done)",
-        )
-        .bind("target", target)
-        .bind("source", source)
-        .bind("generation", entry.generation)
-        .bind("batch", entry.batch)
-        .bind("start", signed(entry.start))
-        .bind("position", signed(entry.position))
-        .bind("line", signed(entry.line))
-        .bind("rows", signed(entry.rows))
-        .bind("rejected", signed(entry.rejected))
-        .bind("checksum", format!("{:016x}", entry.checksum))
-        .bind("version", entry.version.clone())
-        .bind("layout", entry.layout.as_str())
-        .bind("done", i64::from(entry.done))
-        .execute()
-        .await
-        .map(drop)
+/// What became of the rows of an older version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// They are gone, when the transaction commits.
+    Removed,
+    /// They stay: the table holds rows from elsewhere.
+    NotOurs,
+    /// Somebody wrote into the table in the same moment.
+    RollBack,
+}
+
+/// The ledger itself as a destination would be a snake that eats its tail.
+pub(crate) fn check_target(table: &str) -> Result<(), Error> {
+    let name = table.rsplit('.').next().unwrap_or(table);
+    if name.eq_ignore_ascii_case(TABLE) {
+        return Err(wrong(table, "is the ledger's own table; choose another one".to_owned()));
+    }
+    Ok(())
+}
+
+fn wrong(name: &str, message: String) -> Error {
+    Error::new(FailureKind::Permanent, "ingest", name.to_owned()).with_message(message)
 }
 
 fn entry(row: &Row) -> Result<Entry, Error> {
@@ -171,11 +251,6 @@ fn entry(row: &Row) -> Result<Entry, Error> {
         layout: row.get("layout")?,
         done: row.get::<i64>("done")? != 0,
     })
-}
-
-/// A table's name as SQL text: each part in double quotes, which both databases read as a name and nothing else.
-fn quoted(table: &str) -> String {
-    table.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect::<Vec<_>>().join(".")
 }
 
 // SQL has no unsigned integers. Positions and counts stay far below 2⁶³.

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use seawall_core::{Error, FailureKind};
 use seawall_sql::{Sql, TableSchema};
+use tokio::sync::Semaphore;
 
 use super::format::{Batch, Malformed};
-use super::ledger::{self, Entry};
+use super::ledger::{Entry, Ledger, Removal};
 use super::pace::Pace;
 use super::patience::Patience;
 use super::progress::Progress;
@@ -17,6 +18,9 @@ use super::rejects::{Rejects, RejectsError};
 #[derive(Debug)]
 pub(crate) struct Loader {
     pub(crate) sql: Sql,
+    pub(crate) ledger: Ledger,
+    /// Who may write now; see [`Run::writers`](super::run::Run::writers).
+    pub(crate) writers: Arc<Semaphore>,
     pub(crate) rejects: Arc<Rejects>,
     pub(crate) pace: Option<Arc<Pace>>,
     pub(crate) progress: Arc<Progress>,
@@ -31,6 +35,10 @@ pub(crate) struct Loader {
     pub(crate) generation: i64,
     /// The number of the next batch.
     pub(crate) next: i64,
+    /// Whether the next batch, if it is the first of a new version, takes the place of the older one.
+    pub(crate) replaces: bool,
+    /// What became of the older version's rows, once that is known.
+    pub(crate) removal: Option<Removal>,
 }
 
 /// What became of a batch's records.
@@ -52,8 +60,10 @@ impl Loader {
         }
         self.patience.progressed();
         let stored = loop {
-            match self.commit(batch, last).await {
-                Ok(stored) => break stored,
+            match self.commit_within_patience(batch, last).await {
+                Ok(Some(stored)) => break stored,
+                // Somebody else writes into the table too: then its rows are not ours to remove.
+                Ok(None) => self.replaces = false,
                 Err(error) => {
                     if let Some(stored) = self.after_failure(error, batch).await? {
                         break stored;
@@ -62,13 +72,36 @@ impl Loader {
             }
         };
         self.next += 1;
+        self.replaces = false;
         self.progress.rows.fetch_add(stored.rows, Relaxed);
         self.progress.rejected.fetch_add(stored.rejected, Relaxed);
         Ok(stored)
     }
 
-    async fn commit(&self, batch: &Batch, last: bool) -> Result<Stored, Error> {
+    async fn commit_within_patience(&mut self, batch: &Batch, last: bool) -> Result<Option<Stored>, Error> {
+        // In the order they come, so that many jobs do not starve one of them.
+        let writers = Arc::clone(&self.writers);
+        let _place = writers.acquire().await.expect("nobody closes the semaphore of a run");
+        self.patience.progressed();
+        let limit = self.patience.limit();
+        let committed = tokio::time::timeout(limit, self.commit(batch, last)).await;
+        committed.unwrap_or_else(|_elapsed| {
+            let message = format!("the database did not answer within {limit:?}");
+            Err(Error::new(FailureKind::Timeout, "ingest", self.source.clone()).with_message(message))
+        })
+    }
+
+    /// Commits the batch; `None` if the older version could not be removed after all, and nothing was done.
+    async fn commit(&mut self, batch: &Batch, last: bool) -> Result<Option<Stored>, Error> {
         let mut transaction = self.sql.begin().await?;
+        if self.replaces {
+            let removal = self.ledger.remove_sole_source(&mut transaction, &self.source).await?;
+            if removal == Removal::RollBack {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
+            self.removal = Some(removal);
+        }
         let (rows, refused) = if batch.rows.is_empty() {
             (0, Vec::new())
         } else {
@@ -91,14 +124,14 @@ impl Loader {
             layout: self.layout.clone(),
             done: last,
         };
-        ledger::record(&mut transaction, &self.table.name, &self.source, &entry).await?;
+        self.ledger.record(&mut transaction, &self.source, &entry).await?;
         // Before the commit: a reject without its batch is taken back by the next run; a batch without its rejects
         // could not be mended.
         if !rejects.is_empty() {
             self.with_rejects(move |file, source| file.append(source, &rejects)).await?;
         }
         transaction.commit().await?;
-        Ok(Stored { rows, rejected: entry.rejected })
+        Ok(Some(Stored { rows, rejected: entry.rejected }))
     }
 
     /// Waits, and looks whether the batch was committed although its answer was lost.
@@ -107,7 +140,7 @@ impl Loader {
         loop {
             self.patience.wait_after(error).await?;
             self.progress.reconnects.fetch_add(1, Relaxed);
-            match ledger::history(&self.sql, &self.table.name, &self.source).await {
+            match self.patience.bound(&self.source, self.ledger.history(&self.source)).await {
                 Ok(history) => {
                     let wanted = (self.generation, self.next);
                     let committed = history.last().filter(|last| (last.generation, last.batch) == wanted);

@@ -32,6 +32,6 @@ mod source;
 mod transfer;
 mod verify;
 
-pub use plan::IngestPlan;
+pub use plan::{IngestPlan, OnChange};
 pub use progress::{Progress, ProgressSnapshot};
 pub use report::{IngestReport, SourceReport, SourceStatus};

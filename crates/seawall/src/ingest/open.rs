@@ -3,10 +3,12 @@
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use seawall_core::{Error, FailureKind};
+use http::{Response, StatusCode};
+use seawall_core::{Classify, Error, FailureKind, Outcome};
 use seawall_fs::Fs;
-use seawall_http::{Body, Http};
+use seawall_http::{Body, Http, HttpBackend};
 use tokio::io::{AsyncReadExt, Stdin};
+use url::Url;
 
 use super::ledger::History;
 use super::source::Source;
@@ -88,30 +90,39 @@ impl Readers {
         Ok(Found::Open(Opened { bytes: OpenBytes::File, at, version, length: Some(length) }))
     }
 
-    async fn open_http(&self, url: &url::Url, history: &History, seekable: bool) -> Result<Found, Error> {
+    async fn open_http(&self, url: &Url, history: &History, seekable: bool) -> Result<Found, Error> {
         let known = history.last().and_then(|last| last.version.as_deref());
         let done = history.last().is_some_and(|last| last.done);
-        let mut request = self.http.get(url.as_str()).header("accept-encoding", "identity");
+        let from = check_from(history);
+        let whole = || self.http.get(url.as_str()).header("accept-encoding", "identity");
         let mut asked_from = 0;
-        if let Some(version) = known {
-            if done {
+        let request = match known {
+            Some(version) if done => {
                 let condition = if version.contains('"') { "if-none-match" } else { "if-modified-since" };
-                request = request.header(condition, version);
-            } else if seekable && check_from(history) > 0 && is_strong(version) {
-                asked_from = check_from(history);
-                request = request.header("range", format!("bytes={asked_from}-")).header("if-range", version);
+                whole().header(condition, version)
             }
-        }
-        let response = request.send().await?;
-        let (at, length) = match response.status().as_u16() {
-            304 => return Ok(Found::AlreadyDone),
-            200 => (0, content_length(&response)),
-            206 if content_range_start(&response) == Some(asked_from) => (asked_from, content_length(&response)),
-            status => return Err(unexpected_status(url, status)),
+            Some(version) if seekable && from > 0 && is_strong(version) => {
+                asked_from = from;
+                whole().header("range", format!("bytes={from}-")).header("if-range", version)
+            }
+            _ => whole(),
         };
-        let version = version_of(&response);
-        let bytes = OpenBytes::Http(response.into_body());
-        Ok(Found::Open(Opened { bytes, at, version, length }))
+        let mut response = request.send().await?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            // It became shorter, and the server did not heed `If-Range`: the whole of it will tell.
+            response = whole().send().await?;
+        }
+        let length = content_length(&response);
+        let (at, version) = match response.status().as_u16() {
+            304 => return Ok(Found::AlreadyDone),
+            200 => (0, lasting_version(&response)),
+            206 if content_range_start(&response) == Some(asked_from) => {
+                // It need not repeat the validator that `If-Range` named (RFC 9110 §15.3.7).
+                (asked_from, lasting_version(&response).or_else(|| known.map(str::to_owned)))
+            }
+            _ => return Err(unexpected_status(url, &response)),
+        };
+        Ok(Found::Open(Opened { bytes: OpenBytes::Http(response.into_body()), at, version, length }))
     }
 }
 
@@ -122,24 +133,53 @@ pub(crate) async fn open_stdin() -> Result<(String, Opened), Error> {
     // One handle from here on: it may have read ahead of what it was asked for.
     let mut stdin = tokio::io::stdin();
     (&mut stdin).take(STDIN_HEAD as u64).read_to_end(&mut head).await.map_err(|error| {
-        Error::new(FailureKind::Permanent, "ingest", "stdin").with_message("cannot be read").with_source(error)
+        Error::new(FailureKind::Permanent, "ingest", "stdin")
+            .with_message("cannot be read")
+            .with_source(error)
     })?;
     let name = format!("stdin:{:016x}", xxhash_rust::xxh3::xxh3_64(&head));
     Ok((name, Opened { bytes: OpenBytes::Stdin(head.into(), stdin), at: 0, version: None, length: None }))
 }
 
-/// The status of an answer that is neither the source nor a reason to try again.
-pub(crate) fn unexpected_status(url: &url::Url, status: u16) -> Error {
-    let kind = match status {
-        408 | 429 | 503 => FailureKind::Overloaded { retry_after: None },
-        500.. => FailureKind::Transient,
-        _ => FailureKind::Permanent,
+/// The error of an answer that is not the source: its kind says whether to ask again.
+pub(crate) fn unexpected_status(url: &Url, response: &Response<Body>) -> Error {
+    let status = response.status();
+    let kind = match HttpBackend.classify(Ok(response)) {
+        Outcome::Failure(failure) => failure.kind,
+        Outcome::Success => FailureKind::Permanent,
+    };
+    let advice = match status.as_u16() {
+        401 | 403 => "; if it wants a login, put user:password@ before the host",
+        404 | 410 => "; is the address right?",
+        _ => "",
     };
     Error::new(kind, "ingest", Source::Http(url.clone()).name())
-        .with_message(format!("the server answered with status {status}"))
+        .with_message(format!("the server answered {status}{advice}"))
 }
 
-pub(crate) fn version_of<B>(response: &http::Response<B>) -> Option<String> {
+/// The version to remember for a later run, if it will be worth something then.
+///
+/// None where the body has no announced end, for what was cut off would count as whole ever after; and no
+/// `Last-Modified` of the same minute, for the source may change again within its second (RFC 9110 §8.8.2.2).
+fn lasting_version(response: &Response<Body>) -> Option<String> {
+    let header = |name| response.headers().get(name)?.to_str().ok();
+    let chunked = header(http::header::TRANSFER_ENCODING).is_some_and(|coding| coding.contains("chunked"));
+    let ends = content_length(response).is_some() || chunked || response.version() >= http::Version::HTTP_2;
+    if !ends {
+        return None;
+    }
+    let version = version_of(response)?;
+    if header(http::header::ETAG).is_none() {
+        let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp());
+        let age = date(header(http::header::DATE)?)?.duration_since(date(&version)?);
+        if age < jiff::SignedDuration::from_mins(1) {
+            return None;
+        }
+    }
+    Some(version)
+}
+
+pub(crate) fn version_of<B>(response: &Response<B>) -> Option<String> {
     let header = |name: http::HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
     header(http::header::ETAG).or_else(|| header(http::header::LAST_MODIFIED))
 }
@@ -149,12 +189,12 @@ pub(crate) fn is_strong(version: &str) -> bool {
     !version.starts_with("W/")
 }
 
-pub(crate) fn content_range_start<B>(response: &http::Response<B>) -> Option<u64> {
+pub(crate) fn content_range_start<B>(response: &Response<B>) -> Option<u64> {
     let range = response.headers().get(http::header::CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }
 
-pub(crate) fn content_length<B>(response: &http::Response<B>) -> Option<u64> {
+pub(crate) fn content_length<B>(response: &Response<B>) -> Option<u64> {
     response.headers().get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

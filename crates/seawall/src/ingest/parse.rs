@@ -7,12 +7,16 @@ use seawall_sql::Column;
 use tokio::sync::mpsc;
 
 use super::format::{
-    Batch, BatchEnd, Compression, FormatError, FormatOptions, Layout, Limits, Mark, RowReader, Sample, decompress,
+    Batch, BatchEnd, Compression, FormatError, FormatOptions, Layout, Limits, Mark, RowReader, Sample,
+    decompress,
 };
 use super::ledger::History;
 use super::recorded::Recorded;
 use super::transfer::{ChunkReader, TransferError};
 use super::verify::Verify;
+
+/// Cells of one batch at the most: a row of many columns may take far more memory than its bytes in the source.
+const MOST_CELLS: usize = 500_000;
 
 /// What one source's thread has to know.
 #[derive(Debug)]
@@ -42,8 +46,10 @@ pub(crate) enum Parsed {
 /// Why the thread ended before the source did.
 #[derive(Debug)]
 pub(crate) enum ParseError {
-    /// The source is not the one that earlier runs, or the beginning of this one, have read.
+    /// What is committed of the source is not in it any more.
     Changed(String),
+    /// It may be; a look at what is committed will tell.
+    Suspect,
     /// It cannot be read, or read no further.
     Failed(Error),
     /// Nobody takes batches any more.
@@ -62,17 +68,23 @@ impl Parser {
         emptied: &mut mpsc::Receiver<Batch>,
     ) -> Result<(), ParseError> {
         let (compression, head) = self.compression(&mut chunks)?;
-        let decompressed = decompress(head.chain(chunks), compression).map_err(|error| self.failed(error.into()))?;
+        let decompressed =
+            decompress(head.chain(chunks), compression).map_err(|error| self.failed(error.into()))?;
         let mut bytes = Verify::new(decompressed, self.at, &self.history.entries);
-        let (layout, mut rows) = if self.at > 0 { self.enter(bytes)? } else {
-            let sample = Sample::read(&mut bytes, &self.file_name, &self.options).map_err(|error| self.failed(error))?;
+        let (layout, mut rows) = if self.at > 0 {
+            self.enter(bytes)?
+        } else {
+            let options = self.options_of_this_source();
+            let sample =
+                Sample::read(&mut bytes, &self.file_name, &options).map_err(|error| self.failed(error))?;
             self.begin(sample, bytes, columns)?
         };
         let width = layout.columns.len();
+        let limits = Limits { rows: self.limits.rows.min((MOST_CELLS / width).max(1)), ..self.limits };
         send(parsed, Parsed::Recorded(Recorded { compression, layout }))?;
         loop {
             let mut batch = emptied.try_recv().unwrap_or_else(|_| Batch::new(width));
-            let end = rows.next_batch(&mut batch, &self.limits).map_err(|error| self.failed(error))?;
+            let end = rows.next_batch(&mut batch, &limits).map_err(|error| self.failed(error))?;
             let last = end == BatchEnd::EndOfInput;
             send(parsed, Parsed::Batch { batch, last })?;
             if last {
@@ -82,7 +94,10 @@ impl Parser {
     }
 
     /// How the source is compressed, and the bytes that were looked at to tell.
-    fn compression(&self, chunks: &mut ChunkReader) -> Result<(Compression, io::Cursor<Vec<u8>>), ParseError> {
+    fn compression(
+        &self,
+        chunks: &mut ChunkReader,
+    ) -> Result<(Compression, io::Cursor<Vec<u8>>), ParseError> {
         let mut head = Vec::new();
         if self.at > 0 {
             // Only what is not compressed can be entered in its middle.
@@ -90,8 +105,22 @@ impl Parser {
         }
         let read = chunks.take(Compression::MAGIC_LEN as u64).read_to_end(&mut head);
         read.map_err(|error| self.failed(error.into()))?;
-        let found = self.options.compression.unwrap_or_else(|| Compression::detect(&self.file_name, &head));
+        let known = self.options_of_this_source().compression;
+        let found = known.unwrap_or_else(|| Compression::detect(&self.file_name, &head));
         Ok((found, io::Cursor::new(head)))
+    }
+
+    /// How to read it: as before, if it was read before.
+    fn options_of_this_source(&self) -> FormatOptions {
+        match &self.recorded {
+            Some(recorded) => FormatOptions {
+                compression: Some(recorded.compression),
+                format: Some(recorded.layout.format),
+                delimiter: None,
+                ..self.options
+            },
+            None => self.options,
+        }
     }
 
     /// Goes on in the middle of the source, behind what is committed.
@@ -101,7 +130,8 @@ impl Parser {
         };
         let mark = self.mark();
         let committed = mark.position - self.at;
-        io::copy(&mut (&mut bytes).take(committed), &mut io::sink()).map_err(|error| self.failed(error.into()))?;
+        io::copy(&mut (&mut bytes).take(committed), &mut io::sink())
+            .map_err(|error| self.failed(error.into()))?;
         let rows = RowReader::new(bytes, &recorded.layout, self.options.max_record_bytes, mark);
         Ok((recorded.layout.clone(), rows))
     }
@@ -117,8 +147,8 @@ impl Parser {
         let (columns, from) = match &self.recorded {
             Some(recorded) => {
                 let fitting = sample.fit(&recorded.layout.columns).map_err(|error| changed(&error))?;
-                if fitting != recorded.layout.columns || format != recorded.layout.format {
-                    return Err(ParseError::Changed("its columns are other ones".to_owned()));
+                if fitting != recorded.layout.columns {
+                    return Err(ParseError::Changed("its columns are in another order".to_owned()));
                 }
                 (fitting, self.mark())
             }
@@ -138,7 +168,8 @@ impl Parser {
         let error = match error {
             FormatError::SourceShorter { .. } => return changed(&error),
             FormatError::Read(cause) => match cause.downcast::<TransferError>() {
-                Ok(TransferError::Changed) => return ParseError::Changed("its bytes are other ones".to_owned()),
+                Ok(changed @ TransferError::Changed) => return ParseError::Changed(changed.to_string()),
+                Ok(TransferError::Suspect) => return ParseError::Suspect,
                 Ok(TransferError::Failed(error)) => return ParseError::Failed(error),
                 Err(cause) => FormatError::Read(cause),
             },

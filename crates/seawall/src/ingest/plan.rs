@@ -16,6 +16,7 @@ use super::format::FormatOptions;
 /// | `rate` | as fast as it goes |
 /// | `rejects` | `TABLE.rejects.ndjson` in the working directory |
 /// | `patience` | 60 s without progress |
+/// | `on_change` | replace |
 /// | `batch_rows` | 50 000 rows a transaction, fewer where they are long |
 #[derive(Clone, Debug)]
 pub struct IngestPlan {
@@ -25,7 +26,7 @@ pub struct IngestPlan {
     pub table: Option<String>,
     /// The columns of a table that has to be created, over what sampling finds.
     pub schema: Option<Vec<Column>>,
-    /// How many sources are read at the same time.
+    /// How many sources are read at the same time, 64 at most. Memory grows with it: count on 16 MiB each.
     pub jobs: NonZeroUsize,
     /// The most rows a second, over all jobs.
     pub rate: Option<NonZeroU64>,
@@ -33,6 +34,8 @@ pub struct IngestPlan {
     pub rejects: Option<PathBuf>,
     /// How long a source may make no progress, whatever is retried meanwhile, before it is given up.
     pub patience: Duration,
+    /// What to do about a source that is not the one that an earlier run has read.
+    pub on_change: OnChange,
     /// The most rows of one transaction.
     pub batch_rows: NonZeroUsize,
     /// How sources are read.
@@ -50,8 +53,22 @@ impl IngestPlan {
             rate: None,
             rejects: None,
             patience: Duration::from_mins(1),
+            on_change: OnChange::default(),
             batch_rows: const { NonZeroUsize::new(50_000).unwrap() },
             format: FormatOptions::default(),
         }
     }
+}
+
+/// What to do about a source that is not the one that an earlier run has read: its committed bytes are other ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnChange {
+    /// Begin it anew in place of the older version. The older rows are removed in the transaction that brings the
+    /// first new ones, if the table holds nothing else; otherwise they stay, and the report says so.
+    #[default]
+    Replace,
+    /// Begin it anew behind the older version, whose rows stay.
+    Append,
+    /// Leave it alone and report an error.
+    Fail,
 }

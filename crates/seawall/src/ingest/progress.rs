@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct Progress {
     pub(crate) bytes: AtomicU64,
     pub(crate) bytes_expected: AtomicU64,
+    /// Sources that have said how long they are, or have ended.
+    pub(crate) sources_sized: AtomicU64,
     pub(crate) rows: AtomicU64,
     pub(crate) rejected: AtomicU64,
     pub(crate) sources: AtomicU64,
@@ -19,8 +21,8 @@ pub struct Progress {
 pub struct ProgressSnapshot {
     /// Bytes read from all sources in this run, as they come: compressed ones count compressed.
     pub bytes: u64,
-    /// Bytes that the opened sources hold, as far as they say so. Zero while none does.
-    pub bytes_expected: u64,
+    /// Bytes that all sources hold together, once every one of them has said so.
+    pub bytes_expected: Option<u64>,
     /// Rows committed in this run.
     pub rows: u64,
     /// Rows sent to the rejects file in this run.
@@ -36,9 +38,10 @@ pub struct ProgressSnapshot {
 impl Progress {
     /// The counts as they are now.
     pub fn snapshot(&self) -> ProgressSnapshot {
+        let sized = self.sources_sized.load(Relaxed) >= self.sources.load(Relaxed).max(1);
         ProgressSnapshot {
             bytes: self.bytes.load(Relaxed),
-            bytes_expected: self.bytes_expected.load(Relaxed),
+            bytes_expected: sized.then(|| self.bytes_expected.load(Relaxed)),
             rows: self.rows.load(Relaxed),
             rejected: self.rejected.load(Relaxed),
             sources: self.sources.load(Relaxed),

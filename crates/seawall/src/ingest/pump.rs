@@ -12,7 +12,9 @@ use seawall_http::Body;
 use tokio::io::{AsyncReadExt, Stdin};
 use url::Url;
 
-use super::open::{OpenBytes, Opened, Readers, content_range_start, is_strong, unexpected_status, version_of};
+use super::open::{
+    OpenBytes, Opened, Readers, content_range_start, is_strong, unexpected_status, version_of,
+};
 use super::patience::Patience;
 use super::progress::Progress;
 use super::source::Source;
@@ -52,7 +54,7 @@ impl Pump {
         let last = match sent {
             Ok(()) => Ok(Bytes::new()),
             Err(Stop::Failed(error)) => Err(TransferError::Failed(error)),
-            Err(Stop::Changed) => Err(TransferError::Changed),
+            Err(Stop::Suspect) => Err(TransferError::Suspect),
             Err(Stop::NobodyReads) => return,
         };
         // Nobody reads any more: then nobody misses it either.
@@ -73,9 +75,10 @@ impl Pump {
         }
         loop {
             let mut chunk = Vec::with_capacity(STDIN_CHUNK);
-            let read = (&mut stdin).take(STDIN_CHUNK as u64).read_buf(&mut chunk).await.map_err(|error| {
-                Error::new(FailureKind::Permanent, "ingest", "stdin").with_source(error)
-            })?;
+            let read =
+                (&mut stdin).take(STDIN_CHUNK as u64).read_buf(&mut chunk).await.map_err(|error| {
+                    Error::new(FailureKind::Permanent, "ingest", "stdin").with_source(error)
+                })?;
             if read == 0 {
                 return Ok(());
             }
@@ -92,8 +95,9 @@ impl Pump {
                     Some(Ok(chunk)) if chunk.is_empty() => {}
                     Some(Ok(chunk)) => {
                         transfer.position += chunk.len() as u64;
-                        patience.progressed();
                         self.send(chunk, chunks).await?;
+                        // After the sending, which waits as long as the database needs.
+                        patience.progressed();
                     }
                     Some(Err(error)) => break error,
                     None if transfer.end.is_some_and(|end| transfer.position < end) => {
@@ -123,7 +127,7 @@ impl Pump {
 /// Why a transfer ends before its end.
 enum Stop {
     Failed(Error),
-    Changed,
+    Suspect,
     NobodyReads,
 }
 
@@ -160,9 +164,13 @@ impl HttpTransfer<'_> {
             request = request.header("if-range", version);
         }
         let response = request.send().await?;
-        let same_version = self.version.is_none() || version_of(&response) == self.version;
+        let version = version_of(&response);
+        let same_version = self.version.is_none() || version == self.version;
         match response.status().as_u16() {
-            206 if same_version && content_range_start(&response) == Some(self.position) => {
+            // A 206 need not repeat a validator that `If-Range` named (RFC 9110 §15.3.7).
+            206 if (same_version || version.is_none())
+                && content_range_start(&response) == Some(self.position) =>
+            {
                 self.body = response.into_body();
                 Ok(())
             }
@@ -171,8 +179,8 @@ impl HttpTransfer<'_> {
                 self.body = response.into_body();
                 self.pass_over().await
             }
-            200 | 206 | 416 => Err(Stop::Changed),
-            status => Err(unexpected_status(self.url, status).into()),
+            200 | 206 | 416 => Err(Stop::Suspect),
+            _ => Err(unexpected_status(self.url, &response).into()),
         }
     }
 

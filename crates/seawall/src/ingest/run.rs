@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::format::{FormatError, FormatOptions, Limits, Sample};
 use super::job::Job;
-use super::ledger;
+use super::ledger::{self, Ledger};
 use super::open::Readers;
 use super::pace::Pace;
 use super::patience::Patience;
-use super::plan::IngestPlan;
+use super::plan::{IngestPlan, OnChange};
 use super::progress::Progress;
 use super::rejects::Rejects;
 use super::report::{IngestReport, SourceReport};
@@ -29,15 +29,23 @@ use crate::AsyncIoSystem;
 /// of which takes about three times its share of the source as typed rows.
 const BATCH_BYTES: u64 = 8 << 20;
 
+/// Jobs at the most: each has a thread of its own, and the runtime has not many for what blocks.
+const MOST_JOBS: usize = 64;
+
 /// What all jobs of a run share.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) sql: Sql,
+    pub(crate) ledger: Ledger,
+    /// Places for transactions, handed out in order: one for SQLite, which has one writer, else one a job.
+    pub(crate) writers: Arc<Semaphore>,
     pub(crate) readers: Readers,
     pub(crate) table: String,
     pub(crate) format: FormatOptions,
     pub(crate) limits: Limits,
+    jobs: usize,
     pub(crate) patience: Duration,
+    pub(crate) on_change: OnChange,
     pub(crate) pace: Option<Arc<Pace>>,
     pub(crate) rejects: Arc<Rejects>,
     pub(crate) progress: Arc<Progress>,
@@ -77,27 +85,56 @@ impl AsyncIoSystem {
         stop: CancellationToken,
     ) -> Result<IngestReport, Error> {
         let started = Instant::now();
+        let begun = tokio::select! {
+            begun = self.begin(plan, progress, stop.clone()) => Some(begun?),
+            () = stop.cancelled() => None,
+        };
+        let Some((run, sources, skipped)) = begun else {
+            return Err(
+                Error::new(FailureKind::Cancelled, "ingest", "run").with_message("stopped before it began")
+            );
+        };
+        let reports = run.all(sources).await?;
+        Ok(run.report(reports, &skipped, started.elapsed()))
+    }
+
+    /// Finds the sources, and the ledger that says where they stand.
+    async fn begin(
+        &self,
+        plan: IngestPlan,
+        progress: Arc<Progress>,
+        stop: CancellationToken,
+    ) -> Result<(Arc<Run>, Vec<Source>, Vec<PathBuf>), Error> {
         let arguments = plan.sources.clone();
-        let table =
-            plan.table.clone().unwrap_or_else(|| source::suggested_table(arguments.first().map_or("", String::as_str)));
+        let suggested = || source::suggested_table(arguments.first().map_or("", String::as_str));
+        let table = plan.table.clone().unwrap_or_else(suggested);
+        ledger::check_target(&table)?;
         let Expanded { sources, skipped } = tokio::task::spawn_blocking(move || source::expand(&arguments))
             .await
             .map_err(|cause| cut_off(&table, cause))??;
         progress.sources.store(sources.len() as u64, Relaxed);
+        let sql = self.sql().clone();
+        let mut patience = Patience::new(plan.patience);
+        let ledger = patience.insist(&table, || Ledger::open(&sql, &table)).await?;
+        if patience.insist(&table, || sql.table(&table)).await?.is_none() {
+            // Entries of a table that is gone would keep its sources from being ingested into a new one.
+            patience.insist(&table, || ledger.forget_table()).await?;
+        }
         let readers = Readers { fs: self.fs().clone(), http: self.http().clone() };
-        let jobs = plan.jobs.get();
-        let run = Arc::new(Run::new(plan, table, self.sql().clone(), readers, progress, stop));
-        run.prepare_ledger().await?;
-        let reports = run.all(sources, jobs).await?;
-        Ok(run.report(reports, &skipped, started.elapsed()))
+        let jobs = plan.jobs.get().min(MOST_JOBS).min(sources.len().max(1));
+        let run = Run::new(plan, table, jobs, sql, ledger, readers, progress, stop);
+        Ok((Arc::new(run), sources, skipped))
     }
 }
 
 impl Run {
+    #[expect(clippy::too_many_arguments, reason = "it only puts together what a run is made of")]
     fn new(
         plan: IngestPlan,
         table: String,
+        jobs: usize,
         sql: Sql,
+        ledger: Ledger,
         readers: Readers,
         progress: Arc<Progress>,
         stop: CancellationToken,
@@ -106,14 +143,19 @@ impl Run {
         // A slow run commits a few times a second all the same, so that little is left to read again.
         let most_rows = plan.rate.map_or(u64::MAX, |rate| (rate.get() / 4).max(1));
         let rows = usize::try_from(most_rows).unwrap_or(usize::MAX).min(plan.batch_rows.get());
-        let bytes = (BATCH_BYTES / plan.jobs.get() as u64).max(plan.format.max_record_bytes as u64);
+        let bytes = (BATCH_BYTES / jobs as u64).min(BATCH_BYTES / 2);
+        let writers = if sql.system() == Some("sqlite") { 1 } else { jobs };
         Self {
             sql,
+            ledger,
+            writers: Arc::new(Semaphore::new(writers)),
             readers,
             table,
             format: plan.format,
             limits: Limits { rows, bytes },
+            jobs,
             patience: plan.patience,
+            on_change: plan.on_change,
             pace: plan.rate.map(|rate| Arc::new(Pace::new(rate))),
             rejects: Arc::new(Rejects::new(rejects)),
             progress,
@@ -123,16 +165,8 @@ impl Run {
         }
     }
 
-    async fn prepare_ledger(&self) -> Result<(), Error> {
-        let mut patience = Patience::new(self.patience);
-        while let Err(error) = ledger::prepare(&self.sql).await {
-            patience.wait_after(error).await?;
-        }
-        Ok(())
-    }
-
-    async fn all(self: &Arc<Self>, sources: Vec<Source>, jobs: usize) -> Result<Vec<SourceReport>, Error> {
-        let places = Arc::new(Semaphore::new(jobs));
+    async fn all(self: &Arc<Self>, sources: Vec<Source>) -> Result<Vec<SourceReport>, Error> {
+        let places = Arc::new(Semaphore::new(self.jobs));
         let mut tasks = JoinSet::new();
         let mut reports: Vec<SourceReport> = Vec::new();
         for (index, source) in sources.into_iter().enumerate() {
@@ -168,12 +202,7 @@ impl Run {
             Error::new(FailureKind::Permanent, "ingest", self.table.clone()).with_message(error.to_string())
         };
         let mut patience = Patience::new(self.patience);
-        let existing = loop {
-            match self.sql.table(&self.table).await {
-                Ok(existing) => break existing,
-                Err(error) => patience.wait_after(error).await?,
-            }
-        };
+        let existing = patience.insist(&self.table, || self.sql.table(&self.table)).await?;
         if let Some(table) = existing {
             return sample.fit(&table.columns).map_err(unfit);
         }
@@ -182,7 +211,13 @@ impl Run {
             None => sample.infer().map_err(unfit)?,
         };
         let table = TableSchema { name: self.table.clone(), columns };
-        self.sql.create_table(&table).await?;
+        if let Err(error) = patience.bound(&self.table, self.sql.create_table(&table)).await {
+            // Another process may have made it in the same moment.
+            match self.sql.table(&self.table).await? {
+                Some(existing) => return sample.fit(&existing.columns).map_err(unfit),
+                None => return Err(error),
+            }
+        }
         sample.fit(&table.columns).map_err(unfit)
     }
 

@@ -1,5 +1,6 @@
 //! What a SOURCE argument means: which files and addresses, under which name in the ledger.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -29,7 +30,6 @@ impl Source {
                 // Neither can fail for http(s), which always has a host.
                 let _ = shown.set_username("");
                 let _ = shown.set_password(None);
-                shown.set_fragment(None);
                 if let Some(query) = url.query() {
                     shown.set_query(Some(&format!("{:016x}", xxh3_64(query.as_bytes()))));
                 }
@@ -63,10 +63,12 @@ pub(crate) struct Expanded {
 /// An argument that names nothing says so, and what was looked for.
 pub(crate) fn expand(arguments: &[String]) -> Result<Expanded, Error> {
     let mut expanded = Expanded::default();
+    let mut names = HashSet::new();
     for argument in arguments {
         let found = expand_one(argument, &mut expanded.skipped)?;
         for source in found {
-            if !expanded.sources.contains(&source) {
+            // By the name that the ledger knows: two that it cannot tell apart are one.
+            if names.insert(source.name()) {
                 expanded.sources.push(source);
             }
         }
@@ -91,10 +93,17 @@ fn expand_one(argument: &str, skipped: &mut Vec<PathBuf>) -> Result<Vec<Source>,
     if argument == "-" {
         return Ok(vec![Source::Stdin]);
     }
-    if argument.starts_with("http://") || argument.starts_with("https://") {
+    if let Some((scheme, _)) = argument.split_once("://") {
+        // The argument may hold a password: name only what is wrong with it.
         return match Url::parse(argument) {
-            Ok(url) => Ok(vec![Source::Http(url)]),
-            // The argument may hold a password: name only what is wrong with it.
+            Ok(mut url) if matches!(url.scheme(), "http" | "https") => {
+                url.set_fragment(None);
+                Ok(vec![Source::Http(url)])
+            }
+            Ok(_) => Err(bad_source(
+                scheme,
+                "is no scheme to read from; give an http(s) address or a file".to_owned(),
+            )),
             Err(error) => Err(bad_source("address", format!("is no valid http(s) address: {error}"))),
         };
     }
@@ -135,7 +144,8 @@ fn expand_glob(pattern: &str) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
     if root.is_dir() {
         for file in files_below(&root)? {
-            if glob.is_match(file.strip_prefix("./").unwrap_or(&file)) {
+            let rejects = file.to_string_lossy().ends_with(".rejects.ndjson");
+            if !rejects && glob.is_match(file.strip_prefix("./").unwrap_or(&file)) {
                 sources.push(file_source(&file)?);
             }
         }
@@ -168,11 +178,20 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn file_source(path: &Path) -> Result<Source, Error> {
-    path.canonicalize().map(Source::File).map_err(|error| unreadable(path, error))
+    let path = path.canonicalize().map_err(|error| unreadable(path, error))?;
+    if path.to_str().is_none() {
+        let why = "its path is not UTF-8, and the ledger could not tell it from others; rename it";
+        return Err(bad_source(&path.display().to_string(), why.to_owned()));
+    }
+    Ok(Source::File(path))
 }
 
 fn is_data(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+    if name.ends_with(".rejects.ndjson") {
+        // An earlier run's rejects are not its sources.
+        return false;
+    }
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
     [".csv", ".tsv", ".ndjson", ".jsonl"].iter().any(|ending| name.ends_with(ending))
 }
@@ -215,17 +234,28 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_cannot_be_read_shows_no_secret() {
+        for argument in ["ftp://ann:hunter2@example.com/a.csv", "HTTP://ann:hunter2@[bad/a.csv"] {
+            let error = expand(&[argument.to_owned()]).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        let upper =
+            expand(&["HTTP://example.com/a.csv#one".to_owned(), "http://example.com/a.csv#two".to_owned()]);
+        assert_eq!(upper.unwrap().sources.len(), 1);
+    }
+
+    #[test]
     fn folders_and_globs_expand_sorted_and_say_what_they_skip() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
-        for name in ["b.csv", "a.ndjson.gz", "notes.txt", "sub/c.csv"] {
+        for name in ["b.csv", "a.ndjson.gz", "notes.txt", "sub/c.csv", "b.rejects.ndjson"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let root = folder.path().display();
         let whole = expand(&[root.to_string()]).unwrap();
         let names: Vec<&str> = whole.sources.iter().map(Source::file_name).collect();
         assert_eq!(names, ["a.ndjson.gz", "b.csv", "c.csv"]);
-        assert_eq!(whole.skipped.len(), 1);
+        assert_eq!(whole.skipped.len(), 2);
 
         let glob = expand(&[format!("{root}/*.csv"), format!("{root}/b.csv")]).unwrap();
         assert_eq!(glob.sources.len(), 1, "the same file is taken once");

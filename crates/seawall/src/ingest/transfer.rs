@@ -17,8 +17,11 @@ pub(crate) type ChunkSender = mpsc::Sender<Result<Bytes, TransferError>>;
 /// Why a transfer ended before its end.
 #[derive(Debug)]
 pub(crate) enum TransferError {
-    /// The source is another one than it was when the transfer began.
+    /// The bytes that were committed are other ones now.
     Changed,
+    /// The rest of the version that was begun can't be had. Whether what was read is still true, only a look at the
+    /// committed bytes can tell.
+    Suspect,
     /// It cannot be read.
     Failed(Error),
 }
@@ -28,7 +31,8 @@ impl std::error::Error for TransferError {}
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed => f.write_str("the source changed while it was read"),
+            Self::Changed => f.write_str("its bytes are other ones"),
+            Self::Suspect => f.write_str("the rest of it is of another version"),
             Self::Failed(error) => error.fmt(f),
         }
     }

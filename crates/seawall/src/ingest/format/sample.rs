@@ -105,14 +105,18 @@ impl Sample {
         if self.format == Format::Ndjson {
             return Ok(declared.to_vec());
         }
-        let find = |name: &String| declared.iter().find(|column| column.name == *name);
+        // Names are compared to the letter, or without letter case where only that finds one: databases differ.
+        let find = |name: &String| {
+            let alike = |column: &&Column| column.name.eq_ignore_ascii_case(name);
+            declared.iter().find(|column| column.name == *name).or_else(|| declared.iter().find(alike))
+        };
         let unknown: Vec<_> = self.header.iter().filter(|name| find(name).is_none()).collect();
         if !unknown.is_empty() {
             let declared = list(declared.iter().map(|column| &column.name));
             return Err(FormatError::UnknownColumns { unknown: list(unknown), declared });
         }
-        let missing: Vec<_> =
-            declared.iter().map(|column| &column.name).filter(|name| !self.header.contains(name)).collect();
+        let has = |name: &str| self.header.iter().any(|given| given.eq_ignore_ascii_case(name));
+        let missing: Vec<_> = declared.iter().map(|column| &column.name).filter(|name| !has(name)).collect();
         if !missing.is_empty() {
             return Err(FormatError::MissingColumns { missing: list(missing), present: list(&self.header) });
         }
