@@ -121,20 +121,32 @@ mod postgres {
         assert_eq!(io.health().await.status, HealthStatus::Up);
     }
 
-    #[tokio::test]
-    async fn a_database_that_says_nothing_is_down_at_the_callers_deadline() {
+    /// A system whose database has answered, and now says nothing any more.
+    async fn silenced() -> (AsyncIoSystem, FaultProxy, Postgres) {
         let server = Postgres::start().unwrap();
         let proxy = FaultProxy::start(server.addr(), 1).await.unwrap();
         let url = server.url().replace(&server.addr().port().to_string(), &proxy.addr().port().to_string());
         let io = system_on(url).await;
+        assert_eq!(io.health().await.status, HealthStatus::Up);
         proxy.set(Faults::always(Fault::BlackHole));
+        (io, proxy, server)
+    }
+
+    #[tokio::test]
+    async fn a_database_that_says_nothing_is_down_at_the_callers_deadline() {
+        let (io, _proxy, _server) = silenced().await;
         let context = CallContext::current().within(Duration::from_millis(50), Instant::now().into_std());
         let health = context.scope(io.health()).await;
         assert_eq!(health.status, HealthStatus::Down);
         assert!(reason(&health, "sql").contains("deadline"), "{health:?}");
+    }
 
-        // Without one too, after a while.
+    #[tokio::test]
+    async fn a_database_that_says_nothing_is_down_after_five_seconds() {
+        let (io, _proxy, _server) = silenced().await;
         tokio::time::pause();
+        let start = Instant::now();
         assert_eq!(io.health().await.status, HealthStatus::Down);
+        assert!(start.elapsed() < Duration::from_millis(5100), "{:?}", start.elapsed());
     }
 }
