@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::io::Write;
 use std::ops::Range;
 
@@ -17,7 +18,7 @@ const CHUNK: usize = 1 << 18;
 /// against 3 ms for 2000, which need more than one segment.
 const FEW: usize = 2000;
 
-/// Inserts a range of rows: by `COPY` in its text form, which every type can be read from, or by one `INSERT`.
+/// Inserts a range of rows: by `COPY`, or a few by one `INSERT`.
 pub(super) async fn insert(
     connection: &mut PgConnection,
     target: &Target,
@@ -28,18 +29,21 @@ pub(super) async fn insert(
     if range.len() <= FEW {
         return insert_few(connection, target, batch, range).await;
     }
-    let sql = format!("COPY {} ({}) FROM STDIN", target.name, target.columns.join(","));
+    let form = Form::of(connection, target, batch, range.clone()).await?;
+    let sql = format!("COPY {} ({}) FROM STDIN {}", target.name, target.columns.join(","), form.option());
     let start = range.start;
     let copied = async {
         let mut copy = connection.copy_in_raw(&sql).await?;
         let mut rows = range;
         let mut sending = Vec::with_capacity(CHUNK + CHUNK / 8);
         let mut filling = Vec::with_capacity(CHUNK + CHUNK / 8);
-        fill(&mut sending, batch, &mut rows);
+        sending.extend_from_slice(form.head());
+        fill(&mut sending, form, batch, &mut rows);
         while !sending.is_empty() {
             // While the server has no room for one chunk, the next is written.
             let (sent, ()) =
-                join(copy.send(sending.as_slice()), async { fill(&mut filling, batch, &mut rows) }).await;
+                join(copy.send(sending.as_slice()), async { fill(&mut filling, form, batch, &mut rows) })
+                    .await;
             sent?;
             sending.clear();
             std::mem::swap(&mut sending, &mut filling);
@@ -58,16 +62,101 @@ pub(super) async fn insert(
 }
 
 /// Writes rows until the chunk is full.
-fn fill(buffer: &mut Vec<u8>, batch: &RowBatch, rows: &mut Range<usize>) {
+fn fill(buffer: &mut Vec<u8>, form: Form, batch: &RowBatch, rows: &mut Range<usize>) {
     while buffer.len() < CHUNK
         && let Some(row) = rows.next()
     {
-        encode(buffer, batch.row(row));
+        match form {
+            Form::Text => text(buffer, batch.row(row)),
+            Form::Binary => binary(buffer, batch.row(row)),
+        }
+        if form == Form::Binary && rows.start == rows.end {
+            buffer.extend_from_slice(&BINARY_END);
+        }
     }
 }
 
-/// A row in COPY's text form. <https://www.postgresql.org/docs/current/sql-copy.html>
-fn encode<'a>(buffer: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) {
+/// The two forms that COPY reads. <https://www.postgresql.org/docs/current/sql-copy.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// What every type can be read from.
+    Text,
+    /// What the server has nothing to parse in: a quarter faster, where every cell is what its column stores.
+    Binary,
+}
+
+const BINARY_HEAD: [u8; 19] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const BINARY_END: [u8; 2] = (-1_i16).to_be_bytes();
+
+impl Form {
+    /// The form for these rows: binary only if that is surely right.
+    async fn of(
+        connection: &mut PgConnection,
+        target: &Target,
+        batch: &RowBatch,
+        range: Range<usize>,
+    ) -> Result<Self, sqlx::Error> {
+        // The names quoted as `schema::quote` does it.
+        let stored: Vec<(String, String)> = sqlx::query_as(
+            "SELECT '\"' || replace(attname, '\"', '\"\"') || '\"', atttypid::regtype::text FROM pg_attribute
+             WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+        )
+        .bind(&target.name)
+        .fetch_all(connection)
+        .await?;
+        let stored: HashMap<String, String> = stored.into_iter().collect();
+        let types: Option<Vec<&str>> =
+            target.columns.iter().map(|column| stored.get(column).map(String::as_str)).collect();
+        let Some(types) = types else { return Ok(Self::Text) };
+        let fits = |(cell, type_name): (Cell<'_>, &&str)| match cell {
+            Cell::Null => matches!(*type_name, "boolean" | "bigint" | "double precision" | "text"),
+            Cell::Boolean(_) => *type_name == "boolean",
+            Cell::Integer(_) => *type_name == "bigint",
+            Cell::Real(_) => *type_name == "double precision",
+            Cell::Text(_) => *type_name == "text",
+        };
+        let all = batch.rows(range).zip(types.iter().cycle()).all(fits);
+        Ok(if all { Self::Binary } else { Self::Text })
+    }
+
+    fn option(self) -> &'static str {
+        match self {
+            Self::Text => "",
+            Self::Binary => "(FORMAT binary)",
+        }
+    }
+
+    fn head(self) -> &'static [u8] {
+        match self {
+            Self::Text => &[],
+            Self::Binary => &BINARY_HEAD,
+        }
+    }
+}
+
+/// A row in COPY's binary form: how many fields, and of each its length and its bytes in network order.
+fn binary<'a>(buffer: &mut Vec<u8>, cells: impl ExactSizeIterator<Item = Cell<'a>>) {
+    let width = i16::try_from(cells.len()).expect("Postgres has at most 1600 columns in a table");
+    buffer.extend_from_slice(&width.to_be_bytes());
+    for cell in cells {
+        match cell {
+            Cell::Null => buffer.extend_from_slice(&(-1_i32).to_be_bytes()),
+            Cell::Boolean(value) => field(buffer, &[u8::from(value)]),
+            Cell::Integer(value) => field(buffer, &value.to_be_bytes()),
+            Cell::Real(value) => field(buffer, &value.to_be_bytes()),
+            Cell::Text(value) => field(buffer, value.as_bytes()),
+        }
+    }
+}
+
+fn field(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    let length = i32::try_from(bytes.len()).expect("a batch holds far less than 2 GiB of text");
+    buffer.extend_from_slice(&length.to_be_bytes());
+    buffer.extend_from_slice(bytes);
+}
+
+/// A row in COPY's text form.
+fn text<'a>(buffer: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) {
     for (index, cell) in cells.enumerate() {
         if index > 0 {
             buffer.push(b'\t');
@@ -154,7 +243,7 @@ mod tests {
             Cell::Text("\\N"),
             Cell::Text(""),
         ];
-        encode(&mut buffer, cells.into_iter());
+        text(&mut buffer, cells.into_iter());
         assert_eq!(String::from_utf8(buffer).unwrap(), "\\N\tt\t-7\t0.1\ta\\tb\\\\c\\nd\\re\t\\\\N\t\n");
     }
 }

@@ -137,6 +137,35 @@ async fn a_full_disk_fails_at_once_and_says_so() {
     assert!(error.to_string().contains("make room on the disk"), "{error}");
 }
 
+/// Both forms of COPY, told by what the columns store: the same rows arrive.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn many_rows_arrive_the_same_in_either_form_of_copy() {
+    let sql = connect(&seawall_testkit::servers::postgres_url().unwrap()).await;
+    let target = table("t", &[("a \"b\"", Integer), ("c", Text), ("d", Real), ("e", Boolean)]);
+    let mut rows = RowBatch::new(4);
+    for number in 0..5_000_i64 {
+        rows.push(if number % 7 == 0 { Cell::Null } else { Cell::Integer(number - 2_500) });
+        rows.push(Cell::Text(["", "\\N", "tab\tline\nend\\.", "grüße, 世界"][number as usize % 4]));
+        rows.push(Cell::Real([0.1, -0.0, 1e300, 5e-324][number as usize % 4]));
+        rows.push(if number % 5 == 0 { Cell::Null } else { Cell::Boolean(number % 2 == 0) });
+    }
+    let sum = "select md5(string_agg(r::text, '|' order by r::text)) from \"t\" r";
+    let mut sums = Vec::new();
+    // `int` takes the same numbers, but not in eight bytes.
+    for first in ["bigint", "int"] {
+        let made = format!("create table t (\"a \"\"b\"\"\" {first}, c text, d double precision, e boolean)");
+        sql.query(&made).execute().await.unwrap();
+        let mut transaction = sql.begin().await.unwrap();
+        assert_eq!(transaction.bulk_insert(&target, &rows).await.unwrap().rows, 5_000);
+        transaction.commit().await.unwrap();
+        let (digest,): (String,) = sql.query(sum).fetch_one().await.unwrap();
+        sums.push(digest);
+        sql.query("drop table t").execute().await.unwrap();
+    }
+    assert_eq!(sums[0], sums[1]);
+}
+
 /// Counts bytes a second; not run by default, and without a target that a busy machine could miss.
 #[tokio::test]
 #[ignore = "a measurement: cargo test --release -- --ignored --nocapture bulk_speed"]
