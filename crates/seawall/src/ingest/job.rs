@@ -257,7 +257,7 @@ impl<'a> Job<'a> {
                 *changed = changed.replace("older rows stay", "older rows made room for it");
             }
             Some(_) => {
-                changed.push_str(", for the table holds rows from elsewhere too: remove them yourself")
+                changed.push_str(", for the table holds rows from elsewhere too: remove them yourself");
             }
             None => {}
         }
