@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{Result, run, workspace};
 
-const MANIFEST: &str = "crates/seawall-bench/Cargo.toml";
+/// The workspace of the benchmarks.
+pub(crate) const MANIFEST: &str = "crates/seawall-bench/Cargo.toml";
 
 pub(crate) fn run(name: &str, json: bool) -> Result {
     let names = binaries(&workspace::metadata(&["--manifest-path", MANIFEST])?);

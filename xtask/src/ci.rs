@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::{Result, deny, run, test, tidy};
+use crate::{Result, bench, deny, run, test, tidy, workspace};
 
 pub(crate) fn run() -> Result {
     let reports = [
@@ -30,12 +30,17 @@ fn lock() -> Result {
 }
 
 fn fmt() -> Result {
-    run::run(&mut run::cargo(["fmt", "--all", "--check"]))
+    run::run(&mut run::cargo(["fmt", "--all", "--check"]))?;
+    run::run(&mut run::cargo(["fmt", "--manifest-path", bench::MANIFEST, "--", "--check"]))
 }
 
 fn clippy() -> Result {
     let arguments = ["clippy", "--workspace", "--all-features", "--all-targets", "--", "-D", "warnings"];
-    run::run(&mut run::cargo(arguments))
+    run::run(&mut run::cargo(arguments))?;
+    // A workspace of its own, which shares what is built already.
+    let target = workspace::target_directory()?;
+    let mut benches = run::cargo(["clippy", "--all-targets", "--manifest-path", bench::MANIFEST]);
+    run::run(benches.arg("--target-dir").arg(target).args(["--", "-D", "warnings"]))
 }
 
 fn docs() -> Result {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use seawall_core::{Error, FailureKind};
+use seawall_core::{CallContext, Error, FailureKind};
 use seawall_sql::{Column, TableSchema};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -155,7 +155,7 @@ impl<'a> Job<'a> {
         // Ended by a stop, so that the parser hands out the rows it has, and the loader commits them.
         let stop = run.stop.clone();
         let pumping = async move { stop.run_until_cancelled(pump.run(opened, chunks)).await };
-        let _pump = AbortOnDropHandle::new(tokio::spawn(pumping));
+        let _pump = AbortOnDropHandle::new(tokio::spawn(CallContext::current().scope(pumping)));
         let (parsed, mut batches) = mpsc::channel(1);
         let (recycle, mut emptied) = mpsc::channel::<Batch>(2);
         let columns = columns_of(run);
@@ -282,6 +282,7 @@ impl<'a> Job<'a> {
 
 /// Finds a new source's columns in the table, which is made if it is missing. Runs on the parser's thread.
 fn columns_of(run: &Arc<Run>) -> impl FnOnce(&Sample) -> Result<Vec<Column>, Error> + Send + use<> {
-    let (run, runtime) = (Arc::clone(run), tokio::runtime::Handle::current());
-    move |sample| runtime.block_on(run.columns_of(sample))
+    let (run, runtime, context) =
+        (Arc::clone(run), tokio::runtime::Handle::current(), CallContext::current());
+    move |sample| runtime.block_on(context.scope(run.columns_of(sample)))
 }

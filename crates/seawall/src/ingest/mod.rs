@@ -13,6 +13,7 @@
 //! the committed position are still the same, and goes on behind them. A source that has changed is begun anew, and
 //! the report says so.
 
+mod conduct;
 pub mod format;
 mod job;
 mod ledger;
