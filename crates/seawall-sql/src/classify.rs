@@ -174,7 +174,8 @@ pub(crate) fn words(cause: &sqlx::Error) -> String {
 /// held against the database by a circuit breaker nor retried into the same full pool), though the error itself
 /// says [`FailureKind::Overloaded`].
 ///
-/// A statement is repeated after it may have been executed only if it is [repeatable](Statement::idempotency).
+/// A statement is repeated after it may have been executed only if it is repeatable:
+/// a text that only reads, or one its caller called idempotent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SqlClassifier;
 
