@@ -30,6 +30,12 @@ pub(crate) fn run() -> Result {
     run::run(&mut check)
 }
 
+/// The advisories against our dependencies, as they are known today.
+pub(crate) fn advisories() -> Result {
+    let cargo_deny = find()?.ok_or_else(|| format!("cargo-deny {VERSION} is missing"))?;
+    run::run(Command::new(cargo_deny).current_dir(run::root()).args(["check", "advisories"]))
+}
+
 /// `cargo-deny`, installed under `target` when this is a CI machine without one.
 fn find() -> Result<Option<PathBuf>> {
     let ours = run::root().join("target/tools");

@@ -44,6 +44,8 @@ enum Command {
     Ci,
     /// Check the structure: floors, owners of dependencies, lengths and names of files, readmes
     Tidy,
+    /// Check the dependencies against the advisory database, which needs a network
+    Advisories,
     /// Measure Seawall beside its peers
     Bench {
         /// The benchmark; an unknown name lists them all
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Test { arguments } => test::run(&arguments),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
+        Command::Advisories => deny::advisories(),
         Command::Bench { name, json } => bench::run(&name, json),
     };
     match outcome {

@@ -68,8 +68,8 @@ pub(crate) struct IngestArgs {
     /// At most so many rows a second, over all jobs: 5000 or 5000/s.
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub(crate) rate: Option<NonZeroU64>,
-    /// Sources read at the same time, 64 at most; each takes up to 16 MiB.
-    #[arg(long, value_name = "N", default_value = "4")]
+    /// Sources read at the same time, 1 to 64.
+    #[arg(long, value_name = "N", default_value = "4", value_parser = jobs)]
     pub(crate) jobs: NonZeroUsize,
     /// What to do about a source that is not the one an earlier run has read.
     #[arg(long, value_name = "WHAT", default_value = "replace")]
@@ -152,6 +152,11 @@ fn rate(text: &str) -> Result<NonZeroU64, String> {
         .replace('_', "")
         .parse()
         .map_err(|error| format!("{error}: give rows a second, such as 5000/s"))
+}
+
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= 64);
+    jobs.ok_or_else(|| "give a number from 1 to 64".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

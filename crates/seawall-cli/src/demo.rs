@@ -72,8 +72,14 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
     if database.exists() {
         return fail(USAGE, &format!("--keep: {} is there already", database.display()));
     }
-    match prove(&args, &database, &stop).await {
-        _ if stop.is_cancelled() => fail(STOPPED, &"stopped before the proof was complete"),
+    let proved = prove(&args, &database, &stop).await;
+    let stopped = stop.is_cancelled();
+    let problem = if stopped { Some("stopped before the proof was complete") } else { None };
+    if let (true, Some(problem)) = (args.json, problem.or(proved.as_ref().err().map(String::as_str))) {
+        print_line(&serde_json::json!({ "error": problem }).to_string());
+    }
+    match proved {
+        _ if stopped => fail(STOPPED, &"stopped before the proof was complete"),
         Ok(proof) => {
             show(&proof, &args, &database);
             if proof.holds() {

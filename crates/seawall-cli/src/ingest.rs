@@ -16,7 +16,7 @@ use crate::signals::stop_on_signal;
 use crate::watch::Watch;
 
 /// How long the end of a run may take to close the database.
-const CLOSE: Duration = Duration::from_millis(200);
+const CLOSE: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(args: IngestArgs) -> ExitCode {
     let json = args.json;
@@ -45,7 +45,7 @@ async fn ingest(args: IngestArgs) -> Result<IngestReport, (u8, String)> {
         built = AsyncIoSystem::builder().config(config).build() => built,
         () = stop.cancelled() => return Err((STOPPED, "stopped before it began".to_owned())),
     };
-    let io = built.map_err(|error| (FAILED, error.to_string()))?;
+    let io = built.map_err(|error| (FAILED, format!("{error}; mend that and run the same command again")))?;
     log(&io, args.verbose);
     let progress = Arc::new(Progress::default());
     let watch = (!args.json).then(|| Watch::start(io.clone(), Arc::clone(&progress)));
@@ -125,7 +125,10 @@ fn show(report: &IngestReport, json: bool) {
         tell(source);
     }
     if report.stopped {
-        eprintln!("stopped; what was whole is committed. Run the same command again to go on");
+        eprintln!(
+            "stopped; what was whole is committed. Run the same command again to go on; \
+             standard input has to be piped in again from its beginning"
+        );
     }
 }
 

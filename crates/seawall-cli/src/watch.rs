@@ -90,7 +90,7 @@ fn describe(now: &ProgressSnapshot, speed: &mut Speed, io: &AsyncIoSystem) -> St
     }
     let retries: u64 = io.stats().calls.targets.iter().map(|target| target.retries).sum();
     if retries + now.reconnects > 0 {
-        parts.push(format!("{} retries", HumanCount(retries + now.reconnects)));
+        parts.push(format!("{} retries, {} resumed", HumanCount(retries), HumanCount(now.reconnects)));
     }
     let open = io.open_circuits();
     parts.push(if open.is_empty() {

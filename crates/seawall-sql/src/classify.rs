@@ -167,6 +167,18 @@ pub(crate) fn words(cause: &sqlx::Error) -> String {
     }
 }
 
+/// Whether a statement failed because a unique key has the value already.
+pub fn is_unique_violation(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(sqlx::Error::Database(error)) = error.downcast_ref() {
+            return error.is_unique_violation();
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// The classifier of SQL calls: every layer reads their results through it.
 ///
 /// An [`Error`] knows its kind, which comes from one table of database codes. One thing is added: a call that only

@@ -32,7 +32,7 @@ mod transaction;
 mod value;
 
 pub use bulk::{Loaded, RejectedRow};
-pub use classify::SqlClassifier;
+pub use classify::{SqlClassifier, is_unique_violation};
 pub use client::Sql;
 pub use config::{PoolConfig, SqlConfig, SqliteConfig, Synchronous};
 pub use driver::Connection;

@@ -316,9 +316,14 @@ async fn a_server_without_ranges_and_validators_is_read_again_and_nothing_comes_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_stays_flat_however_large_the_source() {
+    // Many sources at a time, of which several are compressed, are what takes most.
     let folder = Folder::new();
-    let (text, _) = csv(400_000);
-    let source = folder.file("a.csv", &text);
+    let (text, _) = csv(60_000);
+    for number in 0..6 {
+        folder.file(&format!("{number}.csv"), &text);
+        folder.file(&format!("{number}.csv.zst"), zstd::encode_all(text.as_bytes(), 19).unwrap());
+    }
+    let source = folder.0.path().display().to_string();
     let sink = Sink::sqlite();
     let mut run = Running(ingest(&source, &sink.url, &[]).spawn().unwrap());
     let status = format!("/proc/{}/status", run.0.id());
@@ -331,4 +336,72 @@ async fn memory_stays_flat_however_large_the_source() {
     }
     assert!(run.0.wait().unwrap().success());
     assert!((1..128 * 1024).contains(&peak), "{peak} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_database_says_so_and_keeps_what_it_has() {
+    let folder = Folder::new();
+    let sink = Sink::sqlite();
+    succeed(ingest(&folder.file("a.csv", csv(100).0), &sink.url, &[]));
+    let more = folder.file("b.csv", csv(200).0);
+    let message = fail_with(1, ingest(&more, &format!("{}?mode=ro", sink.url), &["--patience", "2"]));
+    assert!(message.contains("readonly"), "{message}");
+    assert_eq!(contents(&sink.open().await).await, csv(100).1);
+
+    let postgres = Sink::postgres();
+    let sql = postgres.open().await;
+    let (database,): (String,) = sql.query("select current_database()::text").fetch_one().await.unwrap();
+    let read_only = format!("alter database \"{database}\" set default_transaction_read_only = on");
+    sql.query(&read_only).execute().await.unwrap();
+    let message = fail_with(1, ingest(&more, &postgres.url, &["--patience", "2"]));
+    assert!(message.contains("read-only"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_run_that_waits_for_a_server_or_a_pipe() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for source in [format!("http://{}/a.csv", silent.local_addr().unwrap()), "-".to_owned()] {
+        let sink = Sink::sqlite();
+        let mut command = ingest(&source, &sink.url, &["-vv"]);
+        let mut run = Running(command.stdin(std::process::Stdio::piped()).spawn().unwrap());
+        // The ledger is there: the run has begun, and waits for its source.
+        let sql = sink.open().await;
+        while sql.table("seawall_ledger").await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let id = run.0.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert_eq!(run.0.wait().unwrap().code(), Some(130), "{source}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn format_and_delimiter_can_be_said_where_the_name_does_not_tell() {
+    let folder = Folder::new();
+    let sink = Sink::sqlite();
+    let semicolons = folder.file("data.txt", "id;symbol;price\n1;A;1.5\n2;B;2.5\n");
+    let hint = fail_with(1, ingest(&semicolons, &sink.url, &[]));
+    assert!(hint.contains("--delimiter"), "{hint}");
+    let report = succeed(ingest(&semicolons, &sink.url, &["--delimiter", ";"]));
+    assert_eq!(report["rows"], 2);
+    let lines = folder.file("lines.txt", "{\"id\":3,\"symbol\":\"C\",\"price\":3.5}\n");
+    succeed(ingest(&lines, &sink.url, &["--format", "ndjson"]));
+    assert_eq!(contents(&sink.open().await).await.rows, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejects_of_an_older_version_stay_while_its_rows_do() {
+    let folder = Folder::new();
+    let rejected = folder.path("rejects.ndjson");
+    let more = ["--rejects", rejected.to_str().unwrap()];
+    let source = folder.file("a.csv", "id,symbol,price\n1,A,1.5\nx,B\n");
+    let sink = Sink::sqlite();
+    succeed(ingest(&source, &sink.url, &more));
+    folder.file("a.csv", "id,other\n1,A\n");
+    fail_with(1, ingest(&source, &sink.url, &more));
+    assert_eq!(rejects(&rejected).len(), 1);
+    folder.file("a.csv", "id,symbol,price\n5,A,1.5\n6,B\n7,C\n");
+    succeed(ingest(&source, &sink.url, &more));
+    let lines: Vec<_> = rejects(&rejected).iter().map(|reject| reject["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [3, 4], "those of the version whose rows were replaced are gone");
 }

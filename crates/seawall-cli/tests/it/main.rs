@@ -4,6 +4,7 @@
 
 mod binary;
 mod crash;
+mod demo;
 mod faults;
 mod server;
 mod sink;

@@ -132,16 +132,17 @@ async fn all(run: &Arc<Run>, sources: Vec<Source>) -> Result<Vec<SourceReport>, 
 fn report(run: &Run, sources: Vec<SourceReport>, skipped: &[PathBuf], took: Duration) -> IngestReport {
     let progress = run.progress.snapshot();
     let seconds = took.as_secs_f64();
+    let rows: u64 = sources.iter().map(|source| source.rows).sum();
     let rejected = sources.iter().map(|source| source.rejected).sum();
     IngestReport {
         table: run.table.clone(),
-        rows: sources.iter().map(|source| source.rows).sum(),
+        rows,
         rejected,
         rejects_file: (rejected > 0).then(|| run.rejects.path().display().to_string()),
         bytes: progress.bytes,
         reconnects: progress.reconnects,
         seconds,
-        rows_per_second: progress.rows as f64 / seconds.max(f64::EPSILON),
+        rows_per_second: rows as f64 / seconds.max(f64::EPSILON),
         skipped_files: skipped.iter().map(|path| path.display().to_string()).collect(),
         stopped: run.stop.is_cancelled(),
         sources,

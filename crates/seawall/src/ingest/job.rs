@@ -9,7 +9,7 @@ use seawall_sql::{Column, TableSchema};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::format::{Batch, Sample};
+use super::format::Sample;
 use super::ledger::{History, Removal};
 use super::load::Loader;
 use super::open::{Found, Opened, open_stdin};
@@ -24,11 +24,13 @@ use super::source::Source;
 use super::transfer::chunk_channel;
 
 /// How long the rows that are under way may still take to be committed when the run is stopped.
-const STOP_GRACE: Duration = Duration::from_millis(350);
+const STOP_GRACE: Duration = Duration::from_millis(300);
 
 /// How often one run begins a source again because it changed, or seemed to. A source that changes all the time has
 /// no state to arrive at.
 const MOST_ATTEMPTS: u32 = 4;
+
+const BEGUN_ANEW: &str = "; it was begun anew";
 
 /// One source of a run.
 pub(crate) struct Job<'a> {
@@ -72,7 +74,8 @@ impl<'a> Job<'a> {
             ended = self.attempts() => ended,
             () = stopped => Ok(SourceStatus::Stopped),
         };
-        self.expect_bytes(self.expected);
+        // It has ended: no more is to come than it said.
+        self.expect_bytes(Some(self.expected.unwrap_or_default()));
         match ended {
             Ok(status) => self.report.status = status,
             Err(error) => {
@@ -84,19 +87,31 @@ impl<'a> Job<'a> {
     }
 
     async fn attempts(&mut self) -> Result<SourceStatus, Error> {
-        for _ in 0..MOST_ATTEMPTS {
-            match self.attempt().await? {
+        let mut left = MOST_ATTEMPTS;
+        let mut stored = 0;
+        loop {
+            let seems = match self.attempt().await? {
                 Ended::Well(status) => return Ok(status),
-                Ended::Changed(what) => self.begin_anew(&what).await?,
-                Ended::Suspect if matches!(self.source, Source::Stdin) => break,
-                Ended::Suspect => {}
+                Ended::Changed(what) => {
+                    self.begin_anew(&what).await?;
+                    "changed"
+                }
+                Ended::Suspect => "could not be read on where it broke off, or seemed to change,",
+            };
+            if self.report.rows + self.report.rejected > stored {
+                // It got further: then there is hope.
+                (left, stored) = (MOST_ATTEMPTS, self.report.rows + self.report.rejected);
+            }
+            left -= 1;
+            if left == 0 {
+                return Err(self.error(format!("{seems} {MOST_ATTEMPTS} times in a row")));
             }
         }
-        Err(self.error(format!("changed {MOST_ATTEMPTS} times while it was read")))
     }
 
     /// Reads the source once through.
     async fn attempt(&mut self) -> Result<Ended, Error> {
+        self.patience.progressed();
         let early = match &self.source {
             Source::Stdin => {
                 let (name, opened) = open_stdin().await?;
@@ -107,7 +122,9 @@ impl<'a> Job<'a> {
         };
         let history = self.history().await?;
         self.report.rows_before = history.rows().saturating_sub(self.report.rows);
-        self.report.resumed_at = history.position();
+        if self.report.rows == 0 {
+            self.report.resumed_at = history.position();
+        }
         let recorded = match history.last().map(|last| last.layout.parse::<Recorded>()) {
             Some(recorded) => {
                 Some(recorded.map_err(|what| self.error(format!("the ledger's entry {what}")))?)
@@ -132,9 +149,9 @@ impl<'a> Job<'a> {
         recorded: Option<Recorded>,
     ) -> Result<Ended, Error> {
         let run = self.run;
-        let already_done = history.last().is_some_and(|last| last.done);
+        let mut already_done = history.last().is_some_and(|last| last.done);
         self.expect_bytes(opened.length);
-        let mut loader = self.loader(&history, opened.version.clone());
+        let mut loader = self.loader(&history, opened.lasting_version.clone());
         loader.forget_rejects(history.position()).await?;
         let parser = Parser {
             source: self.name.clone(),
@@ -157,9 +174,9 @@ impl<'a> Job<'a> {
         let pumping = async move { stop.run_until_cancelled(pump.run(opened, chunks)).await };
         let _pump = AbortOnDropHandle::new(tokio::spawn(CallContext::current().scope(pumping)));
         let (parsed, mut batches) = mpsc::channel(1);
-        let (recycle, mut emptied) = mpsc::channel::<Batch>(2);
         let columns = columns_of(run);
-        let thread = tokio::task::spawn_blocking(move || parser.run(reader, columns, &parsed, &mut emptied));
+        let spares = Arc::clone(&run.spares);
+        let thread = tokio::task::spawn_blocking(move || parser.run(reader, columns, &parsed, &spares));
 
         while let Some(message) = batches.recv().await {
             match message {
@@ -171,19 +188,17 @@ impl<'a> Job<'a> {
                     // A finished source that has not grown needs no second end.
                     if !(already_done && batch.is_empty()) {
                         let stored = loader.load(&batch, last).await?;
+                        already_done = false;
                         self.report.rows += stored.rows;
                         self.report.rejected += stored.rejected;
                         self.note_removal(loader.removal.take());
                     }
-                    // A full channel only means that the memory goes back to the allocator.
-                    let _ = recycle.try_send(batch);
+                    run.spares.give(batch);
                 }
             }
         }
         match thread.await {
-            Ok(Ok(())) if already_done && self.report.rows + self.report.rejected == 0 => {
-                Ok(Ended::Well(SourceStatus::AlreadyDone))
-            }
+            Ok(Ok(())) if already_done => Ok(Ended::Well(SourceStatus::AlreadyDone)),
             Ok(Ok(())) => Ok(Ended::Well(SourceStatus::Done)),
             _ if run.stop.is_cancelled() => Ok(Ended::Well(SourceStatus::Stopped)),
             Ok(Err(ParseError::Changed(what))) => Ok(Ended::Changed(what)),
@@ -244,7 +259,7 @@ impl<'a> Job<'a> {
         self.fresh = Some(old.last().map_or(0, |last| last.generation + 1));
         self.report = SourceReport {
             source: self.report.source.clone(),
-            changed: Some(format!("{changed}; it was begun anew, and the {} older rows stay", old.rows())),
+            changed: Some(format!("{changed}{BEGUN_ANEW}, and the {} older rows stay", old.rows())),
             ..SourceReport::default()
         };
         Ok(())
@@ -253,11 +268,14 @@ impl<'a> Job<'a> {
     fn note_removal(&mut self, removal: Option<Removal>) {
         let Some(changed) = &mut self.report.changed else { return };
         match removal {
-            Some(Removal::Removed) => {
-                *changed = changed.replace("older rows stay", "older rows made room for it");
+            Some(Removal::Removed { rows }) => {
+                let what = changed.split(BEGUN_ANEW).next().unwrap_or_default();
+                *changed = format!("{what}{BEGUN_ANEW}, and {rows} older rows made room for it");
             }
-            Some(_) => {
-                changed.push_str(", for the table holds rows from elsewhere too: remove them yourself");
+            Some(Removal::NotOurs | Removal::RollBack) => {
+                changed.push_str(
+                    ", for the table holds other rows too, or others refer to it: remove them yourself",
+                );
             }
             None => {}
         }

@@ -4,7 +4,7 @@
 //! was read say whether the source is still the same.
 
 use seawall_core::{Error, FailureKind};
-use seawall_sql::{Row, Sql, Transaction, quote_table};
+use seawall_sql::{Row, Sql, Transaction, is_unique_violation, quote_table};
 
 const TABLE: &str = "seawall_ledger";
 
@@ -93,18 +93,25 @@ impl Ledger {
                 return Err(error);
             }
         }
+        let quoted = quote_table(table).map_err(|what| wrong(table, what))?;
         let target = match sql.system() {
             Some("sqlite") => {
-                let name = table.to_lowercase();
+                // Letter case does not count there, that of ASCII.
+                let name = table.to_ascii_lowercase();
                 name.strip_prefix("main.").map(str::to_owned).unwrap_or(name)
             }
             Some("postgresql") if !table.contains('.') => {
-                let (schema,): (String,) = sql.query("select current_schema()::text").fetch_one().await?;
-                format!("{schema}.{table}")
+                // Where the search path finds it, or else will make it.
+                let find = "select coalesce(
+                    (select relnamespace::regnamespace::text from pg_class where oid = to_regclass(:table)),
+                    current_schema()::text)";
+                let (schema,): (Option<String>,) =
+                    sql.query(find).bind("table", quoted.as_str()).fetch_one().await?;
+                schema.map_or_else(|| table.to_owned(), |schema| format!("{schema}.{table}"))
             }
             _ => table.to_owned(),
         };
-        Ok(Self { sql: sql.clone(), table: quote_table(table).map_err(|what| wrong(table, what))?, target })
+        Ok(Self { sql: sql.clone(), table: quoted, target })
     }
 
     /// Forgets everything about the table: it is gone, and so is what the entries say of it.
@@ -160,23 +167,17 @@ impl Ledger {
             .execute()
             .await;
         match written {
-            // Only the key can be against it: the batch is there already, and it was not us.
-            Err(error)
-                if error.kind() == FailureKind::Permanent
-                    && error.to_string().to_lowercase().contains("unique") =>
-            {
-                Err(wrong(
-                    source,
-                    "another run is loading this source into this table; let it end first".to_owned(),
-                )
-                .with_source(error))
+            // The batch is there already, and it was not us.
+            Err(error) if is_unique_violation(&error) => {
+                let what = "another run is loading this source into this table; let it end first";
+                Err(wrong(source, what.to_owned()).with_source(error))
             }
             written => written.map(drop),
         }
     }
 
-    /// Removes, within a transaction, what older versions of `source` brought into the table, if that is surely all
-    /// the table holds. Says whether it did.
+    /// Removes, within a transaction, what the versions of `source` before `generation` brought into the table, if
+    /// that is surely all the table holds and nothing else hangs on it. Says whether it did.
     ///
     /// The ledger does not know single rows, so it can vouch for them only where the table holds exactly as many as
     /// this one source brought. Where more or fewer rows went than it knows of, nothing may be removed, and the
@@ -185,6 +186,7 @@ impl Ledger {
         &self,
         transaction: &mut Transaction,
         source: &str,
+        generation: i64,
     ) -> Result<Removal, Error> {
         let account =
             "select count(distinct source), cast(coalesce(sum(rows), 0) as bigint) from seawall_ledger
@@ -193,7 +195,7 @@ impl Ledger {
             transaction.query(account).bind("target", self.target.as_str()).fetch_one().await?;
         let count = format!("select count(*) from {}", self.table);
         let (held,): (i64,) = transaction.query(&count).fetch_one().await?;
-        if sources != 1 || rows != held {
+        if sources != 1 || rows != held || self.is_referred_to(transaction).await? {
             return Ok(Removal::NotOurs);
         }
         let removed = transaction.query(&format!("delete from {}", self.table)).execute().await?;
@@ -201,12 +203,34 @@ impl Ledger {
             return Ok(Removal::RollBack);
         }
         transaction
-            .query("delete from seawall_ledger where target = :target and source = :source")
+            .query(
+                "delete from seawall_ledger
+                 where target = :target and source = :source and generation < :generation",
+            )
             .bind("target", self.target.as_str())
             .bind("source", source)
+            .bind("generation", generation)
             .execute()
             .await?;
-        Ok(Removal::Removed)
+        Ok(Removal::Removed { rows: removed })
+    }
+
+    /// Whether foreign keys of other tables point to this one: removing its rows may remove theirs.
+    async fn is_referred_to(&self, transaction: &mut Transaction) -> Result<bool, Error> {
+        let (count, name) = match self.sql.system() {
+            Some("postgresql") => (
+                "select count(*) from pg_constraint where contype = 'f' and confrelid = to_regclass(:table)",
+                self.table.as_str(),
+            ),
+            Some("sqlite") => (
+                "select count(*) from sqlite_master m, pragma_foreign_key_list(m.name) k
+                 where m.type = 'table' and lower(k.\"table\") = :table",
+                self.target.as_str(),
+            ),
+            _ => return Ok(true),
+        };
+        let (keys,): (i64,) = transaction.query(count).bind("table", name).fetch_one().await?;
+        Ok(keys > 0)
     }
 }
 
@@ -214,8 +238,11 @@ impl Ledger {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     /// They are gone, when the transaction commits.
-    Removed,
-    /// They stay: the table holds rows from elsewhere.
+    Removed {
+        /// How many they were.
+        rows: u64,
+    },
+    /// They stay: the table holds rows from elsewhere, or others hang on it.
     NotOurs,
     /// Somebody wrote into the table in the same moment.
     RollBack,

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use seawall_core::{Error, FailureKind};
 use seawall_sql::{Sql, TableSchema};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::format::{Batch, Malformed};
 use super::ledger::{Entry, Ledger, Removal};
@@ -63,7 +64,10 @@ impl Loader {
             match self.commit_within_patience(batch, last).await {
                 Ok(Some(stored)) => break stored,
                 // Somebody else writes into the table too: then its rows are not ours to remove.
-                Ok(None) => self.replaces = false,
+                Ok(None) => {
+                    self.replaces = false;
+                    self.removal = Some(Removal::NotOurs);
+                }
                 Err(error) => {
                     if let Some(stored) = self.after_failure(error, batch).await? {
                         break stored;
@@ -72,7 +76,12 @@ impl Loader {
             }
         };
         self.next += 1;
-        self.replaces = false;
+        if let (true, Some(Removal::Removed { .. })) = (self.replaces, self.removal) {
+            let generation = self.generation;
+            self.with_rejects(move |file, source| file.forget_older(source, generation)).await?;
+        }
+        // An older version makes room for rows, not for nothing: an empty file may be about to be written.
+        self.replaces &= batch.rows.is_empty();
         self.progress.rows.fetch_add(stored.rows, Relaxed);
         self.progress.rejected.fetch_add(stored.rejected, Relaxed);
         Ok(stored)
@@ -81,8 +90,9 @@ impl Loader {
     async fn commit_within_patience(&mut self, batch: &Batch, last: bool) -> Result<Option<Stored>, Error> {
         // In the order they come, so that many jobs do not starve one of them.
         let writers = Arc::clone(&self.writers);
+        let waiting = Instant::now();
         let _place = writers.acquire().await.expect("nobody closes the semaphore of a run");
-        self.patience.progressed();
+        self.patience.excuse(waiting.elapsed());
         let limit = self.patience.limit();
         let committed = tokio::time::timeout(limit, self.commit(batch, last)).await;
         committed.unwrap_or_else(|_elapsed| {
@@ -94,8 +104,9 @@ impl Loader {
     /// Commits the batch; `None` if the older version could not be removed after all, and nothing was done.
     async fn commit(&mut self, batch: &Batch, last: bool) -> Result<Option<Stored>, Error> {
         let mut transaction = self.sql.begin().await?;
-        if self.replaces {
-            let removal = self.ledger.remove_sole_source(&mut transaction, &self.source).await?;
+        if self.replaces && !batch.rows.is_empty() {
+            let removal =
+                self.ledger.remove_sole_source(&mut transaction, &self.source, self.generation).await?;
             if removal == Removal::RollBack {
                 transaction.rollback().await?;
                 return Ok(None);
@@ -128,7 +139,8 @@ impl Loader {
         // Before the commit: a reject without its batch is taken back by the next run; a batch without its rejects
         // could not be mended.
         if !rejects.is_empty() {
-            self.with_rejects(move |file, source| file.append(source, &rejects)).await?;
+            let generation = self.generation;
+            self.with_rejects(move |file, source| file.append(source, generation, &rejects)).await?;
         }
         transaction.commit().await?;
         Ok(Some(Stored { rows, rejected: entry.rejected }))
@@ -156,7 +168,8 @@ impl Loader {
 
     /// Takes back the rejects of what is not committed.
     pub(crate) async fn forget_rejects(&self, position: u64) -> Result<(), Error> {
-        self.with_rejects(move |file, source| file.forget_from(source, position)).await
+        let generation = self.generation;
+        self.with_rejects(move |file, source| file.forget_from(source, generation, position)).await
     }
 
     async fn with_rejects(

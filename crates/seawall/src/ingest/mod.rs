@@ -30,6 +30,7 @@ mod rejects;
 mod report;
 mod run;
 mod source;
+mod spares;
 mod transfer;
 mod verify;
 

@@ -23,8 +23,10 @@ pub(crate) struct Opened {
     /// Where its bytes begin. Positions in the ledger are of the decompressed source, so this is not 0 only for
     /// sources that are not compressed.
     pub(crate) at: u64,
-    /// What tells this version of the source from another, where it has such a thing.
+    /// What tells this version of the source from another while it is being read.
     pub(crate) version: Option<String>,
+    /// The same, if it will still tell in a later run.
+    pub(crate) lasting_version: Option<String>,
     /// The bytes from `at` to its end, where it says so.
     pub(crate) length: Option<u64>,
 }
@@ -87,7 +89,9 @@ impl Readers {
         }
         let at = if unchanged && seekable { check_from(history) } else { 0 };
         let length = metadata.len().saturating_sub(at);
-        Ok(Found::Open(Opened { bytes: OpenBytes::File, at, version, length: Some(length) }))
+        let lasting_version = version.clone();
+        let bytes = OpenBytes::File;
+        Ok(Found::Open(Opened { bytes, at, version, lasting_version, length: Some(length) }))
     }
 
     async fn open_http(&self, url: &Url, history: &History, seekable: bool) -> Result<Found, Error> {
@@ -108,21 +112,32 @@ impl Readers {
             _ => whole(),
         };
         let mut response = request.send().await?;
-        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-            // It became shorter, and the server did not heed `If-Range`: the whole of it will tell.
+        // A 206 need not repeat the validator that `If-Range` named (RFC 9110 §15.3.7); another one is another version.
+        let partial = |response: &Response<Body>| {
+            let version = version_of(response);
+            content_range_start(response) == Some(asked_from)
+                && (version.is_none() || version.as_deref() == known)
+        };
+        let unfit = match response.status() {
+            // It became shorter, and the server did not heed `If-Range`.
+            StatusCode::RANGE_NOT_SATISFIABLE => true,
+            StatusCode::PARTIAL_CONTENT => !partial(&response),
+            _ => false,
+        };
+        if unfit {
+            // The whole of it will tell.
+            asked_from = 0;
             response = whole().send().await?;
         }
         let length = content_length(&response);
-        let (at, version) = match response.status().as_u16() {
+        let (at, version, lasting_version) = match response.status().as_u16() {
             304 => return Ok(Found::AlreadyDone),
-            200 => (0, lasting_version(&response)),
-            206 if content_range_start(&response) == Some(asked_from) => {
-                // It need not repeat the validator that `If-Range` named (RFC 9110 §15.3.7).
-                (asked_from, lasting_version(&response).or_else(|| known.map(str::to_owned)))
-            }
+            200 => (0, version_of(&response), lasting_version(&response)),
+            206 if asked_from > 0 => (asked_from, known.map(str::to_owned), known.map(str::to_owned)),
             _ => return Err(unexpected_status(url, &response)),
         };
-        Ok(Found::Open(Opened { bytes: OpenBytes::Http(response.into_body()), at, version, length }))
+        let bytes = OpenBytes::Http(response.into_body());
+        Ok(Found::Open(Opened { bytes, at, version, lasting_version, length }))
     }
 }
 
@@ -138,7 +153,16 @@ pub(crate) async fn open_stdin() -> Result<(String, Opened), Error> {
             .with_source(error)
     })?;
     let name = format!("stdin:{:016x}", xxhash_rust::xxh3::xxh3_64(&head));
-    Ok((name, Opened { bytes: OpenBytes::Stdin(head.into(), stdin), at: 0, version: None, length: None }))
+    Ok((
+        name,
+        Opened {
+            bytes: OpenBytes::Stdin(head.into(), stdin),
+            at: 0,
+            version: None,
+            lasting_version: None,
+            length: None,
+        },
+    ))
 }
 
 /// The error of an answer that is not the source: its kind says whether to ask again.

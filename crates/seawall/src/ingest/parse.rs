@@ -12,6 +12,7 @@ use super::format::{
 };
 use super::ledger::History;
 use super::recorded::Recorded;
+use super::spares::Spares;
 use super::transfer::{ChunkReader, TransferError};
 use super::verify::Verify;
 
@@ -59,13 +60,13 @@ pub(crate) enum ParseError {
 impl Parser {
     /// Runs to the end of the source. Blocks its thread.
     ///
-    /// `columns` says what the columns of a new source are in the table; emptied batches come back by `emptied`.
+    /// `columns` says what the columns of a new source are in the table; emptied batches come from `spares`.
     pub(crate) fn run(
         self,
         mut chunks: ChunkReader,
         columns: impl FnOnce(&Sample) -> Result<Vec<Column>, Error>,
         parsed: &mpsc::Sender<Parsed>,
-        emptied: &mut mpsc::Receiver<Batch>,
+        spares: &Spares,
     ) -> Result<(), ParseError> {
         let (compression, head) = self.compression(&mut chunks)?;
         let decompressed =
@@ -83,7 +84,7 @@ impl Parser {
         let limits = Limits { rows: self.limits.rows.min((MOST_CELLS / width).max(1)), ..self.limits };
         send(parsed, Parsed::Recorded(Recorded { compression, layout }))?;
         loop {
-            let mut batch = emptied.try_recv().unwrap_or_else(|_| Batch::new(width));
+            let mut batch = spares.take(width);
             let end = rows.next_batch(&mut batch, &limits).map_err(|error| self.failed(error))?;
             let last = end == BatchEnd::EndOfInput;
             send(parsed, Parsed::Batch { batch, last })?;
@@ -105,8 +106,11 @@ impl Parser {
         }
         let read = chunks.take(Compression::MAGIC_LEN as u64).read_to_end(&mut head);
         read.map_err(|error| self.failed(error.into()))?;
-        let known = self.options_of_this_source().compression;
-        let found = known.unwrap_or_else(|| Compression::detect(&self.file_name, &head));
+        let seen = Compression::detect(&self.file_name, &head);
+        let found = self.options.compression.unwrap_or(seen);
+        if self.recorded.as_ref().is_some_and(|recorded| recorded.compression != found) {
+            return Err(ParseError::Changed("it is compressed in another way".to_owned()));
+        }
         Ok((found, io::Cursor::new(head)))
     }
 

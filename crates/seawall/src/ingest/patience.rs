@@ -36,6 +36,11 @@ impl Patience {
         self.cause = None;
     }
 
+    /// Time that passed for a good reason, such as a queue of our own, does not count.
+    pub(crate) fn excuse(&mut self, time: Duration) {
+        self.last_progress += time;
+    }
+
     /// Runs a step, but no longer than patience lasts: a database that is frozen answers nothing at all.
     ///
     /// # Errors
@@ -70,15 +75,15 @@ impl Patience {
     pub(crate) async fn wait_after(&mut self, error: Error) -> Result<(), Error> {
         // A refusal is our own breaker or budget, protecting the other side: it passes too.
         let passes = error.kind().is_retryable() || error.kind() == FailureKind::Refused;
-        let pause =
-            error.retry_after().unwrap_or(self.pause).clamp(self.pause, LONGEST_PAUSE.max(self.pause));
-        let over = self.last_progress.elapsed() + pause > self.limit;
-        match error.kind() {
-            _ if !passes => return Err(error),
-            FailureKind::Refused if over => return Err(self.cause.take().unwrap_or(error)),
-            _ if over => return Err(error),
-            FailureKind::Refused => {}
-            _ => self.cause = Some(error),
+        let left = self.limit.saturating_sub(self.last_progress.elapsed());
+        let is_refusal = error.kind() == FailureKind::Refused;
+        if !passes || left.is_zero() {
+            return Err(if passes && is_refusal { self.cause.take().unwrap_or(error) } else { error });
+        }
+        let asked = error.retry_after().unwrap_or(self.pause);
+        let pause = asked.clamp(self.pause, LONGEST_PAUSE).min(left);
+        if !is_refusal {
+            self.cause = Some(error);
         }
         tokio::time::sleep(pause).await;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

@@ -26,7 +26,8 @@ pub struct IngestPlan {
     pub table: Option<String>,
     /// The columns of a table that has to be created, over what sampling finds.
     pub schema: Option<Vec<Column>>,
-    /// How many sources are read at the same time, 64 at most. Memory grows with it: count on 16 MiB each.
+    /// How many sources are read at the same time, 64 at most. Up to four of them stay
+    /// below 128 MiB together; count on 8 MiB for each one more.
     pub jobs: NonZeroUsize,
     /// The most rows a second, over all jobs.
     pub rate: Option<NonZeroU64>,
@@ -64,7 +65,8 @@ impl IngestPlan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnChange {
     /// Begin it anew in place of the older version. The older rows are removed in the transaction that brings the
-    /// first new ones, if the table holds nothing else; otherwise they stay, and the report says so.
+    /// first new ones, all versions that this source brought, if the table holds nothing else and no foreign key
+    /// points to it; otherwise they stay, and the report says so.
     #[default]
     Replace,
     /// Begin it anew behind the older version, whose rows stay.

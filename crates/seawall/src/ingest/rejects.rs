@@ -11,7 +11,8 @@ use super::format::Malformed;
 /// What every line that we write begins with: it tells a torn line of ours from somebody else's text.
 const LINE_START: &[u8] = b"{\"source\":";
 
-/// The file that malformed rows go to: NDJSON, one object `{"source", "line", "position", "reason", "row"}` a line.
+/// The file that malformed rows go to: NDJSON, one object a line with `source`, `table`, `generation` (which version
+/// of the source, from 0), `line`, `position`, `reason` and `row`.
 ///
 /// It belongs to the exactly-once promise: rejects are on disk before their batch commits, and those of a batch that
 /// never did are taken out again when its source is resumed. The file is made when there is something to reject.
@@ -19,6 +20,8 @@ const LINE_START: &[u8] = b"{\"source\":";
 #[derive(Debug)]
 pub(crate) struct Rejects {
     path: PathBuf,
+    /// The table that the rows were meant for.
+    table: String,
     file: Mutex<Option<File>>,
 }
 
@@ -35,6 +38,8 @@ pub(crate) struct RejectsError {
 #[derive(Serialize)]
 struct Entry<'a> {
     source: &'a str,
+    table: &'a str,
+    generation: i64,
     line: u64,
     position: u64,
     reason: &'a str,
@@ -46,13 +51,17 @@ struct Entry<'a> {
 struct EntryKey<'a> {
     #[serde(borrow)]
     source: Cow<'a, str>,
+    #[serde(borrow, default)]
+    table: Cow<'a, str>,
+    #[serde(default)]
+    generation: i64,
     position: u64,
 }
 
 impl Rejects {
-    /// Rejects that will go to the file at `path`; nothing is opened yet.
-    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: Mutex::new(None) }
+    /// Rejects of rows for `table` that will go to the file at `path`; nothing is opened yet.
+    pub(crate) fn new(path: impl Into<PathBuf>, table: impl Into<String>) -> Self {
+        Self { path: path.into(), table: table.into(), file: Mutex::new(None) }
     }
 
     /// Where they go.
@@ -68,11 +77,20 @@ impl Rejects {
     pub(crate) fn append<'a>(
         &self,
         source: &str,
+        generation: i64,
         rejects: impl IntoIterator<Item = &'a Malformed>,
     ) -> Result<(), RejectsError> {
         let mut lines = Vec::new();
         for Malformed { line, position, reason, raw } in rejects {
-            let entry = Entry { source, line: *line, position: *position, reason, row: raw };
+            let entry = Entry {
+                source,
+                table: &self.table,
+                generation,
+                line: *line,
+                position: *position,
+                reason,
+                row: raw,
+            };
             serde_json::to_writer(&mut lines, &entry)
                 .map_err(|error| self.error("write to it", error.into()))?;
             lines.push(b'\n');
@@ -88,13 +106,30 @@ impl Rejects {
         append(file, &lines).map_err(|cause| self.error("write to it", cause))
     }
 
-    /// Takes out the entries of `source` at `position` or behind, for they will come again, and a last line that a
-    /// crash tore. Call it before a source is read from `position` on. Either the old file stays or the new one is
-    /// there, whole.
+    /// Takes out the entries of this version of `source` at `position` or behind, for they will come again, and a
+    /// last line that a crash tore. Call it before a source is read from `position` on. Either the old file stays or
+    /// the new one is there, whole.
     ///
     /// # Errors
     /// If the file cannot be read or replaced, or ends in a torn line that is none of ours.
-    pub(crate) fn forget_from(&self, source: &str, position: u64) -> Result<(), RejectsError> {
+    pub(crate) fn forget_from(
+        &self,
+        source: &str,
+        generation: i64,
+        position: u64,
+    ) -> Result<(), RejectsError> {
+        self.forget(source, |key| key.generation == generation && key.position >= position)
+    }
+
+    /// Takes out the entries of older versions of `source`, whose rows are gone too.
+    ///
+    /// # Errors
+    /// As [`forget_from`](Self::forget_from).
+    pub(crate) fn forget_older(&self, source: &str, generation: i64) -> Result<(), RejectsError> {
+        self.forget(source, |key| key.generation < generation)
+    }
+
+    fn forget(&self, source: &str, wanted: impl Fn(&EntryKey<'_>) -> bool) -> Result<(), RejectsError> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -106,7 +141,7 @@ impl Rejects {
         *file = None;
         let forget = |line: &[u8]| {
             serde_json::from_slice::<EntryKey<'_>>(line)
-                .is_ok_and(|key| key.source == source && key.position >= position)
+                .is_ok_and(|key| key.source == source && key.table == self.table && wanted(&key))
         };
         rewrite(&self.path, forget).map_err(|cause| self.error("take entries out of it", cause))
     }
@@ -246,13 +281,13 @@ mod tests {
     #[test]
     fn the_file_is_made_with_the_first_reject() {
         let folder = tempfile::tempdir().unwrap();
-        let rejects = Rejects::new(folder.path().join("r.ndjson"));
-        rejects.append("a", &[]).unwrap();
-        rejects.forget_from("a", 0).unwrap();
+        let rejects = Rejects::new(folder.path().join("r.ndjson"), "t");
+        rejects.append("a", 0, &[]).unwrap();
+        rejects.forget_from("a", 0, 0).unwrap();
         assert!(!rejects.path().exists());
-        rejects.append("a", &[rejected(10, "x,\u{1}\"\n")]).unwrap();
+        rejects.append("a", 0, &[rejected(10, "x,\u{1}\"\n")]).unwrap();
         let text = fs::read_to_string(rejects.path()).unwrap();
-        let line = r#"{"source":"a","line":2,"position":10,"reason":"no \"number\"","row":"x,\u0001\"\n"}"#;
+        let line = r#"{"source":"a","table":"t","generation":0,"line":2,"position":10,"reason":"no \"number\"","row":"x,\u0001\"\n"}"#;
         assert_eq!(text, format!("{line}\n"));
     }
 
@@ -260,10 +295,10 @@ mod tests {
     fn a_resumed_source_loses_what_was_not_committed_and_others_keep_theirs() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.ndjson");
-        let before = Rejects::new(&path);
-        before.append("a", &[rejected(10, "1"), rejected(20, "2")]).unwrap();
-        before.append("b", &[rejected(30, "3")]).unwrap();
-        before.append("a", &[rejected(30, "4")]).unwrap();
+        let before = Rejects::new(&path, "t");
+        before.append("a", 0, &[rejected(10, "1"), rejected(20, "2")]).unwrap();
+        before.append("b", 0, &[rejected(30, "3")]).unwrap();
+        before.append("a", 0, &[rejected(30, "4")]).unwrap();
         fs::OpenOptions::new()
             .append(true)
             .open(&path)
@@ -271,24 +306,38 @@ mod tests {
             .write_all(b"{\"source\":\"a\",\"li")
             .unwrap();
 
-        let after = Rejects::new(&path);
-        after.forget_from("a", 20).unwrap();
+        let after = Rejects::new(&path, "t");
+        after.forget_from("a", 0, 20).unwrap();
         assert_eq!((positions(&path, "a"), positions(&path, "b")), (vec![10], vec![30]));
-        after.append("a", &[rejected(20, "2")]).unwrap();
-        after.forget_from("b", 0).unwrap();
-        after.append("b", &[rejected(30, "3")]).unwrap();
+        after.append("a", 0, &[rejected(20, "2")]).unwrap();
+        after.forget_from("b", 0, 0).unwrap();
+        after.append("b", 0, &[rejected(30, "3")]).unwrap();
         assert_eq!((positions(&path, "a"), positions(&path, "b")), (vec![10, 20], vec![30]));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
+    fn a_new_version_of_a_source_leaves_the_rejects_of_the_older_one_and_of_other_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.ndjson");
+        let (t, u) = (Rejects::new(&path, "t"), Rejects::new(&path, "u"));
+        t.append("a", 0, &[rejected(10, "1")]).unwrap();
+        u.append("a", 0, &[rejected(20, "2")]).unwrap();
+        t.forget_from("a", 1, 0).unwrap();
+        t.append("a", 1, &[rejected(30, "3")]).unwrap();
+        assert_eq!(positions(&path, "a"), [10, 20, 30]);
+        t.forget_older("a", 1).unwrap();
+        assert_eq!(positions(&path, "a"), [20, 30]);
+    }
+
+    #[test]
     fn a_file_with_nothing_left_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let rejects = Rejects::new(folder.path().join("r.ndjson"));
-        rejects.append("a", &[rejected(10, "1")]).unwrap();
-        rejects.forget_from("a", 0).unwrap();
+        let rejects = Rejects::new(folder.path().join("r.ndjson"), "t");
+        rejects.append("a", 0, &[rejected(10, "1")]).unwrap();
+        rejects.forget_from("a", 0, 0).unwrap();
         assert!(!rejects.path().exists());
-        rejects.append("a", &[rejected(10, "1")]).unwrap();
+        rejects.append("a", 0, &[rejected(10, "1")]).unwrap();
         assert_eq!(positions(rejects.path(), "a"), [10]);
     }
 
@@ -298,11 +347,11 @@ mod tests {
         let path = folder.path().join("r.ndjson");
         let whole = "{\"source\":\"a\",\"position\":1}\n";
         fs::write(&path, format!("{whole}{{\"source\":\"{}", "x".repeat(10_000))).unwrap();
-        Rejects::new(&path).append("a", &[rejected(2, "")]).unwrap();
+        Rejects::new(&path, "t").append("a", 0, &[rejected(2, "")]).unwrap();
         assert_eq!(positions(&path, "a"), [1, 2]);
 
         fs::write(&path, "dear diary").unwrap();
-        let error = Rejects::new(&path).append("a", &[rejected(2, "")]).unwrap_err();
+        let error = Rejects::new(&path, "t").append("a", 0, &[rejected(2, "")]).unwrap_err();
         assert!(error.to_string().contains("name another file"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "dear diary");
     }
@@ -310,8 +359,8 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_made_says_which_and_why() {
         let folder = tempfile::tempdir().unwrap();
-        let rejects = Rejects::new(folder.path().join("absent").join("r.ndjson"));
-        let error = rejects.append("a", &[rejected(1, "")]).unwrap_err();
+        let rejects = Rejects::new(folder.path().join("absent").join("r.ndjson"), "t");
+        let error = rejects.append("a", 0, &[rejected(1, "")]).unwrap_err();
         assert_eq!(error.cause.kind(), io::ErrorKind::NotFound);
         assert!(error.to_string().contains("r.ndjson`: cannot open it: "), "{error}");
     }
@@ -319,25 +368,25 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_an_error_and_the_null_device_takes_everything() {
-        let error = Rejects::new("/dev/full").append("a", &[rejected(1, "")]).unwrap_err();
+        let error = Rejects::new("/dev/full", "t").append("a", 0, &[rejected(1, "")]).unwrap_err();
         assert_eq!(error.cause.kind(), io::ErrorKind::StorageFull);
-        let rejects = Rejects::new("/dev/null");
-        rejects.append("a", &[rejected(1, "")]).unwrap();
-        rejects.forget_from("a", 0).unwrap();
+        let rejects = Rejects::new("/dev/null", "t");
+        rejects.append("a", 0, &[rejected(1, "")]).unwrap();
+        rejects.forget_from("a", 0, 0).unwrap();
     }
 
     #[test]
     fn jobs_share_it() {
         let folder = tempfile::tempdir().unwrap();
-        let rejects = Rejects::new(folder.path().join("r.ndjson"));
+        let rejects = Rejects::new(folder.path().join("r.ndjson"), "t");
         std::thread::scope(|scope| {
             for source in ["a", "b", "c", "d"] {
                 let rejects = &rejects;
                 scope.spawn(move || {
                     for position in 0..50 {
-                        rejects.append(source, &[rejected(position, "row")]).unwrap();
+                        rejects.append(source, 0, &[rejected(position, "row")]).unwrap();
                         if position == 25 {
-                            rejects.forget_from(source, 20).unwrap();
+                            rejects.forget_from(source, 0, 20).unwrap();
                         }
                     }
                 });

@@ -17,10 +17,11 @@ use super::patience::Patience;
 use super::plan::{IngestPlan, OnChange};
 use super::progress::Progress;
 use super::rejects::Rejects;
+use super::spares::Spares;
 
-/// Bytes of sources that all jobs together keep in batches. A job has three at a time (parsed, waiting, loaded), each
-/// of which takes about three times its share of the source as typed rows.
-const BATCH_BYTES: u64 = 8 << 20;
+/// Bytes of sources that all jobs together keep in batches at a time. A job has three (parsed, waiting, loaded), each
+/// of which takes about four times its share of the source: as typed rows, and as the text they came from.
+const BATCH_BYTES: u64 = 6 << 20;
 
 /// What all jobs of a run share.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) struct Run {
     pub(crate) on_change: OnChange,
     pub(crate) pace: Option<Arc<Pace>>,
     pub(crate) rejects: Arc<Rejects>,
+    pub(crate) spares: Arc<Spares>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) stop: CancellationToken,
     /// The columns for a table that has to be made.
@@ -71,6 +73,7 @@ impl Run {
             ledger,
             writers: Arc::new(Semaphore::new(writers)),
             readers,
+            rejects: Arc::new(Rejects::new(rejects, table.clone())),
             table,
             format: plan.format,
             limits: Limits { rows, bytes },
@@ -78,7 +81,7 @@ impl Run {
             patience: plan.patience,
             on_change: plan.on_change,
             pace: plan.rate.map(|rate| Arc::new(Pace::new(rate))),
-            rejects: Arc::new(Rejects::new(rejects)),
+            spares: Arc::new(Spares::new(3 * jobs)),
             progress,
             stop,
             schema: plan.schema,
@@ -104,7 +107,7 @@ impl Run {
         let table = TableSchema { name: self.table.clone(), columns };
         if let Err(error) = patience.bound(&self.table, self.sql.create_table(&table)).await {
             // Another process may have made it in the same moment.
-            match self.sql.table(&self.table).await? {
+            match patience.bound(&self.table, self.sql.table(&self.table)).await? {
                 Some(existing) => return sample.fit(&existing.columns).map_err(unfit),
                 None => return Err(error),
             }

@@ -7,9 +7,10 @@ use zstd::stream::read::Decoder as ZstdDecoder;
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// The largest window a zstd frame may ask for, as a power of two: 64 MiB, what `zstd -21` needs. A frame made
-/// with `--long` or `-22` may want more than a loader that keeps its memory flat can give.
-const ZSTD_WINDOW_LOG: u32 = 26;
+/// The largest window a zstd frame may ask for, as a power of two: 8 MiB, what every decoder should have room for
+/// (RFC 8878 §3.1.1.1.2) and more than `zstd -19` needs. Several sources are read at a time, so a frame made with
+/// `--long` or `--ultra` may want more than a loader that keeps its memory flat can give.
+const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// How a source is compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -26,7 +26,10 @@ pub enum FormatError {
     },
 
     /// A compressed stream is damaged, or was made with options that need too much memory.
-    #[error("the {compression} stream cannot be decoded after {bytes} decompressed bytes: {cause}")]
+    #[error(
+        "the {compression} stream cannot be decoded after {bytes} decompressed bytes: {cause}; if its program reads \
+         it, pipe it in: for zstd made with --long or --ultra, `zstd -dc --memory=2GB FILE | seawall ingest -`"
+    )]
     Undecodable {
         /// Of which kind the stream is.
         compression: Compression,
@@ -106,7 +109,7 @@ pub enum FormatError {
     },
 
     /// The header is one column that contains another delimiter.
-    #[error("the header is one column, `{header}`; if its delimiter is {found:?}, say so")]
+    #[error("the header is one column, `{header}`; if its delimiter is {found:?}, say so (`--delimiter`)")]
     Delimiter {
         /// The header's beginning.
         header: String,
