@@ -21,7 +21,7 @@ use super::spares::Spares;
 
 /// Bytes of sources that all jobs together keep in batches at a time. A job has three (parsed, waiting, loaded), each
 /// of which takes about four times its share of the source: as typed rows, and as the text they came from.
-const BATCH_BYTES: u64 = 6 << 20;
+const BATCH_BYTES: u64 = 4 << 20;
 
 /// What all jobs of a run share.
 #[derive(Debug)]
