@@ -75,7 +75,18 @@ pub fn print(comparisons: &[Comparison], json: bool) {
     }
     println!(
         "{:<34} {:<16} {:<18} {:>7} {:>7} {:<6} {:>12} {:>12} {:>12} {:>12} {:<7} {:>7}",
-        "what", "subject", "peer", "ratio", "goal", "met", "min", "median", "peer min", "peer median", "unit", "allocs"
+        "what",
+        "subject",
+        "peer",
+        "ratio",
+        "goal",
+        "met",
+        "min",
+        "median",
+        "peer min",
+        "peer median",
+        "unit",
+        "allocs"
     );
     for c in comparisons {
         let sign = if c.better == Better::Higher { "≥" } else { "≤" };
@@ -140,8 +151,7 @@ mod tests {
     #[test]
     fn the_json_line_has_every_key_of_the_contract() {
         let line = comparison(Better::Higher, 0.8).json();
-        for key in
-            ["what", "subject", "peer", "ratio", "goal", "met", "unit", "min", "median", "allocations"]
+        for key in ["what", "subject", "peer", "ratio", "goal", "met", "unit", "min", "median", "allocations"]
         {
             assert!(line.get(key).is_some(), "{key}");
         }

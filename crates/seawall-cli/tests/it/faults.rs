@@ -405,3 +405,15 @@ async fn rejects_of_an_older_version_stay_while_its_rows_do() {
     let lines: Vec<_> = rejects(&rejected).iter().map(|reject| reject["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [3, 4], "those of the version whose rows were replaced are gone");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quoted_field_that_was_still_open_at_the_end_is_read_again_when_it_is_closed() {
+    let folder = Folder::new();
+    let source = folder.file("a.csv", "id,symbol,price\n1,A,1.5\n2,\"B\n");
+    let sink = Sink::sqlite();
+    let report = succeed(ingest(&source, &sink.url, &[]));
+    assert_eq!((&report["rows"], &report["rejected"]), (&1.into(), &1.into()), "{report}");
+    folder.file("a.csv", "id,symbol,price\n1,A,1.5\n2,\"B\nb\",2.5\n3,C,3.5\n");
+    succeed(ingest(&source, &sink.url, &[]));
+    assert_eq!(contents(&sink.open().await).await.rows, 3);
+}

@@ -49,6 +49,8 @@ pub(crate) struct Entry {
     pub(crate) layout: String,
     /// Whether the source ended here.
     pub(crate) done: bool,
+    /// Whether it ended within a quoted field, so that nothing may follow.
+    pub(crate) unclosed: bool,
 }
 
 /// What the ledger knows of one source in one table: its batches, the oldest first, all of one generation.
@@ -163,7 +165,7 @@ impl Ledger {
             .bind("checksum", format!("{:016x}", entry.checksum))
             .bind("version", entry.version.clone())
             .bind("layout", entry.layout.as_str())
-            .bind("done", i64::from(entry.done))
+            .bind("done", i64::from(entry.done) + i64::from(entry.done && entry.unclosed))
             .execute()
             .await;
         match written {
@@ -277,6 +279,7 @@ fn entry(row: &Row) -> Result<Entry, Error> {
         version: row.get("version")?,
         layout: row.get("layout")?,
         done: row.get::<i64>("done")? != 0,
+        unclosed: row.get::<i64>("done")? == 2,
     })
 }
 

@@ -134,6 +134,7 @@ impl Loader {
             version: self.version.clone(),
             layout: self.layout.clone(),
             done: last,
+            unclosed: batch.ends_unclosed,
         };
         self.ledger.record(&mut transaction, &self.source, &entry).await?;
         // Before the commit: a reject without its batch is taken back by the next run; a batch without its rejects

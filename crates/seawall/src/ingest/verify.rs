@@ -15,8 +15,9 @@ pub(crate) struct Verify<R> {
     /// The committed batches that are still to come, the next one last.
     expected: Vec<Entry>,
     hash: Xxh3,
-    /// The last committed byte, once it has passed and until the byte behind it has.
-    seam: Option<u8>,
+    /// The last committed byte, once it has passed and until the byte behind it has; and whether it lies within a
+    /// quoted field.
+    seam: Option<(u8, bool)>,
 }
 
 impl<R: Read> Verify<R> {
@@ -47,14 +48,16 @@ impl<R: Read> Verify<R> {
                     return Err(io::Error::other(TransferError::Changed));
                 }
                 self.hash.reset();
-                self.expected.pop();
-                self.seam = checked.last().copied();
+                let unclosed = self.expected.pop().is_some_and(|entry| entry.unclosed);
+                self.seam = checked.last().map(|byte| (*byte, unclosed));
             }
         }
         // What was the end of the source then may have been the first half of a line that was still being written.
-        if let (Some(before), true, Some(behind)) = (self.seam, self.expected.is_empty(), bytes.first()) {
+        if let (Some((before, unclosed)), true, Some(behind)) =
+            (self.seam, self.expected.is_empty(), bytes.first())
+        {
             self.seam = None;
-            if ![before, *behind].iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            if unclosed || ![before, *behind].iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
                 return Err(io::Error::other(TransferError::Changed));
             }
         }

@@ -44,6 +44,8 @@ pub struct Batch {
     /// XXH3 (64 bits, seed 0) of exactly the bytes from `start` to `end`. Batches lie side by side without a gap,
     /// so all of them together vouch for the whole source.
     pub checksum: u64,
+    /// Whether its last record is a quoted field that is never closed: what may follow one day belongs to it.
+    pub ends_unclosed: bool,
     origins: Vec<RowOrigin>,
     raw: String,
 }
@@ -91,6 +93,7 @@ impl Batch {
             start: Mark::default(),
             end: Mark::default(),
             checksum: 0,
+            ends_unclosed: false,
             origins: Vec::new(),
             raw: String::new(),
         }
@@ -130,7 +133,7 @@ impl Batch {
         self.malformed.clear();
         self.origins.clear();
         self.raw.clear();
-        (self.start, self.end) = (start, start);
+        (self.start, self.end, self.ends_unclosed) = (start, start, false);
     }
 
     /// Notes where the row comes from that was just added.

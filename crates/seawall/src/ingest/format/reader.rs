@@ -113,6 +113,7 @@ impl<R: Read> RowReader<R> {
 
     fn take(&mut self, frame: Frame, batch: &mut Batch) {
         let record = &self.window.unread()[..frame.content];
+        batch.ends_unclosed = frame.unclosed;
         let read = if frame.content > self.max_record_bytes {
             Err(too_long(frame.content as u64, self.max_record_bytes))
         } else if frame.unclosed {
@@ -145,6 +146,7 @@ impl<R: Read> RowReader<R> {
             if let Some(frame) = self.framer.next(self.window.unread(), self.window.at_end()) {
                 let length = passed + frame.content as u64;
                 let mut reason = too_long(length, self.max_record_bytes);
+                batch.ends_unclosed = frame.unclosed;
                 if frame.unclosed {
                     reason.push_str("; a quoted field in it is never closed, so that it holds all the rest");
                 }
