@@ -10,7 +10,7 @@ use crate::sink::{Sink, batches, contents};
 use crate::ticks::csv;
 
 const KILLS: u32 = 50;
-const ROWS: u64 = 30_000;
+const ROWS: u64 = 100_000;
 /// Small batches at a measured pace, so that there is always something left to kill.
 const PACE: [&str; 4] = ["--batch-rows", "200", "--rate", "40000/s"];
 
