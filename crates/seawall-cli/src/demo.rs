@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::DemoArgs;
 use crate::exchange::checksum::{self, Checksum};
 use crate::exchange::{Exchange, ExchangeConfig, Sent};
-use crate::exit::{FAILED, STOPPED, USAGE, fail, print_line};
+use crate::exit::{FAILED, STOPPED, USAGE, fail, fail_as, print_json, print_line};
 use crate::ingest::log;
 use crate::signals::stop_on_signal;
 use crate::watch::Watch;
@@ -73,13 +73,8 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
         return fail(USAGE, &format!("--keep: {} is there already", database.display()));
     }
     let proved = prove(&args, &database, &stop).await;
-    let stopped = stop.is_cancelled();
-    let problem = if stopped { Some("stopped before the proof was complete") } else { None };
-    if let (true, Some(problem)) = (args.json, problem.or(proved.as_ref().err().map(String::as_str))) {
-        print_line(&serde_json::json!({ "error": problem }).to_string());
-    }
     match proved {
-        _ if stopped => fail(STOPPED, &"stopped before the proof was complete"),
+        _ if stop.is_cancelled() => fail_as(args.json, STOPPED, "stopped before the proof was complete"),
         Ok(proof) => {
             show(&proof, &args, &database);
             if proof.holds() {
@@ -88,7 +83,7 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
                 fail(FAILED, &"what is stored is not what was sent")
             }
         }
-        Err(problem) => fail(FAILED, &problem),
+        Err(problem) => fail_as(args.json, FAILED, &problem),
     }
 }
 
@@ -203,10 +198,7 @@ fn proof(seed: u64, sent: &Sent, stored: &Stored, report: &IngestReport, calls: 
 
 fn show(proof: &Proof, args: &DemoArgs, database: &Path) {
     if args.json {
-        match serde_json::to_string(proof) {
-            Ok(line) => print_line(&line),
-            Err(error) => eprintln!("seawall: the report cannot be written: {error}"),
-        }
+        print_json(proof);
         return;
     }
     let verdict = if proof.holds() { "nothing lost, nothing twice" } else { "NOT THE SAME" };

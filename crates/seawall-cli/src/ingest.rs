@@ -11,7 +11,7 @@ use seawall::telemetry::LogConfig;
 use seawall::{AsyncIoSystem, Config};
 
 use crate::args::{FormatName, IngestArgs, OnChangeName};
-use crate::exit::{FAILED, STOPPED, USAGE, fail, print_line};
+use crate::exit::{FAILED, STOPPED, USAGE, fail_as, print_json, print_line};
 use crate::signals::stop_on_signal;
 use crate::watch::Watch;
 
@@ -25,12 +25,7 @@ pub(crate) async fn run(args: IngestArgs) -> ExitCode {
             show(&report, json);
             code(&report)
         }
-        Err((code, problem)) => {
-            if json {
-                print_line(&serde_json::json!({ "error": problem }).to_string());
-            }
-            fail(code, &problem)
-        }
+        Err((code, problem)) => fail_as(json, code, &problem),
     }
 }
 
@@ -101,10 +96,7 @@ fn plan(args: &IngestArgs) -> Result<IngestPlan, String> {
 
 fn show(report: &IngestReport, json: bool) {
     if json {
-        match serde_json::to_string(report) {
-            Ok(line) => print_line(&line),
-            Err(error) => eprintln!("seawall: the report cannot be written: {error}"),
-        }
+        print_json(report);
     } else {
         print_line(&format!(
             "{} rows into {} in {:.1} s ({} rows/s), {} read",

@@ -30,8 +30,6 @@ const STOP_GRACE: Duration = Duration::from_millis(300);
 /// no state to arrive at.
 const MOST_ATTEMPTS: u32 = 4;
 
-const BEGUN_ANEW: &str = "; it was begun anew";
-
 /// One source of a run.
 pub(crate) struct Job<'a> {
     run: &'a Arc<Run>,
@@ -42,8 +40,17 @@ pub(crate) struct Job<'a> {
     patience: Patience,
     /// The generation to begin, after a change.
     fresh: Option<i64>,
+    /// What was found to have changed.
+    change: Option<Change>,
     /// What this source has added to the bytes expected of the run.
     expected: Option<u64>,
+}
+
+/// A change of the source, and what became of its older rows.
+struct Change {
+    what: String,
+    older_rows: u64,
+    removal: Option<Removal>,
 }
 
 /// How an attempt ended that did not fail.
@@ -60,7 +67,7 @@ impl<'a> Job<'a> {
         let name = source.name();
         let report = SourceReport { source: name.clone(), ..SourceReport::default() };
         let patience = Patience::new(run.patience);
-        Self { run, source, name, report, patience, fresh: None, expected: None }
+        Self { run, source, name, report, patience, fresh: None, change: None, expected: None }
     }
 
     /// Ingests the source and says how it went.
@@ -76,6 +83,7 @@ impl<'a> Job<'a> {
         };
         // It has ended: no more is to come than it said.
         self.expect_bytes(Some(self.expected.unwrap_or_default()));
+        self.report.changed = self.change.as_ref().map(Change::tell);
         match ended {
             Ok(status) => self.report.status = status,
             Err(error) => {
@@ -191,7 +199,9 @@ impl<'a> Job<'a> {
                         already_done = false;
                         self.report.rows += stored.rows;
                         self.report.rejected += stored.rejected;
-                        self.note_removal(loader.removal.take());
+                        if let Some(change) = &mut self.change {
+                            change.removal = loader.removal.take().or(change.removal);
+                        }
                     }
                     run.spares.give(batch);
                 }
@@ -257,28 +267,9 @@ impl<'a> Job<'a> {
             return Err(self.error(format!("{changed}; nothing was done")));
         }
         self.fresh = Some(old.last().map_or(0, |last| last.generation + 1));
-        self.report = SourceReport {
-            source: self.report.source.clone(),
-            changed: Some(format!("{changed}{BEGUN_ANEW}, and the {} older rows stay", old.rows())),
-            ..SourceReport::default()
-        };
+        self.change = Some(Change { what: changed, older_rows: old.rows(), removal: None });
+        self.report = SourceReport { source: self.report.source.clone(), ..SourceReport::default() };
         Ok(())
-    }
-
-    fn note_removal(&mut self, removal: Option<Removal>) {
-        let Some(changed) = &mut self.report.changed else { return };
-        match removal {
-            Some(Removal::Removed { rows }) => {
-                let what = changed.split(BEGUN_ANEW).next().unwrap_or_default();
-                *changed = format!("{what}{BEGUN_ANEW}, and {rows} older rows made room for it");
-            }
-            Some(Removal::NotOurs | Removal::RollBack) => {
-                changed.push_str(
-                    ", for the table holds other rows too, or others refer to it: remove them yourself",
-                );
-            }
-            None => {}
-        }
     }
 
     /// Tells the run's progress how many bytes are to come from this source, in place of what it was told before.
@@ -295,6 +286,21 @@ impl<'a> Job<'a> {
 
     fn error(&self, message: String) -> Error {
         Error::new(FailureKind::Permanent, "ingest", self.name.clone()).with_message(message)
+    }
+}
+
+impl Change {
+    fn tell(&self) -> String {
+        let Self { what, older_rows, removal } = self;
+        let begun = format!("{what}; it was begun anew, and");
+        match removal {
+            Some(Removal::Removed { rows }) => format!("{begun} {rows} older rows made room for it"),
+            Some(Removal::NotOurs | Removal::RollBack) => format!(
+                "{begun} the {older_rows} older rows stay, for the table holds other rows too, or others refer to it: \
+                 remove them yourself"
+            ),
+            None => format!("{begun} the {older_rows} older rows stay"),
+        }
     }
 }
 

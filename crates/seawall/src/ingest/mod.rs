@@ -25,6 +25,7 @@ mod patience;
 mod plan;
 mod progress;
 mod pump;
+mod ranges;
 mod recorded;
 mod rejects;
 mod report;

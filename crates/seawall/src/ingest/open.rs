@@ -3,14 +3,15 @@
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
-use seawall_core::{Classify, Error, FailureKind, Outcome};
+use http::StatusCode;
+use seawall_core::{Error, FailureKind};
 use seawall_fs::Fs;
-use seawall_http::{Body, Http, HttpBackend};
+use seawall_http::{Body, Http};
 use tokio::io::{AsyncReadExt, Stdin};
 use url::Url;
 
 use super::ledger::History;
+use super::ranges::{self, content_length, is_strong, lasting_version, unexpected_status, version_of};
 use super::source::Source;
 
 /// What standard input is told apart by: XXH3 of so many first bytes.
@@ -98,7 +99,7 @@ impl Readers {
         let known = history.last().and_then(|last| last.version.as_deref());
         let done = history.last().is_some_and(|last| last.done);
         let from = check_from(history);
-        let whole = || self.http.get(url.as_str()).header("accept-encoding", "identity");
+        let whole = || ranges::request(&self.http, url);
         let mut asked_from = 0;
         let request = match known {
             Some(version) if done => {
@@ -107,21 +108,15 @@ impl Readers {
             }
             Some(version) if seekable && from > 0 && is_strong(version) => {
                 asked_from = from;
-                whole().header("range", format!("bytes={from}-")).header("if-range", version)
+                ranges::request_rest(&self.http, url, from, Some(version))
             }
             _ => whole(),
         };
         let mut response = request.send().await?;
-        // A 206 need not repeat the validator that `If-Range` named (RFC 9110 §15.3.7); another one is another version.
-        let partial = |response: &Response<Body>| {
-            let version = version_of(response);
-            content_range_start(response) == Some(asked_from)
-                && (version.is_none() || version.as_deref() == known)
-        };
         let unfit = match response.status() {
             // It became shorter, and the server did not heed `If-Range`.
             StatusCode::RANGE_NOT_SATISFIABLE => true,
-            StatusCode::PARTIAL_CONTENT => !partial(&response),
+            StatusCode::PARTIAL_CONTENT => !ranges::continues(&response, asked_from, known),
             _ => false,
         };
         if unfit {
@@ -163,63 +158,6 @@ pub(crate) async fn open_stdin() -> Result<(String, Opened), Error> {
             length: None,
         },
     ))
-}
-
-/// The error of an answer that is not the source: its kind says whether to ask again.
-pub(crate) fn unexpected_status(url: &Url, response: &Response<Body>) -> Error {
-    let status = response.status();
-    let kind = match HttpBackend.classify(Ok(response)) {
-        Outcome::Failure(failure) => failure.kind,
-        Outcome::Success => FailureKind::Permanent,
-    };
-    let advice = match status.as_u16() {
-        401 | 403 => "; if it wants a login, put user:password@ before the host",
-        404 | 410 => "; is the address right?",
-        _ => "",
-    };
-    Error::new(kind, "ingest", Source::Http(url.clone()).name())
-        .with_message(format!("the server answered {status}{advice}"))
-}
-
-/// The version to remember for a later run, if it will be worth something then.
-///
-/// None where the body has no announced end, for what was cut off would count as whole ever after; and no
-/// `Last-Modified` of the same minute, for the source may change again within its second (RFC 9110 §8.8.2.2).
-fn lasting_version(response: &Response<Body>) -> Option<String> {
-    let header = |name| response.headers().get(name)?.to_str().ok();
-    let chunked = header(http::header::TRANSFER_ENCODING).is_some_and(|coding| coding.contains("chunked"));
-    let ends = content_length(response).is_some() || chunked || response.version() >= http::Version::HTTP_2;
-    if !ends {
-        return None;
-    }
-    let version = version_of(response)?;
-    if header(http::header::ETAG).is_none() {
-        let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp());
-        let age = date(header(http::header::DATE)?)?.duration_since(date(&version)?);
-        if age < jiff::SignedDuration::from_mins(1) {
-            return None;
-        }
-    }
-    Some(version)
-}
-
-pub(crate) fn version_of<B>(response: &Response<B>) -> Option<String> {
-    let header = |name: http::HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-    header(http::header::ETAG).or_else(|| header(http::header::LAST_MODIFIED))
-}
-
-/// Whether `If-Range` may carry it: RFC 9110 §13.1.5 forbids weak validators.
-pub(crate) fn is_strong(version: &str) -> bool {
-    !version.starts_with("W/")
-}
-
-pub(crate) fn content_range_start<B>(response: &Response<B>) -> Option<u64> {
-    let range = response.headers().get(http::header::CONTENT_RANGE)?.to_str().ok()?;
-    range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
-}
-
-pub(crate) fn content_length<B>(response: &Response<B>) -> Option<u64> {
-    response.headers().get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Where reading begins so that the last committed batch that holds bytes can be compared again.

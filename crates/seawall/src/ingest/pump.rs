@@ -12,11 +12,10 @@ use seawall_http::Body;
 use tokio::io::{AsyncReadExt, Stdin};
 use url::Url;
 
-use super::open::{
-    OpenBytes, Opened, Readers, content_range_start, is_strong, unexpected_status, version_of,
-};
+use super::open::{OpenBytes, Opened, Readers};
 use super::patience::Patience;
 use super::progress::Progress;
+use super::ranges;
 use super::source::Source;
 use super::transfer::{ChunkSender, TransferError};
 
@@ -153,34 +152,22 @@ impl HttpTransfer<'_> {
         if self.rest.is_empty() { self.body.next().await } else { Some(Ok(std::mem::take(&mut self.rest))) }
     }
 
-    /// Asks for the bytes from `position` on, of this version only (RFC 9110 §14.2, §13.1.5).
+    /// Asks for the bytes from `position` on, of this version only.
     async fn reopen(&mut self, readers: &Readers) -> Result<(), Stop> {
-        let mut request = readers
-            .http
-            .get(self.url.as_str())
-            .header("accept-encoding", "identity")
-            .header("range", format!("bytes={}-", self.position));
-        if let Some(version) = self.version.as_deref().filter(|version| is_strong(version)) {
-            request = request.header("if-range", version);
-        }
-        let response = request.send().await?;
-        let version = version_of(&response);
-        let same_version = self.version.is_none() || version == self.version;
+        let version = self.version.as_deref();
+        let response = ranges::request_rest(&readers.http, self.url, self.position, version).send().await?;
         match response.status().as_u16() {
-            // A 206 need not repeat a validator that `If-Range` named (RFC 9110 §15.3.7).
-            206 if (same_version || version.is_none())
-                && content_range_start(&response) == Some(self.position) =>
-            {
+            206 if ranges::continues(&response, self.position, version) => {
                 self.body = response.into_body();
                 Ok(())
             }
             // A server without ranges sends all of it again: pass over what we have, if it is surely the same.
-            200 if self.version.is_some() && same_version => {
+            200 if version.is_some() && ranges::version_of(&response).as_deref() == version => {
                 self.body = response.into_body();
                 self.pass_over().await
             }
             200 | 206 | 416 => Err(Stop::Suspect),
-            _ => Err(unexpected_status(self.url, &response).into()),
+            _ => Err(ranges::unexpected_status(self.url, &response).into()),
         }
     }
 

@@ -144,8 +144,7 @@ fn expand_glob(pattern: &str) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
     if root.is_dir() {
         for file in files_below(&root)? {
-            let rejects = file.to_string_lossy().ends_with(".rejects.ndjson");
-            if !rejects && glob.is_match(file.strip_prefix("./").unwrap_or(&file)) {
+            if !is_rejects(&file) && glob.is_match(file.strip_prefix("./").unwrap_or(&file)) {
                 sources.push(file_source(&file)?);
             }
         }
@@ -188,12 +187,13 @@ fn file_source(path: &Path) -> Result<Source, Error> {
 
 fn is_data(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    if name.ends_with(".rejects.ndjson") {
-        // An earlier run's rejects are not its sources.
-        return false;
-    }
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    [".csv", ".tsv", ".ndjson", ".jsonl"].iter().any(|ending| name.ends_with(ending))
+    !is_rejects(path) && [".csv", ".tsv", ".ndjson", ".jsonl"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether it is an earlier run's rejects, which are no source of the next one.
+fn is_rejects(path: &Path) -> bool {
+    path.to_string_lossy().to_ascii_lowercase().ends_with(".rejects.ndjson")
 }
 
 fn bad_source(source: &str, why: String) -> Error {
