@@ -49,6 +49,8 @@ pub enum Event {
         kind: FailureKind,
         /// How long the retry waits first.
         delay: Duration,
+        /// What the budget holds after paying for the retry; `None` where no budget pays.
+        balance: Option<f64>,
     },
     /// A retry was possible and was not made because the retry budget is spent.
     BudgetExhausted {
@@ -76,6 +78,77 @@ pub enum Event {
     HalfOpened,
     /// A circuit closed: calls flow.
     Closed,
+    /// A call that had to wait its turn was let in.
+    Dequeued {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// A limit moved: it follows what the backend can bear, or what an operator set.
+    LimitChanged {
+        /// The new limit: calls at a time, or calls a second.
+        limit: f64,
+    },
+    /// The backend asked to be left alone: the layer lets nothing through for a while.
+    Paused {
+        /// For how long.
+        wait: Duration,
+    },
+    /// A further attempt was sent beside those that have not answered yet.
+    Hedged {
+        /// Which attempt it is, from 2.
+        attempt: u32,
+        /// How long the ones before it have been under way.
+        delay: Duration,
+    },
+    /// A fallback answered in place of a failure.
+    FellBack {
+        /// What the failure was.
+        kind: FailureKind,
+    },
+    /// A call joined one under way that asks for the same.
+    Coalesced,
+    /// A cache answered.
+    Hit {
+        /// Whether the answer was past its time.
+        stale: bool,
+    },
+    /// A cache had no answer.
+    Missed,
+    /// A fault was injected on purpose.
+    FaultInjected {
+        /// Which fault, by name.
+        fault: &'static str,
+    },
+    /// An endpoint was taken out of the balance.
+    Ejected {
+        /// Why, in a few words.
+        reason: &'static str,
+        /// For how long.
+        wait: Duration,
+    },
+    /// An endpoint was taken back into the balance.
+    Readmitted,
+    /// So few endpoints are healthy that all of them are used again, the ejected ones too.
+    PanicEntered {
+        /// The share of endpoints that are healthy.
+        healthy: f64,
+    },
+    /// Enough endpoints are healthy again.
+    PanicLeft,
+    /// The share of calls that a rollout sends to the new stack was changed.
+    WeightChanged {
+        /// The share, from 0 to 1.
+        weight: f64,
+    },
+    /// A rollout sends everything to the old stack again, because the new one broke its threshold.
+    RolledBack {
+        /// Why, in a few words.
+        reason: &'static str,
+    },
+    /// Another configuration is in force.
+    Reconfigured,
+    /// A new configuration was refused; the old one stays.
+    ReconfigurationRefused,
     /// An operator forced a state upon a circuit (`"forced_open"`, `"forced_closed"`, …) or took it back (`"auto"`).
     Forced {
         /// The state, by its telemetry name.

@@ -39,13 +39,14 @@ pub(crate) fn write(origin: Origin<'_>, event: &Event) {
             }
         }
         Event::Abandoned { elapsed } => log!(DEBUG, "call was dropped", DURATION = elapsed.as_secs_f64()),
-        Event::Retried { attempt, kind, delay } => {
+        Event::Retried { attempt, kind, delay, balance } => {
             log!(
                 INFO,
                 "attempt will be repeated",
                 ATTEMPT_INDEX = attempt,
                 ERROR_TYPE = kind.as_str(),
-                DELAY = delay.as_secs_f64()
+                DELAY = delay.as_secs_f64(),
+                BUDGET_BALANCE = balance
             );
         }
         Event::BudgetExhausted { balance } => log!(DEBUG, "retry budget is spent", BUDGET_BALANCE = balance),
@@ -61,6 +62,30 @@ pub(crate) fn write(origin: Origin<'_>, event: &Event) {
         Event::Opened { wait } => log!(WARN, "circuit opened", DELAY = Duration::as_secs_f64(&wait)),
         Event::HalfOpened => log!(INFO, "circuit lets probes through"),
         Event::Closed => log!(INFO, "circuit closed"),
+        Event::Dequeued { waited } => {
+            log!(DEBUG, "call waited its turn", QUEUE_DURATION = waited.as_secs_f64());
+        }
+        Event::LimitChanged { limit } => log!(DEBUG, "limit moved", LIMIT = limit),
+        Event::Paused { wait } => log!(INFO, "backend asked for a pause", DELAY = wait.as_secs_f64()),
+        Event::Hedged { attempt, delay } => {
+            log!(DEBUG, "attempt was hedged", ATTEMPT_INDEX = attempt, DELAY = delay.as_secs_f64());
+        }
+        Event::FellBack { kind } => log!(DEBUG, "fallback answered", ERROR_TYPE = kind.as_str()),
+        // One of these for nearly every call: metrics only.
+        Event::Coalesced | Event::Hit { .. } | Event::Missed => {}
+        Event::FaultInjected { fault } => log!(DEBUG, "fault was injected", FAULT = fault),
+        Event::Ejected { reason, wait } => {
+            log!(WARN, "endpoint was ejected", REASON = reason, DELAY = wait.as_secs_f64());
+        }
+        Event::Readmitted => log!(INFO, "endpoint is back"),
+        Event::PanicEntered { healthy } => {
+            log!(WARN, "too few endpoints are healthy, all are used", SHARE = healthy);
+        }
+        Event::PanicLeft => log!(INFO, "enough endpoints are healthy"),
+        Event::WeightChanged { weight } => log!(INFO, "rollout weight changed", SHARE = weight),
+        Event::RolledBack { reason } => log!(WARN, "rollout was rolled back", REASON = reason),
+        Event::Reconfigured => log!(INFO, "configuration changed"),
+        Event::ReconfigurationRefused => log!(WARN, "configuration was refused, the old one stays"),
         Event::Forced { state } => log!(WARN, "circuit was forced", CIRCUIT_BREAKER_STATE = state),
         _ => log!(DEBUG, "something happened that this version has no name for"),
     }

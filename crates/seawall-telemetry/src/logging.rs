@@ -148,8 +148,12 @@ mod tests {
     }
 
     const ORIGIN: Origin<'static> = Origin { pipeline: "http", strategy: "retry", target: "example.com" };
-    const RETRIED: Event =
-        Event::Retried { attempt: 1, kind: FailureKind::Transient, delay: Duration::from_millis(50) };
+    const RETRIED: Event = Event::Retried {
+        attempt: 1,
+        kind: FailureKind::Transient,
+        delay: Duration::from_millis(50),
+        balance: None,
+    };
     const REFUSED: Event = Event::Refused { reason: "circuit is open", retry_after: None };
 
     fn json(filter: &str) -> LogConfig {

@@ -49,12 +49,20 @@ pub mod attribute {
     pub const DELAY: &str = "resilience.event.delay";
     /// What a retry budget holds, in retries.
     pub const BUDGET_BALANCE: &str = "resilience.retry_budget.balance";
-    /// Why a layer said no, in a few words.
+    /// How many calls at a time, or a second, a limit allows.
+    pub const LIMIT: &str = "resilience.limit";
+    /// How long a call waited its turn, in seconds.
+    pub const QUEUE_DURATION: &str = "resilience.queue.duration";
+    /// Which fault was injected.
+    pub const FAULT: &str = "resilience.chaos.fault";
+    /// A share, from 0 to 1: of healthy endpoints, or of calls sent to a new stack.
+    pub const SHARE: &str = "resilience.share";
+    /// Why a layer said no or took a step, in a few words.
     pub const REASON: &str = "resilience.refusal.reason";
 }
 
 /// Names of [`Event`]s; the last stands for events this version does not know.
-pub const EVENTS: [&str; 12] = [
+pub const EVENTS: [&str; 29] = [
     "attempted",
     "completed",
     "abandoned",
@@ -66,6 +74,23 @@ pub const EVENTS: [&str; 12] = [
     "half_opened",
     "closed",
     "forced",
+    "dequeued",
+    "limit_changed",
+    "paused",
+    "hedged",
+    "fell_back",
+    "coalesced",
+    "hit",
+    "missed",
+    "fault_injected",
+    "ejected",
+    "readmitted",
+    "panic_entered",
+    "panic_left",
+    "weight_changed",
+    "rolled_back",
+    "reconfigured",
+    "reconfiguration_refused",
     OTHER,
 ];
 
@@ -102,6 +127,23 @@ pub(crate) fn event_index(event: &Event) -> usize {
         Event::HalfOpened => 8,
         Event::Closed => 9,
         Event::Forced { .. } => 10,
+        Event::Dequeued { .. } => 11,
+        Event::LimitChanged { .. } => 12,
+        Event::Paused { .. } => 13,
+        Event::Hedged { .. } => 14,
+        Event::FellBack { .. } => 15,
+        Event::Coalesced => 16,
+        Event::Hit { .. } => 17,
+        Event::Missed => 18,
+        Event::FaultInjected { .. } => 19,
+        Event::Ejected { .. } => 20,
+        Event::Readmitted => 21,
+        Event::PanicEntered { .. } => 22,
+        Event::PanicLeft => 23,
+        Event::WeightChanged { .. } => 24,
+        Event::RolledBack { .. } => 25,
+        Event::Reconfigured => 26,
+        Event::ReconfigurationRefused => 27,
         _ => EVENTS.len() - 1,
     }
 }
@@ -157,7 +199,7 @@ mod tests {
             Event::Attempted { attempt: 1, outcome, elapsed },
             Event::Completed { outcome, elapsed },
             Event::Abandoned { elapsed },
-            Event::Retried { attempt: 1, kind: FailureKind::Transient, delay: elapsed },
+            Event::Retried { attempt: 1, kind: FailureKind::Transient, delay: elapsed, balance: None },
             Event::BudgetExhausted { balance: 0.0 },
             Event::Refused { reason: "circuit is open", retry_after: None },
             Event::TimedOut { after: elapsed },
@@ -165,6 +207,23 @@ mod tests {
             Event::HalfOpened,
             Event::Closed,
             Event::Forced { state: "forced_open" },
+            Event::Dequeued { waited: elapsed },
+            Event::LimitChanged { limit: 1.0 },
+            Event::Paused { wait: elapsed },
+            Event::Hedged { attempt: 2, delay: elapsed },
+            Event::FellBack { kind: FailureKind::Transient },
+            Event::Coalesced,
+            Event::Hit { stale: false },
+            Event::Missed,
+            Event::FaultInjected { fault: "error" },
+            Event::Ejected { reason: "consecutive failures", wait: elapsed },
+            Event::Readmitted,
+            Event::PanicEntered { healthy: 0.3 },
+            Event::PanicLeft,
+            Event::WeightChanged { weight: 0.1 },
+            Event::RolledBack { reason: "error rate" },
+            Event::Reconfigured,
+            Event::ReconfigurationRefused,
         ]
     }
 

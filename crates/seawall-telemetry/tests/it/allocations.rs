@@ -11,7 +11,7 @@ fn tell_everything(telemetry: &Telemetry, target: &str) {
     let origin = Origin { pipeline: "http", strategy: "retry", target };
     for event in [
         Event::Attempted { attempt: 1, outcome: FAILED, elapsed: ELAPSED },
-        Event::Retried { attempt: 1, kind: FailureKind::Transient, delay: ELAPSED },
+        Event::Retried { attempt: 1, kind: FailureKind::Transient, delay: ELAPSED, balance: None },
         Event::Attempted { attempt: 2, outcome: Outcome::Success, elapsed: ELAPSED },
         Event::Completed { outcome: Outcome::Success, elapsed: ELAPSED },
         Event::Completed { outcome: FAILED, elapsed: ELAPSED },

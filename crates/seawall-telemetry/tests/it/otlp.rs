@@ -33,10 +33,14 @@ async fn metrics_arrive_as_the_protocol_says() {
     let origin = Origin { pipeline: "http", strategy: "retry", target: "example.com" };
     let outcome = Outcome::failure(FailureKind::Timeout);
     telemetry.observe(origin, &Event::Completed { outcome, elapsed: Duration::from_millis(250) });
-    telemetry
-        .observe(origin, &Event::Retried { attempt: 1, kind: FailureKind::Timeout, delay: Duration::ZERO });
-    telemetry
-        .observe(origin, &Event::Retried { attempt: 2, kind: FailureKind::Timeout, delay: Duration::ZERO });
+    telemetry.observe(
+        origin,
+        &Event::Retried { attempt: 1, kind: FailureKind::Timeout, delay: Duration::ZERO, balance: None },
+    );
+    telemetry.observe(
+        origin,
+        &Event::Retried { attempt: 2, kind: FailureKind::Timeout, delay: Duration::ZERO, balance: None },
+    );
     telemetry.shutdown(DEADLINE).await.unwrap();
 
     let received = collector.next().await;

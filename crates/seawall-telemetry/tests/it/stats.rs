@@ -21,7 +21,10 @@ fn the_strategies_of_a_target_are_taken_together() {
     let (retry, breaker) = (origin("retry", "a"), origin("circuit_breaker", "a"));
     let failed = Outcome::failure(FailureKind::Transient);
     telemetry.observe(retry, &Event::Attempted { attempt: 1, outcome: failed, elapsed: MS });
-    telemetry.observe(retry, &Event::Retried { attempt: 1, kind: FailureKind::Transient, delay: MS });
+    telemetry.observe(
+        retry,
+        &Event::Retried { attempt: 1, kind: FailureKind::Transient, delay: MS, balance: None },
+    );
     telemetry.observe(retry, &Event::Attempted { attempt: 2, outcome: Outcome::Success, elapsed: MS });
     telemetry.observe(retry, &Event::Completed { outcome: Outcome::Success, elapsed: 3 * MS });
     telemetry.observe(retry, &Event::BudgetExhausted { balance: 0.0 });

@@ -162,6 +162,7 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
         if context.remaining(now).is_some_and(|left| delay >= left) {
             return None;
         }
+        let mut left = None;
         if let Some(budget) = budget {
             let (paid, balance) = budget.with(|budget| (budget.withdraw(now), budget.balance(now)));
             if !paid {
@@ -169,8 +170,9 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
                 return None;
             }
             course.paid = Some(Paid::new(budget.clone()));
+            left = Some(balance);
         }
-        let retried = Event::Retried { attempt: course.attempt, kind: failure.kind, delay };
+        let retried = Event::Retried { attempt: course.attempt, kind: failure.kind, delay, balance: left };
         self.identity.tell(STRATEGY, &retried);
         Some(delay)
     }

@@ -42,8 +42,11 @@ async fn a_call_is_made_three_times_after_growing_waits_and_then_given_up() {
 
     let kind = FailureKind::Transient;
     let events = recorder.of("retry");
-    let [Event::Attempted { attempt: 1, outcome, .. }, Event::Retried { attempt: 1, kind: of, delay }, ..] =
-        events[..]
+    let [
+        Event::Attempted { attempt: 1, outcome, .. },
+        Event::Retried { attempt: 1, kind: of, delay, .. },
+        ..,
+    ] = events[..]
     else {
         panic!("{events:?}")
     };
