@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{FailureKind, Refusal};
@@ -10,7 +11,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Seawall's error: one flat struct that says who failed, how, and what to do about it.
 ///
 /// Errors never nest layer in layer: a refusal becomes an `Error` of its own, a backend's error becomes the
-/// [`source`](std::error::Error::source) of one, and both pass through further layers unchanged.
+/// [`source`](std::error::Error::source) of one, and both pass through further layers unchanged. A clone is a faithful
+/// copy that shares the source.
 ///
 /// ```
 /// use seawall_core::{Error, FailureKind, Refusal};
@@ -23,10 +25,11 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// let failed = Error::new(FailureKind::Transient, "http", "GET https://example.com").with_source(io);
 /// assert_eq!(failed.to_string(), "http `GET https://example.com`: transient failure: connection reset by peer");
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Fields>);
 
 // Boxed so that `Result<T, Error>` stays one word wide on the way that succeeds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Fields {
     kind: FailureKind,
     layer: &'static str,
@@ -36,7 +39,8 @@ struct Fields {
     attempts: u32,
     elapsed: Duration,
     may_have_executed: bool,
-    source: Option<BoxError>,
+    // Shared, so that an error can be told to everybody who waited for one call.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -69,7 +73,7 @@ impl Error {
 
     /// Keeps the cause, reachable by [`source`](std::error::Error::source).
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -63,3 +63,9 @@ impl<C: Classify<R, E>, R, E> Classify<R, E> for ByClone<C> {
         self.0.note_attempts(error, attempts, elapsed);
     }
 }
+
+/// Whether a call is idempotent, by the first who says anything: the caller, the backend, the layer's own setting.
+pub(crate) fn is_idempotent(caller: Idempotency, backend: Idempotency, unspecified: Idempotency) -> bool {
+    let said = [caller, backend, unspecified];
+    said.into_iter().find(|&said| said != Idempotency::Unspecified) == Some(Idempotency::Idempotent)
+}

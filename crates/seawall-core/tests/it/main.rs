@@ -8,6 +8,7 @@ mod circuit_breaker;
 mod circuit_breaker_laws;
 mod configs;
 mod context;
+mod error;
 mod half_open;
 mod jitter;
 mod retry_budget;

@@ -12,6 +12,7 @@ use super::course::{Course, Paid};
 use super::{RetryConfig, STRATEGY};
 use crate::Identity;
 use crate::clock::now;
+use crate::replay::is_idempotent;
 
 /// When a call is made again: what [`Retry`](super::Retry) follows. It is a [`tower::retry::Policy`] too, for stock
 /// `tower::retry::Retry`, where attempts do not see their number.
@@ -178,9 +179,7 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
     }
 
     fn may_repeat(&self, failure: Failure, caller: Idempotency, backend: Idempotency) -> bool {
-        let said = [caller, backend, self.unspecified];
-        let first = said.into_iter().find(|&said| said != Idempotency::Unspecified);
-        first == Some(Idempotency::Idempotent) || !failure.may_have_executed
+        is_idempotent(caller, backend, self.unspecified) || !failure.may_have_executed
     }
 
     fn wait(&self, course: &mut Course<B::Backoff>, kind: FailureKind) -> Option<Duration> {
