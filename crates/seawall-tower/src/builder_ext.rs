@@ -12,6 +12,9 @@ use crate::retry::{RetryLayer, RetryPolicy};
 
 /// Seawall's layers on tower's [`ServiceBuilder`], by name. The first layer named is the outermost.
 ///
+/// Where tower's builder has a method of the layer's name, which would win over this trait's, ours is called after what
+/// it does: `retry_with`, `limit_concurrency`, `limit_rate`, `shed_load`.
+///
 /// ```
 /// use std::time::Duration;
 /// use seawall_core::{CircuitBreakerConfig, Error};

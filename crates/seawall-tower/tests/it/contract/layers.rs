@@ -1,0 +1,49 @@
+//! Every layer, one line each, in the order of the alphabet. The settings are generous: nothing here is refused or
+//! held up for long, and what a layer does beyond that is tested with the layer.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use seawall_core::{ByKind, CircuitBreakerConfig, Idempotency};
+use seawall_tower::{
+    AttemptTimeoutLayer, CircuitBreakerHandle, CircuitBreakerLayer, DeadlineLayer, Identity, Pipeline,
+    PipelineConfig, RetryConfig, RetryLayer, RetryPolicy,
+};
+use tower::Layer as _;
+
+use super::{Layer, SECOND, boxed, layer};
+
+pub(super) const LAYERS: &[Layer] = &[
+    layer("attempt timeout", |inner| boxed(AttemptTimeoutLayer::new(30 * SECOND).layer(inner))),
+    layer("circuit breaker", |inner| boxed(CircuitBreakerLayer::new(breaker()).layer(inner))),
+    layer("deadline", |inner| boxed(DeadlineLayer::new(30 * SECOND).layer(inner))),
+    layer("pipeline", |inner| boxed(pipeline().layer("target").layer(inner))), // a `PipelineLayer`
+    layer("retry", |inner| boxed(RetryLayer::new(retry_policy()).layer(inner))),
+    layer("tower's retry by our policy", |inner| {
+        boxed(tower::retry::RetryLayer::new(retry_policy()).layer(inner))
+    }),
+];
+
+pub(super) fn breaker() -> CircuitBreakerHandle {
+    CircuitBreakerHandle::seeded(Identity::default(), &CircuitBreakerConfig::default(), 7).unwrap()
+}
+
+pub(super) fn pipeline() -> Pipeline {
+    Pipeline::new("test", &PipelineConfig::default(), ByKind, Arc::new(())).unwrap()
+}
+
+pub(super) fn retry_policy() -> RetryPolicy {
+    RetryPolicy::new(&RetryConfig { max_attempts: NonZeroU32::new(3).unwrap(), ..RetryConfig::default() })
+        .unwrap()
+        .unspecified_is(Idempotency::Idempotent)
+        .without_budget()
+        .seed(7)
+}
+
+#[test]
+fn every_layer_that_the_crate_exports_is_listed() {
+    let listed = include_str!("layers.rs");
+    let missing: Vec<_> =
+        super::pins::exported().filter(|name| name.ends_with("Layer") && !listed.contains(name)).collect();
+    assert!(missing.is_empty(), "add to the list of the contract suite: {missing:?}");
+}

@@ -1,0 +1,79 @@
+//! What crosses threads, pinned: every public layer, service, handle and configuration is `Clone + Send + Sync`, every
+//! future is `Send`.
+
+use std::future::Ready;
+
+use seawall_core::{ByKind, Error};
+use seawall_tower::{
+    AttemptTimeout, AttemptTimeoutLayer, ByClone, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer,
+    Deadline, DeadlineLayer, Identity, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry,
+    Retry, RetryConfig, RetryLayer, RetryPolicy, TargetStatus, attempt_timeout, circuit_breaker, deadline,
+    pipeline, retry,
+};
+
+use super::Guarded;
+
+/// A future and a service of the least that is asked for.
+type Answer = Ready<Result<&'static str, Error>>;
+
+fn shared<T: Clone + Send + Sync + 'static>() {}
+fn sent<T: Send + 'static>() {}
+
+#[test]
+fn everything_public_crosses_threads_and_is_cloned() {
+    shared::<AttemptTimeout<Guarded>>();
+    shared::<AttemptTimeoutLayer>();
+    shared::<ByClone<ByKind>>();
+    shared::<CircuitBreaker<Guarded, ByKind>>();
+    shared::<CircuitBreakerHandle>();
+    shared::<CircuitBreakerLayer>();
+    shared::<Deadline<Guarded>>();
+    shared::<DeadlineLayer>();
+    shared::<Identity>();
+    shared::<Pipeline<ByKind>>();
+    shared::<PipelineConfig>();
+    shared::<PipelineLayer<ByKind>>();
+    shared::<PipelineService<Guarded, ByKind>>();
+    shared::<Retry<Guarded>>();
+    shared::<RetryConfig>();
+    shared::<RetryLayer>();
+    shared::<RetryPolicy>();
+    shared::<TargetStatus>();
+}
+
+#[test]
+fn what_is_not_cloned_crosses_threads_all_the_same() {
+    fn crosses<T: Send + Sync + 'static>() {}
+    crosses::<Registry<CircuitBreakerHandle>>();
+}
+
+#[test]
+fn every_future_can_be_spawned() {
+    sent::<attempt_timeout::future::ResponseFuture<Answer>>();
+    sent::<circuit_breaker::future::ResponseFuture<Answer, ByKind>>();
+    sent::<deadline::future::ResponseFuture<Answer>>();
+    sent::<retry::future::ResponseFuture<Guarded, &'static str, ByKind, backon::ExponentialBuilder>>();
+    sent::<pipeline::future::ResponseFuture<Guarded, &'static str, ByKind>>();
+}
+
+/// The traits, which are no types to pin.
+const TRAITS: [&str; 2] = ["Replay", "ServiceBuilderExt"];
+
+#[test]
+fn everything_that_the_crate_exports_is_pinned() {
+    let pinned = include_str!("pins.rs");
+    let is_pinned = |name: &&str| {
+        ["<", ">"].iter().any(|end| pinned.contains(&format!("::<{name}{end}"))) || TRAITS.contains(name)
+    };
+    let missing: Vec<_> = exported().filter(|name| !is_pinned(name)).collect();
+    assert!(missing.is_empty(), "add to the pins of the contract suite: {missing:?}");
+}
+
+/// The names that the crate exports.
+pub(super) fn exported() -> impl Iterator<Item = &'static str> {
+    let source = include_str!("../../../src/lib.rs");
+    let uses = source.split("pub use ").skip(1).filter_map(|rest| rest.split_once(';'));
+    uses.flat_map(|(path, _)| path.rsplit_once("::").expect("an export names its module").1.split(','))
+        .map(|name| name.trim_matches(|c: char| "{}".contains(c) || c.is_whitespace()))
+        .filter(|name| !name.is_empty())
+}
