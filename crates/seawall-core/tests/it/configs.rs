@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, InvalidConfig, RetryBudgetConfig};
+use seawall_core::{CircuitBreakerConfig, HedgeConfig, InvalidConfig, RetryBudgetConfig};
 
 #[test]
 fn the_defaults_are_those_that_the_documentation_lists() {
@@ -105,4 +105,36 @@ fn a_bad_value_is_named_with_its_rule() {
     let invalid = budget.validate().unwrap_err().within("retry_budget");
     assert_eq!(invalid.to_string(), "retry_budget.ratio is -0.1: must be at least 0 and at most 10");
     assert_eq!(invalid.field(), "retry_budget.ratio");
+}
+
+#[test]
+fn the_defaults_of_hedging_are_those_that_the_documentation_lists() {
+    HedgeConfig::default().validate().unwrap();
+    assert_eq!(
+        serde_json::to_string_pretty(&HedgeConfig::default()).unwrap(),
+        r#"{
+  "quantile": 0.95,
+  "window": "30s",
+  "minimum_samples": 50,
+  "minimum_delay": "1ms",
+  "fixed_delay": "off",
+  "max_hedges": 1,
+  "budget_ratio": 0.05,
+  "budget_reserve": 10.0
+}"#
+    );
+    let fixed: HedgeConfig = serde_json::from_str(r#"{"fixed_delay": "20ms"}"#).unwrap();
+    assert_eq!(fixed.fixed_delay, Some(Duration::from_millis(20)));
+
+    let default = HedgeConfig::default;
+    for (config, field) in [
+        (HedgeConfig { quantile: f64::NAN, ..default() }, "quantile"),
+        (HedgeConfig { window: Duration::ZERO, ..default() }, "window"),
+        (HedgeConfig { fixed_delay: Some(Duration::ZERO), ..default() }, "fixed_delay"),
+        (HedgeConfig { max_hedges: NonZeroU32::MAX, ..default() }, "max_hedges"),
+        (HedgeConfig { budget_ratio: 1.1, ..default() }, "budget_ratio"),
+        (HedgeConfig { budget_reserve: 0.5, ..default() }, "budget_reserve"),
+    ] {
+        assert_eq!(config.validate().unwrap_err().field(), field);
+    }
 }

@@ -10,5 +10,7 @@ mod configs;
 mod context;
 mod error;
 mod half_open;
+mod hedge;
 mod jitter;
+mod moving_quantile;
 mod retry_budget;
