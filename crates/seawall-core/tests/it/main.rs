@@ -12,5 +12,7 @@ mod error;
 mod half_open;
 mod hedge;
 mod jitter;
+mod limit;
+mod limit_config;
 mod moving_quantile;
 mod retry_budget;

@@ -1,0 +1,200 @@
+mod config;
+mod growth;
+mod sample;
+
+use std::time::{Duration, Instant};
+
+pub use config::{LimitAlgorithm, LimitConfig};
+use growth::Growth;
+pub use sample::Sample;
+use sample::Verdict;
+
+use crate::{Epoch, Event, InvalidConfig};
+
+/// The least a cut is worth, as a share of the deepest: one timeout among many answers cuts a tenth by default.
+const SHALLOWEST: f64 = 0.2;
+
+/// How many calls a backend bears at a time, learnt from how they end: a plain value, told the time, without a lock.
+///
+/// - **It cuts** when a call times out or the backend says that it is overloaded; `Vegas` and `Gradient` also when
+///   calls take longer. A cut is deeper the more of the calls since the last one met overload (as DCTCP does:
+///   M. Alizadeh and others, 2010), and starts from what was used, if that is less than half of the limit. It begins
+///   a new [`Epoch`]: calls admitted before it never cut again, so a burst of timeouts counts once. Other failures
+///   come fast and say nothing about load.
+/// - **It grows** with each call that is answered, unless less than half of the limit was in use when the call was
+///   admitted: one for each round of calls, and twofold with each round while it is below a curve of the time since
+///   the last cut ([`LimitConfig::recovery_time`]).
+/// - **It goes below 1**: then calls go one at a time with a [`pace`](Self::pace), and each answer adds a quarter.
+///   So hundreds of clients can leave room for each other.
+///
+/// From any state, a backend that answers in good time is given the full limit again, if there is demand: the next
+/// call goes out after `max_pause` at the latest, `ln(1/min)/ln(1.25)` answers lead from `min` to 1 (11 by default),
+/// and from there it takes the longer of `recovery_time` and of doubling with each round.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use seawall_core::{FailureKind, Limit, LimitConfig, Outcome, Sample};
+///
+/// let now = Instant::now();
+/// let mut limit = Limit::new(LimitConfig { initial: 10.0, ..LimitConfig::default() }).unwrap();
+/// let took = Some(Duration::from_millis(20));
+/// let call = Sample { epoch: limit.epoch(), in_flight: 10, took, outcome: Some(Outcome::Success) };
+/// limit.record(call, now);
+/// assert_eq!(limit.limit(), 11.0);
+/// let timeout = Sample { outcome: Some(Outcome::failure(FailureKind::Timeout)), ..call };
+/// limit.record(timeout, now);
+/// limit.record(timeout, now); // admitted before the cut: counts no more
+/// assert_eq!(limit.limit(), 8.25);
+/// ```
+#[derive(Debug)]
+pub struct Limit {
+    config: LimitConfig,
+    calls: f64,
+    epoch: Epoch,
+    round: Round,
+    growth: Growth,
+    told: f64,
+}
+
+/// What came back since the last cut.
+#[derive(Debug, Default)]
+struct Round {
+    answered: u64,
+    overloaded: u64,
+    /// The most calls that were under way.
+    peak: u32,
+}
+
+impl Limit {
+    /// A limit that begins at [`LimitConfig::initial`], or at the nearest of `min` and `max`.
+    ///
+    /// # Errors
+    /// What [`LimitConfig::validate`] says.
+    pub fn new(config: LimitConfig) -> Result<Self, InvalidConfig> {
+        config.validate()?;
+        let initial = within(config.initial, &config);
+        Ok(Self {
+            calls: initial,
+            told: initial,
+            epoch: Epoch::default(),
+            round: Round::default(),
+            growth: Growth::new(),
+            config,
+        })
+    }
+
+    /// How many calls may be under way. Below 1, calls go one at a time, [spaced out](Self::pace).
+    pub const fn limit(&self) -> f64 {
+        self.calls
+    }
+
+    /// The epoch that a call admitted now belongs to. A cut begins the next.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Takes note of how a call ended.
+    ///
+    /// Says so when the limit has moved by a quarter upwards or a fifth downwards since it last said so, or has arrived
+    /// at `max`: a full recovery from the lowest default limit takes some forty such events, a busy one near its level none.
+    pub fn record(&mut self, sample: Sample, now: Instant) -> Option<Event> {
+        if self.config.algorithm == LimitAlgorithm::Fixed {
+            return None;
+        }
+        self.round.peak = self.round.peak.max(sample.in_flight).max(1);
+        let current = sample.epoch == self.epoch;
+        match sample.verdict() {
+            Verdict::Answered => {
+                self.round.answered += 1;
+                if !current || !self.grows_by(&sample) {
+                    return None;
+                }
+                self.calls = within(self.growth.grown(self.calls, now), &self.config);
+            }
+            Verdict::Overloaded => {
+                self.round.overloaded += 1;
+                if !current {
+                    return None;
+                }
+                self.back_off(now);
+            }
+            Verdict::Nothing => return None,
+        }
+        self.tell()
+    }
+
+    /// Whether recording this sample looks at the time. If not, any instant will do, and no clock need be read.
+    pub fn needs_time(&self, sample: &Sample) -> bool {
+        if self.config.algorithm == LimitAlgorithm::Fixed || sample.epoch != self.epoch {
+            return false;
+        }
+        match sample.verdict() {
+            Verdict::Answered => self.grows_by(sample),
+            Verdict::Overloaded => true,
+            Verdict::Nothing => false,
+        }
+    }
+
+    /// How long to wait after a call that took so long before the next is made, so that on average
+    /// [`limit`](Self::limit) calls are under way. Zero from 1 upwards, never more than [`LimitConfig::max_pause`].
+    pub fn pace(&self, took: Duration) -> Duration {
+        if self.calls >= 1.0 {
+            return Duration::ZERO;
+        }
+        let pause = took.as_secs_f64() * (1.0 / self.calls - 1.0);
+        Duration::try_from_secs_f64(pause)
+            .map_or(self.config.max_pause, |pause| pause.min(self.config.max_pause))
+    }
+
+    /// The configuration in force.
+    pub const fn config(&self) -> &LimitConfig {
+        &self.config
+    }
+
+    /// Puts another configuration in force, and keeps what was learnt, within the new bounds.
+    ///
+    /// # Errors
+    /// What [`LimitConfig::validate`] says; the old configuration then stays.
+    pub fn reconfigure(&mut self, config: LimitConfig) -> Result<(), InvalidConfig> {
+        config.validate()?;
+        self.calls = within(self.calls, &config);
+        self.growth.reconfigure(&config);
+        self.config = config;
+        Ok(())
+    }
+
+    fn grows_by(&self, sample: &Sample) -> bool {
+        self.calls < f64::from(self.config.max.get()) && !sample.is_below_half(self.calls)
+    }
+
+    fn back_off(&mut self, now: Instant) {
+        let Round { answered, overloaded, peak } = self.round;
+        let share = overloaded as f64 / (answered + overloaded) as f64;
+        let used = self.calls.min(f64::from(peak) * 2.0);
+        let left = used * (1.0 - (1.0 - self.config.backoff_ratio) * share.max(SHALLOWEST));
+        self.cut(used, left, now);
+    }
+
+    fn cut(&mut self, used: f64, left: f64, now: Instant) {
+        self.calls = within(left, &self.config);
+        self.growth = Growth::after_cut(used, self.calls, &self.config, now);
+        self.epoch = self.epoch.next();
+        self.round = Round::default();
+    }
+
+    fn tell(&mut self) -> Option<Event> {
+        let arrived = self.calls >= f64::from(self.config.max.get()) && self.told < self.calls;
+        let moved = self.calls >= self.told * 1.25 || self.calls <= self.told * 0.8;
+        if !arrived && !moved {
+            return None;
+        }
+        self.told = self.calls;
+        Some(Event::LimitChanged { limit: self.calls })
+    }
+}
+
+/// The limit, brought within the bounds.
+fn within(limit: f64, config: &LimitConfig) -> f64 {
+    let max = f64::from(config.max.get());
+    if config.algorithm == LimitAlgorithm::Fixed { max } else { limit.clamp(config.min, max) }
+}

@@ -1,0 +1,242 @@
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use seawall_core::{Event, FailureKind, Limit, LimitAlgorithm, LimitConfig, Outcome, Sample};
+
+use crate::retry_budget::some_instant;
+
+pub(crate) const TIMEOUT: Outcome = Outcome::failure(FailureKind::Timeout);
+pub(crate) const TOOK: Duration = Duration::from_millis(20);
+
+pub(crate) const MOVING: [LimitAlgorithm; 3] =
+    [LimitAlgorithm::Aimd, LimitAlgorithm::Vegas, LimitAlgorithm::Gradient];
+
+pub(crate) fn starting_at(initial: f64) -> Limit {
+    Limit::new(LimitConfig { initial, ..LimitConfig::default() }).unwrap()
+}
+
+/// A call that was admitted just now, when the whole limit was in use.
+pub(crate) fn full(limit: &Limit, outcome: Outcome) -> Sample {
+    let in_flight = (limit.limit() as u32).max(1);
+    Sample { epoch: limit.epoch(), in_flight, took: Some(TOOK), outcome: Some(outcome) }
+}
+
+fn assert_near(found: f64, expected: f64) {
+    assert!((found - expected).abs() < 1e-9, "{found}, expected {expected}");
+}
+
+#[test]
+fn timeouts_and_overload_cut_and_every_other_failure_is_nothing_to_it() {
+    for (kind, cuts) in [
+        (FailureKind::Timeout, true),
+        (FailureKind::Overloaded { retry_after: None }, true),
+        (FailureKind::Transient, false),
+        (FailureKind::Permanent, false),
+        (FailureKind::Cancelled, false),
+        (FailureKind::Refused, false),
+    ] {
+        for algorithm in MOVING {
+            let config = LimitConfig { algorithm, ..LimitConfig::default() };
+            let mut limit = Limit::new(config).unwrap();
+            for _ in 0..100_000 {
+                limit.record(full(&limit, Outcome::failure(kind)), some_instant());
+            }
+            assert_eq!(limit.limit() < 50.0, cuts, "{kind:?} {algorithm:?}: {}", limit.limit());
+            limit.record(Sample { outcome: None, ..full(&limit, TIMEOUT) }, some_instant());
+        }
+    }
+}
+
+#[test]
+fn a_burst_of_timeouts_admitted_before_a_cut_counts_once() {
+    let mut limit = starting_at(100.0);
+    let burst = full(&limit, TIMEOUT);
+    for _ in 0..100 {
+        limit.record(burst, some_instant());
+    }
+    assert_near(limit.limit(), 50.0);
+    limit.record(full(&limit, TIMEOUT), some_instant());
+    assert_near(limit.limit(), 25.0);
+}
+
+#[test]
+fn a_cut_is_as_deep_as_the_share_of_calls_that_met_overload_and_a_fifth_at_least() {
+    for (answers, left) in [(0, 50.0), (1, 75.0), (3, 87.5), (4, 90.0), (10_000, 90.0)] {
+        let mut limit = starting_at(100.0);
+        let call = full(&limit, Outcome::Success);
+        for _ in 0..answers {
+            limit.record(Sample { in_flight: 49, ..call }, some_instant());
+        }
+        limit.record(full(&limit, TIMEOUT), some_instant());
+        assert_near(limit.limit(), left);
+    }
+}
+
+#[test]
+fn a_cut_starts_from_twice_what_was_used() {
+    let mut limit = starting_at(100.0);
+    limit.record(Sample { in_flight: 4, ..full(&limit, TIMEOUT) }, some_instant());
+    assert_near(limit.limit(), 4.0);
+}
+
+#[test]
+fn what_leaves_half_of_the_limit_free_does_not_raise_it() {
+    let mut limit = starting_at(20.0);
+    for in_flight in 1..10 {
+        assert_eq!(
+            limit.record(Sample { in_flight, ..full(&limit, Outcome::Success) }, some_instant()),
+            None
+        );
+        assert_near(limit.limit(), 20.0);
+    }
+    limit.record(Sample { in_flight: 10, ..full(&limit, Outcome::Success) }, some_instant());
+    assert_near(limit.limit(), 21.0);
+}
+
+#[test]
+fn one_call_at_a_time_is_never_too_few_below_two() {
+    for start in [0.1, 0.5, 1.0, 1.9, 2.0] {
+        let mut limit = starting_at(start);
+        let call = Sample { in_flight: 1, ..full(&limit, Outcome::Success) };
+        limit.record(call, some_instant());
+        assert!(limit.limit() > start, "{start}");
+    }
+}
+
+#[test]
+fn before_anything_fails_each_round_doubles_the_limit() {
+    let mut limit = starting_at(10.0);
+    for expected in [20.0, 40.0, 80.0] {
+        for _ in 0..limit.limit() as u32 {
+            limit.record(full(&limit, Outcome::Success), some_instant());
+        }
+        assert_near(limit.limit(), expected);
+    }
+}
+
+#[test]
+fn after_a_cut_it_comes_back_fast_waits_there_and_goes_on_faster_and_faster() {
+    let mut limit = starting_at(100.0);
+    let mut now = some_instant();
+    limit.record(full(&limit, TIMEOUT), now);
+    // Few calls, so that what each round adds is next to nothing.
+    let mut after = |seconds: f64| {
+        let until = now + Duration::from_secs_f64(seconds);
+        let before = limit.limit();
+        while now < until {
+            now += Duration::from_millis(10);
+            limit.record(full(&limit, Outcome::Success), now);
+        }
+        limit.limit() - before
+    };
+    let rises = [after(1.0), after(1.0), after(1.0), after(1.0), after(1.0), after(1.0)];
+    assert!(rises[0] > 30.0 && rises[2] < 3.0 && rises[5] > 80.0, "{rises:?}");
+}
+
+#[test]
+fn below_one_calls_go_one_at_a_time_with_pauses_that_make_the_limit_true() {
+    let limit = starting_at(0.25);
+    // A quarter of the time a call is under way.
+    assert_eq!(limit.pace(TOOK), TOOK * 3);
+    assert_eq!(limit.pace(Duration::from_secs(10)), Duration::from_secs(2));
+    assert_eq!(limit.pace(Duration::MAX), Duration::from_secs(2));
+    assert_eq!(limit.pace(Duration::ZERO), Duration::ZERO);
+    assert_eq!(starting_at(1.0).pace(TOOK), Duration::ZERO);
+    assert_eq!(starting_at(7.0).pace(TOOK), Duration::ZERO);
+}
+
+#[test]
+fn a_fixed_limit_stays_where_it_is() {
+    let mut limit = Limit::new(LimitConfig::fixed(NonZeroU32::new(7).unwrap())).unwrap();
+    for outcome in [Outcome::Success, TIMEOUT] {
+        assert!(!limit.needs_time(&full(&limit, outcome)));
+        assert_eq!(limit.record(full(&limit, outcome), some_instant()), None);
+        assert_near(limit.limit(), 7.0);
+    }
+}
+
+#[test]
+fn it_says_that_it_moved_when_it_moved_by_a_quarter_or_a_fifth() {
+    let mut limit = starting_at(20.0);
+    let events: Vec<_> =
+        (0..20).filter_map(|_| limit.record(full(&limit, Outcome::Success), some_instant())).collect();
+    let told = [25.0, 32.0, 40.0].map(|limit| Event::LimitChanged { limit });
+    assert_eq!(events, told);
+    assert_eq!(limit.record(full(&limit, TIMEOUT), some_instant()), None, "by a tenth");
+    assert_eq!(
+        limit.record(full(&limit, TIMEOUT), some_instant()),
+        Some(Event::LimitChanged { limit: 18.0 })
+    );
+}
+
+#[test]
+fn it_says_when_it_arrives_at_the_top() {
+    let max = NonZeroU32::new(21).unwrap();
+    let mut limit = Limit::new(LimitConfig { initial: 20.0, max, ..LimitConfig::default() }).unwrap();
+    let arrived = limit.record(full(&limit, Outcome::Success), some_instant());
+    assert_eq!(arrived, Some(Event::LimitChanged { limit: 21.0 }));
+    assert!(!limit.needs_time(&full(&limit, Outcome::Success)));
+}
+
+#[test]
+fn reconfiguring_keeps_what_was_learnt_within_the_new_bounds_and_refuses_what_cannot_be() {
+    let mut limit = starting_at(100.0);
+    limit.record(full(&limit, TIMEOUT), some_instant());
+    let epoch = limit.epoch();
+    limit.reconfigure(LimitConfig { initial: 7.0, ..LimitConfig::default() }).unwrap();
+    assert_near(limit.limit(), 50.0);
+    assert_eq!(limit.epoch(), epoch);
+    limit.reconfigure(LimitConfig { max: NonZeroU32::new(30).unwrap(), ..LimitConfig::default() }).unwrap();
+    assert_near(limit.limit(), 30.0);
+    let wrong = LimitConfig { min: 0.0, ..LimitConfig::default() };
+    let invalid = limit.reconfigure(wrong).unwrap_err();
+    assert_eq!(invalid.to_string(), "min is 0: must be at least 0.001 and at most max");
+    assert_eq!(limit.config().max.get(), 30);
+    limit.reconfigure(LimitConfig { min: 40.0, ..LimitConfig::default() }).unwrap();
+    assert_near(limit.limit(), 40.0);
+}
+
+#[test]
+fn a_sample_that_needs_no_time_changes_nothing_whatever_time_it_is_given() {
+    let much_later = some_instant() + Duration::from_hours(1000);
+    let mut limit = starting_at(20.0);
+    let old = limit.epoch();
+    limit.record(full(&limit, TIMEOUT), some_instant());
+    for sample in [
+        Sample { in_flight: 1, ..full(&limit, Outcome::Success) },
+        Sample { epoch: old, ..full(&limit, TIMEOUT) },
+        Sample { epoch: old, ..full(&limit, Outcome::Success) },
+        Sample { outcome: None, ..full(&limit, TIMEOUT) },
+    ] {
+        assert!(!limit.needs_time(&sample));
+        assert_eq!(limit.record(sample, much_later), None);
+        assert_near(limit.limit(), 10.0);
+    }
+    assert!(limit.needs_time(&full(&limit, Outcome::Success)));
+    assert!(limit.needs_time(&full(&limit, TIMEOUT)));
+}
+
+#[test]
+fn extremes_are_borne() {
+    let now: Instant = some_instant();
+    for algorithm in MOVING {
+        for max in [1, u32::MAX] {
+            let max = NonZeroU32::new(max).unwrap();
+            let config = LimitConfig { algorithm, max, min: 0.001, initial: 1e300, ..LimitConfig::default() };
+            let mut limit = Limit::new(config).unwrap();
+            for took in [Duration::ZERO, Duration::MAX, Duration::from_nanos(1)] {
+                for in_flight in [0, 1, u32::MAX] {
+                    for outcome in [Outcome::Success, TIMEOUT] {
+                        for _ in 0..200 {
+                            let epoch = limit.epoch();
+                            let took = Some(took);
+                            limit.record(Sample { epoch, in_flight, took, outcome: Some(outcome) }, now);
+                            assert!(limit.limit() >= 0.001 && limit.limit() <= f64::from(max.get()));
+                            limit.pace(Duration::MAX);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
