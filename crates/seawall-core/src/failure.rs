@@ -83,6 +83,16 @@ impl Outcome {
         Self::Failure(Failure { kind, may_have_executed: true })
     }
 
+    /// Whether the backend failed; `None` when the outcome says nothing about it: a call that was cancelled, or that
+    /// we refused ourselves. A permanent failure speaks for the backend: it answered.
+    pub const fn speaks_against_backend(self) -> Option<bool> {
+        match self.failure_kind() {
+            None | Some(FailureKind::Permanent) => Some(false),
+            Some(FailureKind::Cancelled | FailureKind::Refused) => None,
+            Some(kind) => Some(kind.is_backend_failure()),
+        }
+    }
+
     /// The kind of the failure, if it is one.
     pub const fn failure_kind(self) -> Option<FailureKind> {
         match self {

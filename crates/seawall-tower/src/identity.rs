@@ -47,8 +47,13 @@ impl Identity {
     }
 
     pub(crate) fn tell(&self, strategy: &'static str, event: &Event) {
+        self.tell_of(strategy, &self.target, event);
+    }
+
+    /// Tells something about a part of the target, such as an endpoint.
+    pub(crate) fn tell_of(&self, strategy: &'static str, target: &str, event: &Event) {
         if let Some(observer) = &self.observer {
-            observer.observe(Origin { pipeline: self.pipeline, strategy, target: &self.target }, event);
+            observer.observe(Origin { pipeline: self.pipeline, strategy, target }, event);
         }
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod attempt_timeout;
+pub mod balance;
 mod builder_ext;
 pub mod circuit_breaker;
 mod clock;
@@ -11,9 +12,11 @@ pub mod pipeline;
 mod registry;
 mod replay;
 pub mod retry;
+pub mod rollout;
 mod time_limit;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
+pub use balance::{Balance, BalanceConfig, BalanceHandle, EndpointStatus};
 pub use builder_ext::ServiceBuilderExt;
 pub use circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
 pub use deadline::{Deadline, DeadlineLayer};
@@ -22,3 +25,4 @@ pub use pipeline::{Pipeline, PipelineConfig, PipelineLayer, PipelineService, Tar
 pub use registry::Registry;
 pub use replay::{ByClone, Replay};
 pub use retry::{Retry, RetryConfig, RetryLayer, RetryPolicy};
+pub use rollout::{Rollout, RolloutHandle};

@@ -159,7 +159,7 @@ impl CircuitBreaker {
         if epoch != Some(self.epoch) || self.mode == CircuitMode::Disabled {
             return None;
         }
-        let failed = outcome.and_then(speaks_against_backend);
+        let failed = outcome.and_then(Outcome::speaks_against_backend);
         let took = began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         let slow = took >= self.config.slow_call_duration;
         match (&mut self.phase, probe) {
@@ -294,14 +294,5 @@ impl CircuitBreaker {
         };
         let until = now.checked_add(wait.min(self.config.max_wait_duration_in_open));
         self.asked_until = self.asked_until.max(until);
-    }
-}
-
-/// Whether the backend failed; `None` when the call says nothing about it.
-const fn speaks_against_backend(outcome: Outcome) -> Option<bool> {
-    match outcome.failure_kind() {
-        None | Some(FailureKind::Permanent) => Some(false),
-        Some(FailureKind::Cancelled | FailureKind::Refused) => None,
-        Some(kind) => Some(kind.is_backend_failure()),
     }
 }

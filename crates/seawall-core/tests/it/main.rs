@@ -15,4 +15,6 @@ mod jitter;
 mod limit;
 mod limit_config;
 mod moving_quantile;
+mod outlier;
 mod retry_budget;
+mod rollout;

@@ -3,6 +3,7 @@
 // Tells clippy that the functions between the tests are test code too.
 #![cfg(test)]
 
+mod balance;
 mod circuit_breaker;
 mod configs;
 mod contract;
@@ -12,4 +13,5 @@ mod recorder;
 mod registry;
 mod retry;
 mod retry_budget;
+mod rollout;
 mod time_limits;

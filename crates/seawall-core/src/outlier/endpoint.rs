@@ -1,0 +1,101 @@
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use super::OutlierConfig;
+use crate::time_window::TimeWindow;
+use crate::{Epoch, Spread};
+
+/// What is known of one endpoint.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    epoch: Epoch,
+    consecutive: u32,
+    window: TimeWindow,
+    ejected_until: Option<Instant>,
+    // How often it was ejected without having proved itself since.
+    times: u32,
+    returned: Option<Instant>,
+    last_wait: Duration,
+}
+
+impl Endpoint {
+    pub(super) fn new(config: &OutlierConfig, now: Instant) -> Self {
+        Self {
+            epoch: Epoch::default(),
+            consecutive: 0,
+            window: TimeWindow::new(config.window, now),
+            ejected_until: None,
+            times: 0,
+            returned: None,
+            last_wait: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn record(&mut self, failed: bool, now: Instant) {
+        self.consecutive = if failed { self.consecutive.saturating_add(1) } else { 0 };
+        self.window.record(failed, false, now);
+    }
+
+    /// Why it should be ejected, if it should.
+    pub(super) fn is_outlier(&self, config: &OutlierConfig) -> Option<&'static str> {
+        let limit = config.consecutive_failures.map(NonZeroU32::get);
+        if limit.is_some_and(|limit| self.consecutive >= limit) {
+            return Some("consecutive failures");
+        }
+        let tally = self.window.sum();
+        let rate = f64::from(tally.failures) / f64::from(tally.calls.max(1));
+        let enough = tally.calls >= config.minimum_number_of_calls.get();
+        (enough && config.failure_rate_threshold.is_some_and(|threshold| rate >= threshold))
+            .then_some("failure rate")
+    }
+
+    /// Ejects it, and says for how long.
+    pub(super) fn eject(
+        &mut self,
+        config: &OutlierConfig,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Duration {
+        // One that did well for longer than it was last ejected has proved itself.
+        if self.returned.is_some_and(|at| now.saturating_duration_since(at) >= self.last_wait) {
+            self.times = 0;
+        }
+        self.times = self.times.saturating_add(1);
+        let longest = config.max_ejection_duration;
+        let planned = config.ejection_duration.saturating_mul(self.times).min(longest);
+        let wait = Spread::new(config.ejection_jitter, longest).next(planned, rng);
+        self.eject_for(wait, now);
+        wait
+    }
+
+    pub(super) fn eject_for(&mut self, wait: Duration, now: Instant) {
+        // A time beyond what the clock can hold: come back at once rather than never.
+        self.ejected_until = Some(now.checked_add(wait).unwrap_or(now));
+        self.last_wait = wait;
+        self.epoch = self.epoch.next();
+    }
+
+    /// Takes it back with nothing held against it but how often it was ejected.
+    pub(super) fn readmit(&mut self, config: &OutlierConfig, now: Instant) {
+        self.ejected_until = None;
+        self.returned = Some(now);
+        self.consecutive = 0;
+        self.window = TimeWindow::new(config.window, now);
+    }
+
+    pub(super) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(super) const fn is_ejected(&self) -> bool {
+        self.ejected_until.is_some()
+    }
+
+    pub(super) const fn returns_at(&self) -> Option<Instant> {
+        self.ejected_until
+    }
+
+    pub(super) fn reconfigure(&mut self, config: &OutlierConfig, now: Instant) {
+        self.window = self.window.resized(config.window, now);
+    }
+}

@@ -1,0 +1,203 @@
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use seawall_core::{ByKind, Classify, Refusal};
+use tower_service::Service;
+
+use super::BalanceHandle;
+use super::endpoint::Endpoint;
+use super::future::ResponseFuture;
+use super::visit::Visit;
+use super::waiting::{Candidate, Progress, Waiting};
+use crate::clock::now;
+
+/// Sends each call to one of several endpoints. See the [module](super).
+pub struct Balance<S, C = ByKind> {
+    handle: BalanceHandle<S>,
+    classifier: C,
+    rng: fastrand::Rng,
+    state: State<S>,
+}
+
+enum State<S> {
+    Idle,
+    /// None was ready.
+    Waiting(Waiting<S>),
+    Ready(Candidate<S>),
+    Refused(&'static str),
+}
+
+impl<S> Balance<S> {
+    /// Chooses from these endpoints, and takes every response for a success and every error at its word ([`ByKind`]).
+    pub fn new(handle: BalanceHandle<S>) -> Self {
+        Self { rng: handle.rng(), handle, classifier: ByKind, state: State::Idle }
+    }
+}
+
+impl<S, C> Balance<S, C> {
+    /// Says how results are judged.
+    pub fn classifier<D>(self, classifier: D) -> Balance<S, D> {
+        Balance { handle: self.handle, classifier, rng: self.rng, state: State::Idle }
+    }
+
+    /// The endpoints.
+    pub const fn handle(&self) -> &BalanceHandle<S> {
+        &self.handle
+    }
+}
+
+// By hand, because a clone has chosen nothing, and chooses by chance of its own.
+impl<S, C: Clone> Clone for Balance<S, C> {
+    fn clone(&self) -> Self {
+        let (handle, classifier) = (self.handle.clone(), self.classifier.clone());
+        Self { rng: handle.rng(), handle, classifier, state: State::Idle }
+    }
+}
+
+impl<S, C, Req> Service<Req> for Balance<S, C>
+where
+    S: Service<Req> + Clone,
+    S::Error: From<Refusal>,
+    C: Classify<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, S, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        loop {
+            let next = match &mut self.state {
+                State::Ready(_) | State::Refused(_) => return Poll::Ready(Ok(())),
+                State::Idle => self.choose(cx),
+                State::Waiting(waiting) => match waiting.poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Progress::Changed) => Ok(State::Idle),
+                    Poll::Ready(Progress::Ready(candidate)) => Ok(State::Ready(candidate)),
+                    Poll::Ready(Progress::Failed { endpoint, error, last }) => {
+                        self.failed(&endpoint, &error);
+                        if !last {
+                            continue;
+                        }
+                        Err(error)
+                    }
+                },
+            };
+            match next {
+                Ok(state) => self.state = state,
+                Err(error) => {
+                    self.state = State::Idle;
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        match std::mem::replace(&mut self.state, State::Idle) {
+            State::Ready(Candidate { endpoint, mut service }) => {
+                // The visit exists before the inner future: a panic in the inner `call` ends it.
+                let visit = Visit::new(self.handle.clone(), endpoint);
+                ResponseFuture::calling(service.call(request), visit, self.classifier.clone())
+            }
+            State::Refused(reason) => ResponseFuture::refused(self.handle.refusal(reason, now())),
+            State::Idle | State::Waiting(_) => panic!("`poll_ready` must say ready before `call`"),
+        }
+    }
+}
+
+impl<S, C> Balance<S, C> {
+    /// Asks the better of two endpoints taken by chance whether it is ready, and if it is not, all the others.
+    fn choose<Req>(&mut self, cx: &mut Context<'_>) -> Result<State<S>, S::Error>
+    where
+        S: Service<Req> + Clone,
+        C: Classify<S::Response, S::Error>,
+    {
+        // Begun before looking, so that no change is missed in between.
+        let changed = self.handle.changed();
+        let now = now();
+        let endpoints = self.handle.settled(now);
+        let Some(place) = pick(&endpoints, &mut self.rng, now) else {
+            let none = endpoints.is_empty();
+            return Ok(State::Refused(if none {
+                "there is no endpoint"
+            } else {
+                "every endpoint is ejected"
+            }));
+        };
+        let mut best = Candidate::new(&endpoints[place]);
+        let mut failed = None;
+        let mut waiting = Vec::new();
+        match best.service.poll_ready(cx) {
+            Poll::Ready(Ok(())) => return Ok(State::Ready(best)),
+            Poll::Ready(Err(error)) => {
+                self.failed(&best.endpoint, &error);
+                failed = Some(error);
+            }
+            Poll::Pending => waiting.push(best),
+        }
+        let others =
+            endpoints.iter().enumerate().filter(|(other, endpoint)| *other != place && endpoint.is_used());
+        let mut others: Vec<_> = others.map(|(_, endpoint)| endpoint).collect();
+        self.rng.shuffle(&mut others);
+        for endpoint in others {
+            let mut candidate = Candidate::new(endpoint);
+            match candidate.service.poll_ready(cx) {
+                Poll::Ready(Ok(())) => return Ok(State::Ready(candidate)),
+                Poll::Ready(Err(error)) => {
+                    self.failed(&candidate.endpoint, &error);
+                    failed = Some(error);
+                }
+                Poll::Pending => waiting.push(candidate),
+            }
+        }
+        match failed {
+            Some(error) if waiting.is_empty() => Err(error),
+            _ => Ok(State::Waiting(Waiting::new(waiting, changed, self.handle.next_return()))),
+        }
+    }
+
+    /// An endpoint that fails to become ready has failed.
+    fn failed<Req>(&self, endpoint: &Endpoint<S>, error: &S::Error)
+    where
+        S: Service<Req>,
+        C: Classify<S::Response, S::Error>,
+    {
+        let outcome = self.classifier.classify(Err(error));
+        self.handle.record(endpoint, endpoint.epoch(), outcome, Duration::ZERO, now());
+    }
+}
+
+/// The better of two used endpoints taken by chance: the power of two choices (M. Mitzenmacher, 2001).
+fn pick<S>(endpoints: &[Arc<Endpoint<S>>], rng: &mut fastrand::Rng, now: Instant) -> Option<usize> {
+    // Chance may hit ejected ones; a few tries find the used ones without a list of them.
+    for _ in 0..4 {
+        let (first, second) = match endpoints.len() {
+            0 => return None,
+            1 => (0, 0),
+            n => {
+                let first = rng.usize(..n);
+                (first, (first + rng.usize(1..n)) % n)
+            }
+        };
+        let (one, other) = (&endpoints[first], &endpoints[second]);
+        match (one.is_used(), other.is_used()) {
+            (true, true) => {
+                return Some(if first != second && other.load(now) < one.load(now) { second } else { first });
+            }
+            (true, false) => return Some(first),
+            (false, true) => return Some(second),
+            (false, false) => {}
+        }
+    }
+    let used = || endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.is_used());
+    let loads = used().map(|(place, endpoint)| (place, endpoint.load(now)));
+    loads.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(place, _)| place)
+}
+
+impl<S, C> fmt::Debug for Balance<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Balance").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,307 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use seawall_core::{CallContext, Error, Event, FailureKind, Observer, Origin, OutlierConfig};
+use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
+use seawall_tower::{Balance, BalanceConfig, BalanceHandle, Identity};
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::limit::ConcurrencyLimit;
+use tower::{Service, ServiceExt};
+
+type Backend = HostileService<(), &'static str, Error>;
+type Control = Hostile<&'static str, Error>;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MILLI: Duration = Duration::from_millis(1);
+
+fn backend(name: &'static str, took: Duration) -> ((&'static str, Backend), Control) {
+    let (service, control) = HostileService::new(move |()| Answer::Ok(name).after(took));
+    ((name, service), control)
+}
+
+fn handle<S>(endpoints: impl IntoIterator<Item = (&'static str, S)>) -> BalanceHandle<S> {
+    BalanceHandle::seeded(Identity::new("target"), &BalanceConfig::default(), endpoints, 7).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_endpoints_share_the_calls() {
+    let (one, first) = backend("one", MILLI);
+    let (two, second) = backend("two", MILLI);
+    let (three, third) = backend("three", MILLI);
+    let service = Balance::new(handle([one, two, three]));
+    for _ in 0..300 {
+        let calls: Vec<_> = (0..6).map(|_| tokio::spawn(service.clone().oneshot(()))).collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+    }
+    for control in [first, second, third] {
+        let calls = control.counts().calls;
+        assert!((450..750).contains(&calls), "{calls}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_endpoint_gets_fewer_calls() {
+    let (fast, quick) = backend("fast", MILLI);
+    let (slow, laggard) = backend("slow", 50 * MILLI);
+    let service = Balance::new(handle([fast, slow]));
+    for _ in 0..500 {
+        service.clone().oneshot(()).await.unwrap();
+    }
+    let (quick, laggard) = (quick.counts().calls, laggard.counts().calls);
+    assert!(quick > 480 && laggard >= 1, "fast {quick}, slow {laggard}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_fails_fast_does_not_pass_for_a_fast_one() {
+    let (good, _good) = backend("good", 20 * MILLI);
+    let (service, bad) = HostileService::new(|()| Answer::failure(FailureKind::Transient));
+    let outlier = OutlierConfig { max_ejected: 0.0, ..OutlierConfig::default() };
+    let config = BalanceConfig { outlier, ..BalanceConfig::default() };
+    let endpoints = [good, ("bad", service)];
+    let service = Balance::new(BalanceHandle::seeded(Identity::default(), &config, endpoints, 7).unwrap());
+    for _ in 0..200 {
+        let _either = service.clone().oneshot(()).await;
+    }
+    let calls = bad.counts().calls;
+    assert!((1..=5).contains(&calls), "{calls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_was_slow_once_is_tried_again() {
+    let (steady, _steady) = backend("steady", 5 * MILLI);
+    let (once, control) = backend("once", MILLI);
+    control.answers([Answer::Ok("once").after(5 * SECOND)]);
+    let service = Balance::new(handle([steady, once]));
+    while control.counts().calls == 0 {
+        service.clone().oneshot(()).await.unwrap();
+    }
+    for _ in 0..30 {
+        tokio::time::advance(SECOND).await;
+        service.clone().oneshot(()).await.unwrap();
+    }
+    assert!(control.counts().calls > 5, "{:?}", control.counts());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_keeps_failing_is_ejected_and_comes_back() {
+    let (good, _good) = backend("good", MILLI);
+    let (service, bad) = HostileService::new(|()| Answer::failure(FailureKind::Transient));
+    let handle = handle([good, ("bad", service)]);
+    let service = Balance::new(handle.clone());
+    for _ in 0..5 {
+        // Its penalty has to fade, or it is not even tried.
+        while service.clone().oneshot(()).await.is_ok() {
+            tokio::time::advance(SECOND).await;
+        }
+    }
+    assert_eq!(bad.counts().calls, 5);
+    assert!(handle.endpoints()[1].ejected);
+    for _ in 0..50 {
+        assert_eq!(service.clone().oneshot(()).await.unwrap(), "good");
+    }
+    tokio::time::advance(31 * SECOND).await;
+    assert!(!handle.endpoints()[1].ejected);
+    while service.clone().oneshot(()).await.is_ok() {}
+    assert_eq!(bad.counts().calls, 6);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_ready_is_passed_over() {
+    let (good, _good) = backend("good", Duration::ZERO);
+    let (blocked, control) = backend("blocked", Duration::ZERO);
+    control.readiness([Readiness::Blocked]);
+    let service = Balance::new(handle([good, blocked]));
+    for _ in 0..20 {
+        assert_eq!(service.clone().oneshot(()).await.unwrap(), "good");
+    }
+    let counts = control.counts();
+    assert_eq!((counts.holding, counts.calls), (0, 0));
+}
+
+#[tokio::test]
+async fn while_none_is_ready_the_call_waits_for_the_first() {
+    let (one, first) = backend("one", Duration::ZERO);
+    let (two, second) = backend("two", Duration::ZERO);
+    first.readiness([Readiness::Blocked]);
+    second.readiness([Readiness::Blocked]);
+    let mut service = Balance::new(handle([one, two]));
+    let mut ready = task::spawn(async { service.ready().await.map(|_| ()) });
+    assert_pending!(ready.poll());
+    second.unblock();
+    assert!(ready.is_woken());
+    assert_ready_ok!(ready.poll());
+    drop(ready);
+    assert_eq!(service.call(()).await.unwrap(), "two");
+    let counts = first.counts();
+    assert_eq!((counts.holding, counts.instances), (0, 1), "its place was given up, the prototype is left");
+}
+
+#[tokio::test]
+async fn a_waiting_call_takes_an_endpoint_that_is_added() {
+    let (one, first) = backend("one", Duration::ZERO);
+    first.readiness([Readiness::Blocked]);
+    let handle = handle([one]);
+    let mut service = Balance::new(handle.clone());
+    let mut ready = task::spawn(async { service.ready().await.map(|_| ()) });
+    assert_pending!(ready.poll());
+    let ((name, two), _second) = backend("two", Duration::ZERO);
+    handle.insert(name, two);
+    assert!(ready.is_woken());
+    assert_ready_ok!(ready.poll());
+    drop(ready);
+    assert_eq!(service.call(()).await.unwrap(), "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_endpoint_a_call_is_refused_and_says_until_when() {
+    let empty = Balance::new(handle::<Backend>([]));
+    let error = empty.oneshot(()).await.unwrap_err();
+    assert_eq!(error.to_string(), "balance `target`: there is no endpoint");
+    assert_eq!(error.kind(), FailureKind::Refused);
+
+    let (one, _control) = backend("one", Duration::ZERO);
+    let outlier = OutlierConfig { panic_threshold: None, ..OutlierConfig::default() };
+    let config = BalanceConfig { outlier, ..BalanceConfig::default() };
+    let handle = BalanceHandle::new(Identity::new("target"), &config, [one]).unwrap();
+    assert!(handle.eject("one", 3 * SECOND) && !handle.eject("none", SECOND));
+    let service = Balance::new(handle);
+    let error = service.clone().oneshot(()).await.unwrap_err();
+    assert_eq!(error.to_string(), "balance `target`: every endpoint is ejected, try again in 3s");
+    tokio::time::advance(3 * SECOND).await;
+    assert_eq!(service.oneshot(()).await.unwrap(), "one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_readiness_goes_to_another_endpoint_and_counts() {
+    let (one, first) = backend("one", Duration::ZERO);
+    let (two, second) = backend("two", Duration::ZERO);
+    let gone = || Readiness::Err(Error::new(FailureKind::Transient, "hostile", "gone"));
+    first.readiness((0..5).map(|_| gone()));
+    let handle = handle([one, two]);
+    let service = Balance::new(handle.clone());
+    for _ in 0..100 {
+        assert_eq!(service.clone().oneshot(()).await.unwrap(), "two");
+        // Until its penalty is forgotten.
+        tokio::time::advance(11 * SECOND).await;
+        if handle.endpoints()[0].ejected {
+            break;
+        }
+    }
+    assert!(handle.endpoints()[0].ejected);
+    second.readiness([gone()]);
+    let mut service = service;
+    assert_eq!(service.ready().await.map(|_| ()).unwrap_err().name(), "gone", "the last one that is used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_at_any_point_leaves_nothing_behind() {
+    for polls in 0..8 {
+        let (one, first) = backend("one", 10 * MILLI);
+        first.readiness([Readiness::Pending(2)]);
+        let handle = handle([one]);
+        let mut call = task::spawn(Balance::new(handle.clone()).oneshot(()));
+        for _ in 0..polls {
+            if call.poll().is_ready() {
+                break;
+            }
+            tokio::time::advance(3 * MILLI).await;
+        }
+        drop(call);
+        let counts = first.counts();
+        assert_eq!((counts.in_flight, counts.holding, counts.instances), (0, 0, 1), "after {polls} polls");
+        assert_eq!(handle.endpoints()[0].in_flight, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_until_its_deadline_counts_and_a_dropped_one_does_not() {
+    let hanging = || HostileService::<(), &'static str, Error>::new(|()| Answer::Hang).0;
+    let run = async |deadline: Option<Duration>| {
+        let handle = handle([("one", hanging()), ("two", hanging())]);
+        let service = Balance::new(handle.clone());
+        for _ in 0..20 {
+            let mut context = CallContext::default();
+            if let Some(time) = deadline {
+                context = context.within(time, tokio::time::Instant::now().into_std());
+            }
+            let call = context.scope(service.clone().oneshot(()));
+            assert!(tokio::time::timeout(SECOND, call).await.is_err());
+        }
+        handle.endpoints().iter().filter(|endpoint| endpoint.ejected).count()
+    };
+    assert_eq!(run(Some(SECOND)).await, 1);
+    assert_eq!(run(None).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_over_limits_of_one_never_wedge() {
+    let (one, _first) = backend("one", MILLI);
+    let (two, _second) = backend("two", MILLI);
+    let limited = |(name, service)| (name, ConcurrencyLimit::new(service, 1));
+    let service = Balance::new(handle([limited(one), limited(two)]));
+    let calls: Vec<_> = (0..100).map(|_| tokio::spawn(service.clone().oneshot(()))).collect();
+    for call in calls {
+        tokio::time::timeout(60 * SECOND, call).await.unwrap().unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_clone_is_not_ready() {
+    let (one, control) = backend("one", Duration::ZERO);
+    let mut service = Balance::new(handle([one]));
+    service.ready().await.unwrap();
+    service.ready().await.unwrap();
+    assert_eq!(control.counts().holding, 1);
+    let clone = service.clone();
+    assert_eq!(control.counts().holding, 1);
+    assert_eq!(clone.oneshot(()).await.unwrap(), "one");
+    assert_eq!(service.call(()).await.unwrap(), "one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_configuration_changes_while_it_runs() {
+    #[derive(Default)]
+    struct Events(Mutex<Vec<(String, Event)>>);
+    impl Observer for Events {
+        fn observe(&self, origin: Origin<'_>, event: &Event) {
+            self.0.lock().unwrap().push((origin.target.to_owned(), *event));
+        }
+    }
+    let events = Arc::new(Events::default());
+    let (one, _first) = backend("one", Duration::ZERO);
+    let (two, _second) = backend("two", Duration::ZERO);
+    let identity = Identity::new("target").observer(Arc::clone(&events) as Arc<dyn Observer>);
+    let handle = BalanceHandle::new(identity, &BalanceConfig::default(), [one, two]).unwrap();
+    let bad = BalanceConfig { latency_decay: Duration::ZERO, ..BalanceConfig::default() };
+    assert_eq!(handle.reconfigure(&bad).unwrap_err().to_string(), "latency_decay is 0s: must be above zero");
+    handle.eject("two", SECOND);
+    let outlier = OutlierConfig { panic_threshold: Some(0.6), ..OutlierConfig::default() };
+    handle.reconfigure(&BalanceConfig { outlier, ..BalanceConfig::default() }).unwrap();
+    let wait = SECOND;
+    let told = |target: &str, event| (target.to_owned(), event);
+    assert_eq!(
+        *events.0.lock().unwrap(),
+        [
+            told("target", Event::ReconfigurationRefused),
+            told("two", Event::Ejected { reason: "by an operator", wait }),
+            told("target", Event::PanicEntered { healthy: 0.5 }),
+            told("target", Event::Reconfigured),
+        ]
+    );
+    assert!(handle.endpoints()[1].ejected, "ejections stay");
+}
+
+fn shared<T: Clone + Send + Sync>() {}
+
+fn handle_is_shared_for<S: Clone + Send>(_: S) {
+    shared::<BalanceHandle<S>>();
+}
+
+#[test]
+fn it_can_be_shared_and_sent() {
+    shared::<Balance<Backend>>();
+    // A service that is only `Send` will do.
+    handle_is_shared_for(std::cell::Cell::new(1));
+}
