@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use seawall_bench::{Better, Comparison, print};
+use seawall_bench::{Better, Comparison, Side, print};
 use seawall_testkit::servers::Postgres;
 
 const ROWS: u64 = 2_000_000;
@@ -62,25 +62,21 @@ fn run(seawall: &Path) -> io::Result<Vec<Comparison>> {
     }
     let line = |what: &str, peer: &str, (samples, peer_samples)| Comparison {
         what: what.to_owned(),
-        subject: "seawall ingest".to_owned(),
-        peer: peer.to_owned(),
+        subject: Side::new("seawall ingest", samples),
+        peer: Side::new(peer, peer_samples),
         unit: "rows/s",
         better: Better::Higher,
-        goal: 0.8,
-        samples,
-        peer_samples,
-        allocations: None,
+        goal: Some(0.8),
+        threads: 1,
     };
     let memory = Comparison {
         what: "peak memory, against the limit".to_owned(),
-        subject: "seawall ingest".to_owned(),
-        peer: "128 MiB".to_owned(),
+        subject: Side::new("seawall ingest", vec![peak]),
+        peer: Side::new("128 MiB", vec![128.0]),
         unit: "MiB",
         better: Better::Lower,
-        goal: 1.0,
-        samples: vec![peak],
-        peer_samples: vec![128.0],
-        allocations: None,
+        goal: Some(1.0),
+        threads: 1,
     };
     Ok(vec![
         line("2M-row CSV into SQLite", "sqlite3 .import", sqlite),

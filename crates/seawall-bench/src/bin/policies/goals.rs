@@ -1,0 +1,63 @@
+//! What is compared with what, and how it should come out. The one place for both.
+
+/// A line of the table: the first is to take at most so many times as long as the second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goal {
+    pub(crate) what: &'static str,
+    pub(crate) subject: &'static str,
+    pub(crate) peer: &'static str,
+    /// `None` for information.
+    pub(crate) at_most: Option<f64>,
+}
+
+/// What two threads on one instance may cost each of them, beside one alone.
+pub(crate) const TWO_THREADS: f64 = 2.5;
+
+pub(crate) const BREAKER_CLOSED: &str = "breaker closed, count window";
+pub(crate) const BREAKER_TIME: &str = "breaker closed, time window";
+pub(crate) const BREAKER_FULL: &str = "breaker closed, full time window";
+pub(crate) const BREAKER_OPEN: &str = "breaker open, refusing";
+pub(crate) const KEYED_UNIFORM: &str = "keyed registry, every key as often";
+pub(crate) const KEYED_ZIPF: &str = "keyed registry, some keys more often";
+pub(crate) const KEYED_MEMORY: &str = "keyed registry, memory of 1,000,000 keys";
+pub(crate) const TIMEOUT: &str = "timeout";
+pub(crate) const RETRY: &str = "retry, first try succeeds";
+
+pub(crate) const GOALS: &[Goal] = &[
+    goal(BREAKER_CLOSED, "seawall", "recloser", 1.0),
+    goal(BREAKER_CLOSED, "seawall", "tower-resilience", 1.0 / 4.0),
+    goal(BREAKER_CLOSED, "seawall", "seatbelt", 1.0 / 3.0),
+    shown(BREAKER_CLOSED, "seawall", "failsafe"),
+    shown(BREAKER_CLOSED, "seawall", "failsafe, consecutive"),
+    shown(BREAKER_CLOSED, "seawall, both windows", "recloser"),
+    shown(BREAKER_CLOSED, "seawall, both windows", "tower-resilience"),
+    shown(BREAKER_CLOSED, "seawall, both windows", "seatbelt"),
+    goal(BREAKER_TIME, "seawall", "tower-resilience", 1.0 / 4.0),
+    goal(BREAKER_FULL, "seawall, 100,000 calls in it", "seawall, empty", 1.1),
+    goal(BREAKER_OPEN, "seawall", "seawall, closed", 1.0 / 4.0),
+    shown(BREAKER_OPEN, "seawall", "recloser"),
+    shown(BREAKER_OPEN, "seawall", "tower-resilience"),
+    shown(BREAKER_OPEN, "seawall", "seatbelt"),
+    shown(BREAKER_OPEN, "seawall", "failsafe"),
+    goal(TIMEOUT, "seawall", "tower", 1.1),
+    shown(TIMEOUT, "seawall", "tower-resilience"),
+    shown(TIMEOUT, "seawall", "seatbelt"),
+    shown(TIMEOUT, "seawall, deadline", "tower"),
+    goal(RETRY, "seawall", "tower, TpsBudget", 1.0 / 4.0),
+    shown(RETRY, "seawall", "tower-resilience"),
+    shown(RETRY, "seawall, no budget", "tower, no budget"),
+    goal(KEYED_UNIFORM, "seawall, 1,000,000 keys", "seawall, 1,000 keys", 2.0),
+    shown(KEYED_UNIFORM, "seawall, 1,000,000 keys", "governor, 1,000,000 keys"),
+    shown(KEYED_UNIFORM, "seawall, 1,000,000 keys", "moka, 1,000,000 keys"),
+    goal(KEYED_ZIPF, "seawall, 1,000,000 keys", "seawall, 1,000 keys", 2.0),
+    shown(KEYED_ZIPF, "seawall, 1,000,000 keys", "governor, 1,000,000 keys"),
+    shown(KEYED_ZIPF, "seawall, 1,000,000 keys", "moka, 1,000,000 keys"),
+];
+
+const fn goal(what: &'static str, subject: &'static str, peer: &'static str, at_most: f64) -> Goal {
+    Goal { what, subject, peer, at_most: Some(at_most) }
+}
+
+const fn shown(what: &'static str, subject: &'static str, peer: &'static str) -> Goal {
+    Goal { what, subject, peer, at_most: None }
+}

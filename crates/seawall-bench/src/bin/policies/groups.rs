@@ -1,0 +1,49 @@
+//! What is measured together.
+
+use seawall_bench::Comparison;
+
+use crate::backend::Backend;
+use crate::goals::{
+    BREAKER_CLOSED, BREAKER_FULL, BREAKER_OPEN, BREAKER_TIME, KEYED_MEMORY, KEYED_UNIFORM, KEYED_ZIPF, RETRY,
+    TIMEOUT,
+};
+use crate::subject::Subject;
+use crate::{breaker, keyed, retry, timeout};
+
+/// Subjects that do the same, and so are measured in turn.
+pub(crate) struct Group {
+    pub(crate) what: &'static str,
+    /// How many calls a sample has.
+    pub(crate) calls: u64,
+    /// Whether the backend is called at all, so that it matters how it answers.
+    pub(crate) answers: bool,
+    pub(crate) subjects: fn(Backend) -> Vec<Subject>,
+}
+
+/// Five milliseconds or so.
+const CALLS: u64 = 20_000;
+/// How many calls are in the windows of those whose cost grows with them.
+const FEW_CALLS: u64 = 1_000;
+
+pub(crate) const GROUPS: &[Group] = &[
+    group(BREAKER_CLOSED, CALLS, breaker::closed),
+    group(BREAKER_TIME, FEW_CALLS, breaker::time_window),
+    group(BREAKER_FULL, FEW_CALLS, breaker::full_time_window),
+    Group { answers: false, ..group(BREAKER_OPEN, CALLS, breaker::open) },
+    group(TIMEOUT, CALLS, timeout::subjects),
+    group(RETRY, CALLS, retry::subjects),
+    Group { answers: false, ..group(KEYED_UNIFORM, CALLS, keyed::uniform) },
+    Group { answers: false, ..group(KEYED_ZIPF, CALLS, keyed::zipf) },
+];
+
+/// What is not a time.
+pub(crate) struct Figure {
+    pub(crate) what: &'static str,
+    pub(crate) measure: fn() -> Vec<Comparison>,
+}
+
+pub(crate) const FIGURES: &[Figure] = &[Figure { what: KEYED_MEMORY, measure: keyed::memory }];
+
+const fn group(what: &'static str, calls: u64, subjects: fn(Backend) -> Vec<Subject>) -> Group {
+    Group { what, calls, answers: true, subjects }
+}
