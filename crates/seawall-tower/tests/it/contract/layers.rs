@@ -4,10 +4,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use seawall_core::{ByKind, CircuitBreakerConfig, Idempotency};
+use seawall_core::{ByKind, CircuitBreakerConfig, Idempotency, RolloutConfig};
 use seawall_tower::{
-    AttemptTimeoutLayer, CircuitBreakerHandle, CircuitBreakerLayer, DeadlineLayer, Identity, Pipeline,
-    PipelineConfig, RetryConfig, RetryLayer, RetryPolicy,
+    AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, CircuitBreakerHandle, CircuitBreakerLayer,
+    DeadlineLayer, Identity, Pipeline, PipelineConfig, RetryConfig, RetryLayer, RetryPolicy, Rollout,
+    RolloutHandle,
 };
 use tower::Layer as _;
 
@@ -15,10 +16,21 @@ use super::{Layer, SECOND, boxed, layer};
 
 pub(super) const LAYERS: &[Layer] = &[
     layer("attempt timeout", |inner| boxed(AttemptTimeoutLayer::new(30 * SECOND).layer(inner))),
+    layer("balance", |inner| {
+        let handle =
+            BalanceHandle::seeded(Identity::default(), &BalanceConfig::default(), [("one", inner)], 7);
+        boxed(Balance::new(handle.unwrap()))
+    }),
     layer("circuit breaker", |inner| boxed(CircuitBreakerLayer::new(breaker()).layer(inner))),
     layer("deadline", |inner| boxed(DeadlineLayer::new(30 * SECOND).layer(inner))),
     layer("pipeline", |inner| boxed(pipeline().layer("target").layer(inner))), // a `PipelineLayer`
     layer("retry", |inner| boxed(RetryLayer::new(retry_policy()).layer(inner))),
+    layer("rollout", |inner| {
+        let config = RolloutConfig { weight: 0.5, ..RolloutConfig::default() };
+        let handle = RolloutHandle::new(Identity::default(), &config).unwrap();
+        boxed(Rollout::new(handle, inner.clone(), inner))
+    })
+    .waiting(),
     layer("tower's retry by our policy", |inner| {
         boxed(tower::retry::RetryLayer::new(retry_policy()).layer(inner))
     }),

@@ -5,10 +5,11 @@ use std::future::Ready;
 
 use seawall_core::{ByKind, Error};
 use seawall_tower::{
-    AttemptTimeout, AttemptTimeoutLayer, ByClone, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer,
-    Deadline, DeadlineLayer, Identity, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry,
-    Retry, RetryConfig, RetryLayer, RetryPolicy, TargetStatus, attempt_timeout, circuit_breaker, deadline,
-    pipeline, retry,
+    AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, CircuitBreaker,
+    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, EndpointStatus, Identity, Pipeline,
+    PipelineConfig, PipelineLayer, PipelineService, Registry, Retry, RetryConfig, RetryLayer, RetryPolicy,
+    Rollout, RolloutHandle, TargetStatus, attempt_timeout, balance, circuit_breaker, deadline, pipeline,
+    retry, rollout,
 };
 
 use super::Guarded;
@@ -23,12 +24,16 @@ fn sent<T: Send + 'static>() {}
 fn everything_public_crosses_threads_and_is_cloned() {
     shared::<AttemptTimeout<Guarded>>();
     shared::<AttemptTimeoutLayer>();
+    shared::<Balance<Guarded>>();
+    shared::<BalanceConfig>();
+    shared::<BalanceHandle<Guarded>>();
     shared::<ByClone<ByKind>>();
     shared::<CircuitBreaker<Guarded, ByKind>>();
     shared::<CircuitBreakerHandle>();
     shared::<CircuitBreakerLayer>();
     shared::<Deadline<Guarded>>();
     shared::<DeadlineLayer>();
+    shared::<EndpointStatus>();
     shared::<Identity>();
     shared::<Pipeline<ByKind>>();
     shared::<PipelineConfig>();
@@ -38,6 +43,8 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<RetryConfig>();
     shared::<RetryLayer>();
     shared::<RetryPolicy>();
+    shared::<Rollout<Guarded, Guarded>>();
+    shared::<RolloutHandle>();
     shared::<TargetStatus>();
 }
 
@@ -50,10 +57,12 @@ fn what_is_not_cloned_crosses_threads_all_the_same() {
 #[test]
 fn every_future_can_be_spawned() {
     sent::<attempt_timeout::future::ResponseFuture<Answer>>();
+    sent::<balance::future::ResponseFuture<Answer, Guarded, ByKind>>();
     sent::<circuit_breaker::future::ResponseFuture<Answer, ByKind>>();
     sent::<deadline::future::ResponseFuture<Answer>>();
     sent::<retry::future::ResponseFuture<Guarded, &'static str, ByKind, backon::ExponentialBuilder>>();
     sent::<pipeline::future::ResponseFuture<Guarded, &'static str, ByKind>>();
+    sent::<rollout::future::ResponseFuture<Guarded, Guarded, &'static str, ByKind>>();
 }
 
 /// The traits, which are no types to pin.
