@@ -41,5 +41,5 @@ pub use outlier::{Decision, EndpointId, OutlierConfig, OutlierDetector};
 pub use peak_ewma::PeakEwma;
 pub use priority::Priority;
 pub use refusal::Refusal;
-pub use retry_budget::{RetryBudget, RetryBudgetConfig, SharedRetryBudget};
+pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetForm, SharedRetryBudget};
 pub use rollout::{Arm, Rollout, RolloutConfig};

@@ -6,24 +6,41 @@ use serde::{Deserialize, Serialize};
 use crate::InvalidConfig;
 use crate::time_window::TimeWindow;
 
+/// What a [`RetryBudget`] earns by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryBudgetForm {
+    /// By outcome: first tries that succeed earn, and retries that succeed cost nothing. So a backend that fails now
+    /// and then is retried freely, and one that is down is soon left alone.
+    #[default]
+    Outcome,
+    /// By calls: every call earns, however it ends, every retry costs, and nothing is saved up but the reserve. So
+    /// retries are `ratio` of the calls at most, whatever works and for how long; and just that much while nothing does.
+    Ratio,
+}
+
 /// How much retrying a backend is spared.
 ///
 /// | field | default | |
 /// |---|---|---|
-/// | `ratio` | `0.1` | retries per call when nothing works: what a first-try success earns, and the cap's share of calls |
+/// | `form` | `outcome` | what earns: `outcome`, first tries that succeed; `ratio`, all calls |
+/// | `ratio` | `0.1` | retries per call when nothing works: what a call earns, and the cap's share of calls |
 /// | `window` | `10s` | the stretch of calls that the cap looks at |
 /// | `reserve` | `3.0` | the part of the cap that needs no calls |
 /// | `trickle` | `0.1` | what comes back each second whatever happens, up to the cap |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryBudgetConfig {
-    /// What a first-try success earns, in retries, and the share of the recent calls that may be saved up.
+    /// What earns. Default [`RetryBudgetForm::Outcome`].
+    pub form: RetryBudgetForm,
+    /// What a call earns, in retries, and in the outcome form the share of the recent calls that may be saved up.
     /// At least 0 and at most 10. Default 0.1.
     pub ratio: f64,
     /// The stretch of calls that the cap looks at. At least 10 ms. Default 10 s.
     #[serde(with = "crate::friendly_duration")]
     pub window: Duration,
     /// What may be saved up without any calls, in retries; also what a new budget holds. At least 0. Default 3.
+    /// (The ratio form saves up one retry at least, or it could never pay for any.)
     pub reserve: f64,
     /// What comes back each second, in retries. At least 0. Default 0.1.
     pub trickle: f64,
@@ -31,7 +48,13 @@ pub struct RetryBudgetConfig {
 
 impl Default for RetryBudgetConfig {
     fn default() -> Self {
-        Self { ratio: 0.1, window: Duration::from_secs(10), reserve: 3.0, trickle: 0.1 }
+        Self {
+            form: RetryBudgetForm::Outcome,
+            ratio: 0.1,
+            window: Duration::from_secs(10),
+            reserve: 3.0,
+            trickle: 0.1,
+        }
     }
 }
 
@@ -56,7 +79,7 @@ impl RetryBudgetConfig {
     }
 }
 
-/// A budget that retries and hedges are paid from, weighted by outcome.
+/// A budget that retries and hedges are paid from, weighted by outcome (or plain: [`RetryBudgetForm::Ratio`]).
 ///
 /// A retry costs 1. One that succeeds gets its cost back: it was worth it. One that fails does not, so when nothing
 /// works the budget empties and retrying stops. A call that succeeds at its first try earns `ratio`; a trickle comes
@@ -75,7 +98,7 @@ impl RetryBudgetConfig {
 /// let mut budget = RetryBudget::new(RetryBudgetConfig::default(), now).unwrap();
 /// assert!(budget.withdraw(now) && budget.withdraw(now) && budget.withdraw(now));
 /// assert!(!budget.withdraw(now));
-/// budget.refund(now); // the third retry succeeded
+/// budget.reward(now); // the third retry succeeded
 /// assert!(budget.withdraw(now));
 /// ```
 #[derive(Debug)]
@@ -99,7 +122,8 @@ impl RetryBudget {
     /// Takes note of a call's first try. Only calls that reached the backend count.
     pub fn record_first_try(&mut self, succeeded: bool, now: Instant) {
         self.calls.record(!succeeded, false, now);
-        self.earn(if succeeded { self.config.ratio } else { 0.0 }, now);
+        let earns = succeeded || self.config.form == RetryBudgetForm::Ratio;
+        self.earn(if earns { self.config.ratio } else { 0.0 }, now);
     }
 
     /// Pays for one retry. `false` if there is not enough, and then nothing is paid.
@@ -114,7 +138,14 @@ impl RetryBudget {
         enough
     }
 
-    /// Gives back what one retry cost: it succeeded, or it was never sent.
+    /// Takes note that a retry succeeded: it was worth its cost, and gets it back. Not in the ratio form.
+    pub fn reward(&mut self, now: Instant) {
+        if self.config.form == RetryBudgetForm::Outcome {
+            self.refund(now);
+        }
+    }
+
+    /// Gives back what one retry cost that never reached the backend.
     pub fn refund(&mut self, now: Instant) {
         self.earn(1.0, now);
     }
@@ -153,7 +184,12 @@ impl RetryBudget {
         let passed = now.saturating_duration_since(self.updated);
         self.updated = self.updated.max(now);
         self.calls.advance(now);
-        let cap = self.config.reserve + self.config.ratio * f64::from(self.calls.sum().calls);
+        let cap = match self.config.form {
+            RetryBudgetForm::Outcome => {
+                self.config.reserve + self.config.ratio * f64::from(self.calls.sum().calls)
+            }
+            RetryBudgetForm::Ratio => self.config.reserve.max(1.0),
+        };
         self.balance = (self.balance + self.config.trickle * passed.as_secs_f64()).min(cap);
     }
 }

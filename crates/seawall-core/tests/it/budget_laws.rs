@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use seawall_core::{RetryBudget, RetryBudgetConfig};
+use seawall_core::{RetryBudget, RetryBudgetConfig, RetryBudgetForm};
 
 use crate::retry_budget::some_instant;
 
@@ -82,5 +82,39 @@ proptest! {
             prop_assert!(budget.balance(now) <= config.reserve + config.ratio * recent as f64 + 1e-9);
         }
         prop_assert!(now >= start);
+    }
+
+    /// The promise of the ratio form, over every stretch of calls and not only from the start.
+    #[test]
+    fn over_any_stretch_the_ratio_form_pays_for_its_share_of_the_calls_and_the_reserve(
+        ratio in 0.0f64..1.5,
+        reserve in 0.0f64..5.0,
+        steps in prop::collection::vec(step(), 0..200),
+    ) {
+        let mut now = some_instant();
+        let form = RetryBudgetForm::Ratio;
+        let config = RetryBudgetConfig { form, ratio, reserve, ..RetryBudgetConfig::default() };
+        let mut budget = RetryBudget::new(config.clone(), now).unwrap();
+        // What each moment would say if the stretch began there: retries paid, less what the calls since allow.
+        let mut worst = 0.0f64;
+        for step in steps {
+            let change = match step {
+                Step::FirstTry(succeeded) => {
+                    budget.record_first_try(succeeded, now);
+                    -ratio
+                }
+                Step::Withdraw => f64::from(u8::from(budget.withdraw(now))),
+                Step::Refund => {
+                    budget.reward(now);
+                    0.0
+                }
+                Step::Pass(millis) => {
+                    now += Duration::from_millis(millis);
+                    -config.trickle * Duration::from_millis(millis).as_secs_f64()
+                }
+            };
+            worst = (worst + change).max(change).max(0.0);
+            prop_assert!(worst <= reserve.max(1.0) + 1e-6, "{} beyond the ratio", worst);
+        }
     }
 }

@@ -27,7 +27,7 @@ fn the_defaults_are_those_that_the_documentation_lists() {
     );
     assert_eq!(
         serde_json::to_string(&RetryBudgetConfig::default()).unwrap(),
-        r#"{"ratio":0.1,"window":"10s","reserve":3.0,"trickle":0.1}"#
+        r#"{"form":"outcome","ratio":0.1,"window":"10s","reserve":3.0,"trickle":0.1}"#
     );
 }
 

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use seawall_core::{RetryBudget, RetryBudgetConfig};
+use seawall_core::{RetryBudget, RetryBudgetConfig, RetryBudgetForm};
 
 pub(crate) fn some_instant() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "some instant to start from; no test depends on which")]
@@ -23,24 +23,34 @@ impl Load {
 
     /// `per_second` calls a second for so long; each attempt succeeds as `works` says.
     pub(crate) fn run(&mut self, per_second: u32, time: Duration, mut works: impl FnMut() -> bool) {
+        self.run_tries(per_second, time, |_| works());
+    }
+
+    /// The same, where `works` is told whether the attempt is a first try.
+    pub(crate) fn run_tries(&mut self, per_second: u32, time: Duration, mut works: impl FnMut(bool) -> bool) {
         let pause = Duration::from_secs(1) / per_second;
         for _ in 0..(time.as_secs_f64() * f64::from(per_second)) as u32 {
             self.now += pause;
             self.calls += 1;
             self.attempts += 1;
-            let mut succeeded = works();
+            let mut succeeded = works(true);
             self.budget.record_first_try(succeeded, self.now);
             for _ in 0..2 {
                 if succeeded || !self.budget.withdraw(self.now) {
                     break;
                 }
                 self.attempts += 1;
-                succeeded = works();
+                succeeded = works(false);
                 if succeeded {
-                    self.budget.refund(self.now);
+                    self.budget.reward(self.now);
                 }
             }
         }
+    }
+
+    /// Counts from here on.
+    pub(crate) fn restart(&mut self) {
+        (self.calls, self.attempts) = (0, 0);
     }
 
     pub(crate) fn amplification(&self) -> f64 {
@@ -53,7 +63,7 @@ fn a_total_outage_costs_no_more_than_the_ratio_promises_and_one_point() {
     for ratio in [0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 1.0, 1.5] {
         let mut load = Load::new(RetryBudgetConfig { ratio, ..RetryBudgetConfig::default() });
         load.run(100, Duration::from_mins(1), || true);
-        (load.calls, load.attempts) = (0, 0);
+        load.restart();
         load.run(100, Duration::from_secs(10), || false);
         let amplification = load.amplification();
         assert!(amplification <= 1.0 + ratio + 0.01, "{ratio}: {amplification}");
@@ -66,7 +76,7 @@ fn a_total_outage_costs_no_more_than_the_ratio_promises_and_one_point() {
 fn a_long_outage_costs_next_to_nothing() {
     let mut load = Load::new(RetryBudgetConfig::default());
     load.run(100, Duration::from_mins(1), || true);
-    (load.calls, load.attempts) = (0, 0);
+    load.restart();
     load.run(100, Duration::from_mins(10), || false);
     assert!(load.amplification() <= 1.01, "{}", load.amplification());
 }
@@ -112,4 +122,97 @@ fn a_new_configuration_keeps_the_balance_that_its_cap_allows() {
     load.budget.reconfigure(config, load.now).unwrap();
     let after = load.budget.balance(load.now);
     assert!(after > 40.0 && after < 60.0, "{after}");
+}
+
+/// What the issue of every budget is about: 0.6 must not mean 100 %, and 0.05 must not mean none.
+const RATIOS: [f64; 8] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 1.0];
+
+fn ratio_form(ratio: f64) -> RetryBudgetConfig {
+    RetryBudgetConfig { form: RetryBudgetForm::Ratio, ratio, ..RetryBudgetConfig::default() }
+}
+
+/// True once in so many tries, in an order that only the seed knows.
+fn one_in(n: u32, seed: u64) -> impl FnMut() -> bool {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    move || rng.u32(0..n) == 0
+}
+
+#[test]
+fn the_ratio_form_costs_just_its_ratio_for_as_long_as_nothing_works() {
+    for ratio in RATIOS {
+        for healthy in [0, 60] {
+            let mut load = Load::new(ratio_form(ratio));
+            load.run(100, Duration::from_secs(healthy), || true);
+            load.restart();
+            for stretch in 0..12 {
+                load.run(100, Duration::from_secs(10), || false);
+                let amplification = load.amplification();
+                let off = amplification - 1.0 - ratio;
+                assert!(off.abs() <= 0.01, "{ratio} after {healthy} s, stretch {stretch}: {amplification}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_ratio_form_never_costs_more_than_its_ratio_however_much_works() {
+    for ratio in RATIOS {
+        for n in [2, 3, 10] {
+            let mut load = Load::new(ratio_form(ratio));
+            load.run(100, Duration::from_mins(2), one_in(n, 7));
+            assert!(
+                load.amplification() <= 1.0 + ratio + 0.01,
+                "{ratio}, 1 in {n}: {}",
+                load.amplification()
+            );
+        }
+    }
+}
+
+#[test]
+fn where_half_of_the_first_tries_fail_and_no_retry_helps_either_form_keeps_to_its_ratio() {
+    for form in [RetryBudgetForm::Outcome, RetryBudgetForm::Ratio] {
+        for ratio in RATIOS {
+            let mut load = Load::new(RetryBudgetConfig { form, ..ratio_form(ratio) });
+            load.run(100, Duration::from_mins(1), || true);
+            load.restart();
+            let mut half = one_in(2, 11);
+            load.run_tries(100, Duration::from_mins(1), |first| first && half());
+            let amplification = load.amplification();
+            assert!(amplification <= 1.0 + ratio + 0.01, "{form:?} {ratio}: {amplification}");
+            assert!(amplification > 1.0 + ratio * 0.4, "{form:?} {ratio}: {amplification}");
+        }
+    }
+}
+
+#[test]
+fn a_drained_budget_pays_again_within_a_second_of_the_backend_coming_back() {
+    for form in [RetryBudgetForm::Outcome, RetryBudgetForm::Ratio] {
+        for ratio in RATIOS {
+            let mut load = Load::new(RetryBudgetConfig { form, trickle: 0.0, ..ratio_form(ratio) });
+            load.run(100, Duration::from_mins(10), || false);
+            load.run(100, Duration::from_secs(1), || true);
+            load.restart();
+            load.run_tries(100, Duration::from_millis(10), |first| !first);
+            assert_eq!((load.calls, load.attempts), (1, 2), "{form:?} {ratio}");
+        }
+    }
+}
+
+#[test]
+fn a_retry_that_works_costs_as_much_as_another_in_the_ratio_form_and_one_never_sent_costs_nothing() {
+    let mut load = Load::new(RetryBudgetConfig { trickle: 0.0, ..ratio_form(0.1) });
+    assert!(load.budget.withdraw(load.now));
+    load.budget.reward(load.now);
+    assert!((load.budget.balance(load.now) - 2.0).abs() < 1e-9);
+    assert!(load.budget.withdraw(load.now));
+    load.budget.refund(load.now);
+    assert!((load.budget.balance(load.now) - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn the_ratio_form_without_a_reserve_can_still_pay() {
+    let mut load = Load::new(RetryBudgetConfig { reserve: 0.0, trickle: 0.0, ..ratio_form(0.2) });
+    load.run(100, Duration::from_mins(1), || false);
+    assert!((load.amplification() - 1.2).abs() <= 0.001, "{}", load.amplification());
 }

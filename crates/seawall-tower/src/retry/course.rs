@@ -46,6 +46,13 @@ impl Paid {
         Self { budget, sent: false }
     }
 
+    /// The retry succeeded.
+    pub(super) fn reward(mut self, now: Instant) {
+        self.sent = true;
+        self.budget.with(|budget| budget.reward(now));
+    }
+
+    /// The retry never reached the backend.
     pub(super) fn refund(mut self, now: Instant) {
         self.sent = true;
         self.budget.with(|budget| budget.refund(now));

@@ -210,10 +210,10 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
 fn account<W>(budget: &SharedRetryBudget, course: &mut Course<W>, outcome: Outcome, now: Instant) {
     let kind = outcome.failure_kind();
     if course.attempt > 1 {
-        if let Some(paid) = course.paid.take()
-            && matches!(kind, None | Some(FailureKind::Refused))
-        {
-            paid.refund(now);
+        match (course.paid.take(), kind) {
+            (Some(paid), None) => paid.reward(now),
+            (Some(paid), Some(FailureKind::Refused)) => paid.refund(now),
+            _ => {}
         }
     } else if !matches!(kind, Some(FailureKind::Refused | FailureKind::Cancelled)) {
         budget.with(|budget| budget.record_first_try(kind.is_none(), now));
