@@ -60,6 +60,19 @@ fn retry_after_is_read_in_every_form_and_nonsense_is_none() {
 }
 
 #[test]
+fn milliseconds_are_more_exact_than_seconds_and_go_first() {
+    let now = SystemTime::UNIX_EPOCH;
+    for name in ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"] {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", "2".parse().unwrap());
+        headers.insert(name, "1250".parse().unwrap());
+        assert_eq!(retry_after(&headers, now), Some(Duration::from_millis(1250)), "{name}");
+        headers.insert(name, "soon".parse().unwrap());
+        assert_eq!(retry_after(&headers, now), Some(Duration::from_secs(2)), "{name} makes no sense");
+    }
+}
+
+#[test]
 fn a_retry_date_is_measured_by_the_clock_of_the_server_that_gave_it() {
     let mut headers = HeaderMap::new();
     headers.insert("date", "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
