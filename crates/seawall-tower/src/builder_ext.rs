@@ -7,6 +7,7 @@ use tower_layer::Stack;
 use crate::attempt_timeout::AttemptTimeoutLayer;
 use crate::circuit_breaker::{CircuitBreakerHandle, CircuitBreakerLayer};
 use crate::deadline::DeadlineLayer;
+use crate::hedge::HedgeLayer;
 use crate::pipeline::PipelineLayer;
 use crate::retry::{RetryLayer, RetryPolicy};
 
@@ -41,6 +42,9 @@ pub trait ServiceBuilderExt<L>: Sized {
     /// Limits the time of each attempt: [`AttemptTimeoutLayer`].
     fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>>;
 
+    /// Sends slow calls a second time: [`HedgeLayer`].
+    fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>>;
+
     /// Makes failed calls again: [`RetryLayer`]. (Tower's own is called `retry`.)
     fn retry_with<C, B: BackoffBuilder>(
         self,
@@ -61,6 +65,10 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
 
     fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>> {
         self.layer(AttemptTimeoutLayer::new(timeout))
+    }
+
+    fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>> {
+        self.layer(layer)
     }
 
     fn retry_with<C, B: BackoffBuilder>(

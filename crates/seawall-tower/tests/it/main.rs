@@ -8,6 +8,8 @@ mod circuit_breaker;
 mod configs;
 mod contract;
 mod differential;
+mod hedge;
+mod hedge_tail;
 mod pipeline;
 mod recorder;
 mod registry;

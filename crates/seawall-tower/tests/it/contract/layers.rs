@@ -4,11 +4,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use seawall_core::{ByKind, CircuitBreakerConfig, Idempotency, RolloutConfig};
+use seawall_core::{ByKind, CircuitBreakerConfig, HedgeConfig, Idempotency, RolloutConfig};
 use seawall_tower::{
     AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, CircuitBreakerHandle, CircuitBreakerLayer,
-    DeadlineLayer, Identity, Pipeline, PipelineConfig, RetryConfig, RetryLayer, RetryPolicy, Rollout,
-    RolloutHandle,
+    DeadlineLayer, HedgeHandle, HedgeLayer, Identity, Pipeline, PipelineConfig, RetryConfig, RetryLayer,
+    RetryPolicy, Rollout, RolloutHandle,
 };
 use tower::Layer as _;
 
@@ -23,6 +23,7 @@ pub(super) const LAYERS: &[Layer] = &[
     }),
     layer("circuit breaker", |inner| boxed(CircuitBreakerLayer::new(breaker()).layer(inner))),
     layer("deadline", |inner| boxed(DeadlineLayer::new(30 * SECOND).layer(inner))),
+    layer("hedge", |inner| boxed(hedge().layer(inner))), // a `HedgeLayer`
     layer("pipeline", |inner| boxed(pipeline().layer("target").layer(inner))), // a `PipelineLayer`
     layer("retry", |inner| boxed(RetryLayer::new(retry_policy()).layer(inner))),
     layer("rollout", |inner| {
@@ -38,6 +39,12 @@ pub(super) const LAYERS: &[Layer] = &[
 
 pub(super) fn breaker() -> CircuitBreakerHandle {
     CircuitBreakerHandle::seeded(Identity::default(), &CircuitBreakerConfig::default(), 7).unwrap()
+}
+
+fn hedge() -> HedgeLayer {
+    let config = HedgeConfig { fixed_delay: Some(30 * SECOND), ..HedgeConfig::default() };
+    let handle = HedgeHandle::new(Identity::default(), &config).unwrap();
+    HedgeLayer::new(handle).unspecified_is(Idempotency::Idempotent)
 }
 
 pub(super) fn pipeline() -> Pipeline {

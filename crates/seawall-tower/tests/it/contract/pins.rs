@@ -6,10 +6,10 @@ use std::future::Ready;
 use seawall_core::{ByKind, Error};
 use seawall_tower::{
     AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, CircuitBreaker,
-    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, EndpointStatus, Identity, Pipeline,
-    PipelineConfig, PipelineLayer, PipelineService, Registry, Retry, RetryConfig, RetryLayer, RetryPolicy,
-    Rollout, RolloutHandle, TargetStatus, attempt_timeout, balance, circuit_breaker, deadline, pipeline,
-    retry, rollout,
+    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, EndpointStatus, Hedge, HedgeHandle,
+    HedgeLayer, Identity, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry,
+    RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, attempt_timeout, balance,
+    circuit_breaker, deadline, hedge, pipeline, retry, rollout,
 };
 
 use super::Guarded;
@@ -34,6 +34,9 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<Deadline<Guarded>>();
     shared::<DeadlineLayer>();
     shared::<EndpointStatus>();
+    shared::<Hedge<Guarded>>();
+    shared::<HedgeHandle>();
+    shared::<HedgeLayer>();
     shared::<Identity>();
     shared::<Pipeline<ByKind>>();
     shared::<PipelineConfig>();
@@ -60,6 +63,7 @@ fn every_future_can_be_spawned() {
     sent::<balance::future::ResponseFuture<Answer, Guarded, ByKind>>();
     sent::<circuit_breaker::future::ResponseFuture<Answer, ByKind>>();
     sent::<deadline::future::ResponseFuture<Answer>>();
+    sent::<hedge::future::ResponseFuture<Guarded, &'static str, ByKind>>();
     sent::<retry::future::ResponseFuture<Guarded, &'static str, ByKind, backon::ExponentialBuilder>>();
     sent::<pipeline::future::ResponseFuture<Guarded, &'static str, ByKind>>();
     sent::<rollout::future::ResponseFuture<Guarded, Guarded, &'static str, ByKind>>();
