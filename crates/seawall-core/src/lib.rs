@@ -22,6 +22,7 @@ mod retry_budget;
 mod rollout;
 mod tally;
 mod time_window;
+mod wait_queue;
 
 pub use circuit_breaker::{
     Admission, CircuitBreaker, CircuitBreakerConfig, CircuitMode, CircuitState, Refused,
@@ -43,3 +44,5 @@ pub use priority::Priority;
 pub use refusal::Refusal;
 pub use retry_budget::{RetryBudget, RetryBudgetConfig, RetryBudgetForm, SharedRetryBudget};
 pub use rollout::{Arm, Rollout, RolloutConfig};
+pub use retry_budget::{RetryBudget, RetryBudgetConfig, SharedRetryBudget};
+pub use wait_queue::{Departure, Fate, WaitKey, WaitQueue, WaitQueueConfig};

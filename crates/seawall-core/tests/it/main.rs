@@ -18,3 +18,5 @@ mod moving_quantile;
 mod outlier;
 mod retry_budget;
 mod rollout;
+mod wait_queue;
+mod wait_queue_laws;
