@@ -6,6 +6,7 @@ use tower_layer::Stack;
 
 use crate::attempt_timeout::AttemptTimeoutLayer;
 use crate::circuit_breaker::{CircuitBreakerHandle, CircuitBreakerLayer};
+use crate::concurrency_limit::{ConcurrencyLimitHandle, ConcurrencyLimitLayer};
 use crate::deadline::DeadlineLayer;
 use crate::hedge::HedgeLayer;
 use crate::pipeline::PipelineLayer;
@@ -54,6 +55,13 @@ pub trait ServiceBuilderExt<L>: Sized {
     /// Refuses calls to a backend that does not work: [`CircuitBreakerLayer`].
     fn circuit_breaker(self, breaker: CircuitBreakerHandle) -> ServiceBuilder<Stack<CircuitBreakerLayer, L>>;
 
+    /// Holds the calls under way to a limit, and has the others wait: [`ConcurrencyLimitLayer`]. (Tower's own is called
+    /// `concurrency_limit`.)
+    fn limit_concurrency(
+        self,
+        limit: ConcurrencyLimitHandle,
+    ) -> ServiceBuilder<Stack<ConcurrencyLimitLayer, L>>;
+
     /// All of them, for one target of a pipeline: [`PipelineLayer`].
     fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>>;
 }
@@ -80,6 +88,13 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
 
     fn circuit_breaker(self, breaker: CircuitBreakerHandle) -> ServiceBuilder<Stack<CircuitBreakerLayer, L>> {
         self.layer(CircuitBreakerLayer::new(breaker))
+    }
+
+    fn limit_concurrency(
+        self,
+        limit: ConcurrencyLimitHandle,
+    ) -> ServiceBuilder<Stack<ConcurrencyLimitLayer, L>> {
+        self.layer(ConcurrencyLimitLayer::new(limit))
     }
 
     fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>> {

@@ -5,6 +5,7 @@ pub mod balance;
 mod builder_ext;
 pub mod circuit_breaker;
 mod clock;
+pub mod concurrency_limit;
 pub mod deadline;
 pub mod hedge;
 mod identity;
@@ -20,6 +21,9 @@ pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
 pub use balance::{Balance, BalanceConfig, BalanceHandle, EndpointStatus};
 pub use builder_ext::ServiceBuilderExt;
 pub use circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
+pub use concurrency_limit::{
+    ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer,
+};
 pub use deadline::{Deadline, DeadlineLayer};
 pub use hedge::{Hedge, HedgeHandle, HedgeLayer};
 pub use identity::Identity;

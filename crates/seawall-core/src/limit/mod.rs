@@ -1,9 +1,11 @@
+mod attention;
 mod config;
 mod growth;
 mod sample;
 
 use std::time::{Duration, Instant};
 
+pub use attention::Attention;
 pub use config::{LimitAlgorithm, LimitConfig};
 use growth::Growth;
 pub use sample::Sample;

@@ -59,8 +59,7 @@ impl WaitQueueConfig {
         if self.max_waiting > 1_000_000 {
             return Err(InvalidConfig::new("max_waiting", self.max_waiting, "must be at most 1000000"));
         }
-        let waits =
-            [("max_wait", self.max_wait), ("max_wait_under_pressure", self.max_wait_under_pressure)];
+        let waits = [("max_wait", self.max_wait), ("max_wait_under_pressure", self.max_wait_under_pressure)];
         for (field, wait) in waits {
             if wait.is_some_and(|wait| wait.is_zero()) {
                 return Err(InvalidConfig::new(field, "0s", "must be above zero, or \"off\""));

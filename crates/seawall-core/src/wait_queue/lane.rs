@@ -11,7 +11,7 @@ pub(super) struct Lane<T> {
 
 #[derive(Debug)]
 pub(super) struct Waiter<T> {
-    pub(super) waiter: T,
+    pub(super) who: T,
     pub(super) since: Instant,
     pub(super) deadline: Option<Instant>,
 }

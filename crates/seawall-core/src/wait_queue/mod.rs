@@ -95,7 +95,7 @@ impl<T> WaitQueue<T> {
             // What a class did not use while nobody of it waited is not saved up.
             lane.served = lane.served.max(self.virtual_time);
         }
-        lane.waiters.insert(number, Waiter { waiter, since: now, deadline });
+        lane.waiters.insert(number, Waiter { who: waiter, since: now, deadline });
         self.waiting += 1;
         self.busy_since.get_or_insert(now);
         let displaced = if self.is_too_long() { self.displace(now) } else { None };
@@ -128,7 +128,7 @@ impl<T> WaitQueue<T> {
     pub fn remove(&mut self, key: WaitKey) -> Option<T> {
         let removed = self.lanes[key.priority as usize].waiters.remove(&key.number)?;
         self.count_out();
-        Some(removed.waiter)
+        Some(removed.who)
     }
 
     /// How many wait.
@@ -184,11 +184,11 @@ impl<T> WaitQueue<T> {
     }
 
     fn take(&mut self, lane: usize, end: End, now: Instant, fate: Fate) -> Option<Departure<T>> {
-        let Waiter { waiter, since, deadline } = self.lanes[lane].take(end)?;
+        let Waiter { who, since, deadline } = self.lanes[lane].take(end)?;
         self.count_out();
         // A passed deadline is the better reason, whatever else was to happen.
         let fate = if deadline.is_some_and(|deadline| deadline <= now) { Fate::Expired } else { fate };
-        Some(Departure { waiter, waited: now.saturating_duration_since(since), fate })
+        Some(Departure { waiter: who, waited: now.saturating_duration_since(since), fate })
     }
 
     fn count_out(&mut self) {

@@ -228,3 +228,13 @@ fn a_bad_configuration_is_named_with_its_rule_and_the_old_one_stays() {
         assert_eq!(*queue.config(), default());
     }
 }
+
+#[test]
+fn the_defaults_are_those_that_the_documentation_lists() {
+    let text = r#"{"max_waiting":1000,"max_wait":"1s","pressure_after":"100ms","max_wait_under_pressure":"500ms","priority_ratio":8}"#;
+    assert_eq!(serde_json::to_string(&WaitQueueConfig::default()).unwrap(), text);
+    assert_eq!(serde_json::from_str::<WaitQueueConfig>("{}").unwrap(), WaitQueueConfig::default());
+    let off = r#"{"max_wait": "off", "pressure_after": "off", "max_wait_under_pressure": "off"}"#;
+    assert_eq!(serde_json::from_str::<WaitQueueConfig>(off).unwrap(), WaitQueueConfig::fifo());
+    assert!(serde_json::from_str::<WaitQueueConfig>(r#"{"max_wating": 1}"#).is_err());
+}

@@ -9,7 +9,7 @@ use seawall_core::{Departure, Fate, Priority, WaitKey, WaitQueue, WaitQueueConfi
 
 use crate::retry_budget::some_instant;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Push { priority: Priority, patience: Option<u64> },
     Next,
@@ -130,7 +130,9 @@ impl Bench {
             Step::Remove { .. } => {}
             Step::Pass(millis) => self.now += Duration::from_millis(millis),
             Step::Places(max_waiting) => {
-                self.queue.reconfigure(WaitQueueConfig { max_waiting, ..WaitQueueConfig::default() }).unwrap();
+                self.queue
+                    .reconfigure(WaitQueueConfig { max_waiting, ..WaitQueueConfig::default() })
+                    .unwrap();
                 while self.excess() > 0 {
                     self.leave(WaitQueue::shed);
                 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use seawall_core::CircuitBreakerConfig;
-use seawall_tower::{PipelineConfig, RetryConfig};
+use seawall_core::{CircuitBreakerConfig, LimitConfig, WaitQueueConfig};
+use seawall_tower::{ConcurrencyLimitConfig, PipelineConfig, RetryConfig};
 
 #[test]
 fn the_defaults_are_those_that_the_documentation_lists() {
@@ -16,6 +16,9 @@ fn the_defaults_are_those_that_the_documentation_lists() {
   "max_retry_after": "30s"
 }"#
     );
+    let concurrency_limit = serde_json::to_value(ConcurrencyLimitConfig::default()).unwrap();
+    assert_eq!(concurrency_limit["limit"], serde_json::to_value(LimitConfig::default()).unwrap());
+    assert_eq!(concurrency_limit["queue"], serde_json::to_value(WaitQueueConfig::default()).unwrap());
     let pipeline = serde_json::to_value(PipelineConfig::default()).unwrap();
     assert_eq!(
         (&pipeline["deadline"], &pipeline["attempt_timeout"], &pipeline["max_targets"]),
@@ -27,6 +30,13 @@ fn the_defaults_are_those_that_the_documentation_lists() {
 #[test]
 fn the_defaults_are_valid_and_limits_can_be_off() {
     PipelineConfig::default().validate().unwrap();
+    ConcurrencyLimitConfig::default().validate().unwrap();
+    let patient: ConcurrencyLimitConfig = serde_json::from_str(
+        r#"{"limit": {"algorithm": "fixed", "max": 5}, "queue": {"max_wait": "off", "pressure_after": "off"}}"#,
+    )
+    .unwrap();
+    assert_eq!((patient.limit.max.get(), patient.queue.max_wait), (5, None));
+    assert!(serde_json::from_str::<ConcurrencyLimitConfig>(r#"{"max_concurrent": 1}"#).is_err());
     let config: PipelineConfig =
         serde_json::from_str(r#"{"deadline": "off", "attempt_timeout": "off"}"#).unwrap();
     assert_eq!((config.deadline, config.attempt_timeout), (None, None));

@@ -5,6 +5,7 @@
 
 mod balance;
 mod circuit_breaker;
+mod concurrency_limit;
 mod configs;
 mod contract;
 mod differential;

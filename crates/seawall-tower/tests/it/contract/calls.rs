@@ -2,11 +2,13 @@
 
 use seawall_core::{CallContext, Error};
 use seawall_testkit::hostile::Answer;
-use seawall_tower::{AttemptTimeoutLayer, CircuitBreakerLayer, DeadlineLayer, RetryLayer};
+use seawall_tower::{
+    AttemptTimeoutLayer, CircuitBreakerLayer, ConcurrencyLimitLayer, DeadlineLayer, RetryLayer,
+};
 use tokio_test::{assert_ready, task};
 use tower::{Layer as _, ServiceExt};
 
-use super::layers::{LAYERS, breaker, pipeline, retry_policy};
+use super::layers::{LAYERS, breaker, limit, pipeline, retry_policy};
 use super::{SECOND, attached, boxed, ended, hostile};
 
 #[tokio::test]
@@ -66,4 +68,5 @@ fn a_layer_shows_its_inner_service() {
     assert_eq!(*service.get_ref(), 6);
     assert_eq!(service.into_inner(), 6);
     assert_eq!(CircuitBreakerLayer::new(breaker()).layer(7).into_inner(), 7);
+    assert_eq!(ConcurrencyLimitLayer::new(limit()).layer(7).into_inner(), 7);
 }

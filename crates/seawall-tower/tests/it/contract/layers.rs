@@ -7,8 +7,9 @@ use std::sync::Arc;
 use seawall_core::{ByKind, CircuitBreakerConfig, HedgeConfig, Idempotency, RolloutConfig};
 use seawall_tower::{
     AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, CircuitBreakerHandle, CircuitBreakerLayer,
-    DeadlineLayer, HedgeHandle, HedgeLayer, Identity, Pipeline, PipelineConfig, RetryConfig, RetryLayer,
-    RetryPolicy, Rollout, RolloutHandle,
+    ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, DeadlineLayer, HedgeHandle,
+    HedgeLayer, Identity, Pipeline, PipelineConfig, RetryConfig, RetryLayer, RetryPolicy, Rollout,
+    RolloutHandle,
 };
 use tower::Layer as _;
 
@@ -22,6 +23,7 @@ pub(super) const LAYERS: &[Layer] = &[
         boxed(Balance::new(handle.unwrap()))
     }),
     layer("circuit breaker", |inner| boxed(CircuitBreakerLayer::new(breaker()).layer(inner))),
+    layer("concurrency limit", |inner| boxed(ConcurrencyLimitLayer::new(limit()).layer(inner))),
     layer("deadline", |inner| boxed(DeadlineLayer::new(30 * SECOND).layer(inner))),
     layer("hedge", |inner| boxed(hedge().layer(inner))), // a `HedgeLayer`
     layer("pipeline", |inner| boxed(pipeline().layer("target").layer(inner))), // a `PipelineLayer`
@@ -45,6 +47,10 @@ fn hedge() -> HedgeLayer {
     let config = HedgeConfig { fixed_delay: Some(30 * SECOND), ..HedgeConfig::default() };
     let handle = HedgeHandle::new(Identity::default(), &config).unwrap();
     HedgeLayer::new(handle).unspecified_is(Idempotency::Idempotent)
+}
+
+pub(super) fn limit() -> ConcurrencyLimitHandle {
+    ConcurrencyLimitHandle::new(Identity::default(), &ConcurrencyLimitConfig::default()).unwrap()
 }
 
 pub(super) fn pipeline() -> Pipeline {

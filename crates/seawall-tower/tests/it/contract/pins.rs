@@ -6,10 +6,11 @@ use std::future::Ready;
 use seawall_core::{ByKind, Error};
 use seawall_tower::{
     AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, CircuitBreaker,
-    CircuitBreakerHandle, CircuitBreakerLayer, Deadline, DeadlineLayer, EndpointStatus, Hedge, HedgeHandle,
-    HedgeLayer, Identity, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry,
-    RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, attempt_timeout, balance,
-    circuit_breaker, deadline, hedge, pipeline, retry, rollout,
+    CircuitBreakerHandle, CircuitBreakerLayer, ConcurrencyLimit, ConcurrencyLimitConfig,
+    ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline, DeadlineLayer, EndpointStatus, Hedge,
+    HedgeHandle, HedgeLayer, Identity, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry,
+    Retry, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, attempt_timeout,
+    balance, circuit_breaker, concurrency_limit, deadline, hedge, pipeline, retry, rollout,
 };
 
 use super::Guarded;
@@ -31,6 +32,10 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<CircuitBreaker<Guarded, ByKind>>();
     shared::<CircuitBreakerHandle>();
     shared::<CircuitBreakerLayer>();
+    shared::<ConcurrencyLimit<Guarded, ByKind>>();
+    shared::<ConcurrencyLimitConfig>();
+    shared::<ConcurrencyLimitHandle>();
+    shared::<ConcurrencyLimitLayer>();
     shared::<Deadline<Guarded>>();
     shared::<DeadlineLayer>();
     shared::<EndpointStatus>();
@@ -62,6 +67,7 @@ fn every_future_can_be_spawned() {
     sent::<attempt_timeout::future::ResponseFuture<Answer>>();
     sent::<balance::future::ResponseFuture<Answer, Guarded, ByKind>>();
     sent::<circuit_breaker::future::ResponseFuture<Answer, ByKind>>();
+    sent::<concurrency_limit::future::ResponseFuture<Answer, ByKind>>();
     sent::<deadline::future::ResponseFuture<Answer>>();
     sent::<hedge::future::ResponseFuture<Guarded, &'static str, ByKind>>();
     sent::<retry::future::ResponseFuture<Guarded, &'static str, ByKind, backon::ExponentialBuilder>>();

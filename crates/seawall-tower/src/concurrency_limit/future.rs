@@ -1,0 +1,66 @@
+//! The future of [`ConcurrencyLimit`](super::ConcurrencyLimit).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use seawall_core::{Classify, Refusal};
+
+use super::permit::Flight;
+
+pin_project! {
+    /// The answer of the inner service, or the limit's refusal. It gives its permit back as soon as the inner future is
+    /// ready, and when it is dropped before; cancel safe if the inner future is.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct ResponseFuture<F, C> {
+        #[pin]
+        state: State<F, C>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[derive(Debug)]
+    enum State<F, C> {
+        Calling { #[pin] inner: F, flight: Flight, classifier: C },
+        Refused { refusal: Option<Refusal> },
+    }
+}
+
+impl<F, C> ResponseFuture<F, C> {
+    pub(super) const fn calling(inner: F, flight: Flight, classifier: C) -> Self {
+        Self { state: State::Calling { inner, flight, classifier } }
+    }
+
+    pub(super) const fn refused(refusal: Refusal) -> Self {
+        Self { state: State::Refused { refusal: Some(refusal) } }
+    }
+}
+
+impl<F, C, R, E> Future for ResponseFuture<F, C>
+where
+    F: Future<Output = Result<R, E>>,
+    C: Classify<R, E>,
+    E: From<Refusal>,
+{
+    type Output = Result<R, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Calling { inner, flight, classifier } => {
+                let Poll::Ready(result) = inner.poll(cx) else {
+                    flight.pending();
+                    return Poll::Pending;
+                };
+                flight.end(|| classifier.classify(result.as_ref()));
+                Poll::Ready(result)
+            }
+            StateProj::Refused { refusal } => {
+                let refusal = refusal.take().expect("a future is not polled after it is ready");
+                Poll::Ready(Err(refusal.into()))
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use seawall_core::{
+    Attention, Departure, Epoch, Event, Fate, InvalidConfig, Limit, LimitConfig, Priority, Sample, WaitKey,
+    WaitQueue, WaitQueueConfig,
+};
+
+use super::places::{MOST_PLACES, Places};
+use super::platform::{Lock, Platform, Word};
+use super::waiter::{Verdict, Waiter};
+
+/// Lets as many calls in as the limit says, and has the others wait.
+///
+/// While nobody waits, a call enters and leaves by one exchange of one word. As soon as somebody does, the word is
+/// marked, and everybody asks under the lock: so the one who waits and the one who leaves cannot miss each other, and
+/// nobody gets in past those who wait.
+pub(super) struct Gate<P: Platform> {
+    /// [`Places`]. While they are marked as guarded, only who has the lock changes them.
+    places: P::Word,
+    inside: P::Lock<Inside<P>>,
+    // What follows says no more than what an unlocked look at the limit would; a moment late does no harm.
+    epoch: AtomicU64,
+    attention: AtomicU64,
+    /// The most calls that were under way since the limit was told last.
+    peak: AtomicU32,
+}
+
+struct Inside<P: Platform> {
+    limit: Limit,
+    queue: WaitQueue<Arc<Waiter<P>>>,
+    /// Below a limit of 1: when the next call may start.
+    opens: Option<Instant>,
+}
+
+/// A call that was let in, and has left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// What it tells the limit, if anything.
+    pub(super) sample: Option<Sample>,
+    /// How long it took; `None` if it was never made.
+    pub(super) took: Option<Duration>,
+}
+
+impl<P: Platform> Gate<P> {
+    pub(super) fn new(limit: LimitConfig, queue: WaitQueueConfig) -> Result<Self, InvalidConfig> {
+        let inside = Inside {
+            limit: Limit::new(limit).map_err(|invalid| invalid.within("limit"))?,
+            queue: WaitQueue::new(queue).map_err(|invalid| invalid.within("queue"))?,
+            opens: None,
+        };
+        let places = Places { limit: inside.places(), guarded: inside.must_guard(), ..Places::default() };
+        Ok(Self {
+            places: P::Word::new(places.pack()),
+            epoch: AtomicU64::new(inside.limit.epoch().number()),
+            attention: AtomicU64::new(pack(inside.limit.attention())),
+            peak: AtomicU32::new(0),
+            inside: P::Lock::new(inside),
+        })
+    }
+
+    /// Enters at once if there is a place and nobody waits for it. Says how many are under way then.
+    pub(super) fn try_enter(&self) -> Option<u32> {
+        self.change(Places::entered).map(|places| places.in_flight)
+    }
+
+    /// Enters, or takes a place in the queue. The answer is put into `waiter`; who has to wait for it gets a key, and is
+    /// told how long anybody may.
+    pub(super) fn enter_or_wait(
+        &self,
+        waiter: &Arc<Waiter<P>>,
+        priority: Priority,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Option<(WaitKey, Option<Duration>)> {
+        self.locked(now, |inside, places, wakers| {
+            if inside.queue.is_empty() && places.has_room() {
+                inside.admit(waiter, places, now, wakers);
+                return None;
+            }
+            // Those whose time is over make room before anybody else has to.
+            while let Some(departure) = inside.queue.shed(now) {
+                inside.answer(&departure, places, now, wakers);
+            }
+            let (key, displaced) = inside.queue.push(Arc::clone(waiter), priority, deadline, now);
+            if let Some(departure) = displaced {
+                inside.answer(&departure, places, now, wakers);
+            }
+            Some((key, inside.queue.config().max_wait))
+        })
+    }
+
+    /// Stops waiting. `false` if the answer has been given.
+    pub(super) fn withdraw(&self, key: WaitKey, now: Instant) -> bool {
+        // What is removed is dropped after the lock is.
+        self.locked(now, |inside, _, _| inside.queue.remove(key)).is_some()
+    }
+
+    /// Leaves at once, if there is nothing to tell the limit but that a call was answered, and nobody waits.
+    pub(super) fn try_leave(&self, in_flight: u32, answered: bool) -> bool {
+        if answered && self.peak.load(Ordering::Relaxed) < in_flight {
+            self.peak.fetch_max(in_flight, Ordering::Relaxed);
+        }
+        self.change(|places| places.left(answered)).is_some()
+    }
+
+    /// Leaves, and lets in who is next.
+    pub(super) fn leave(&self, left: Left, now: Instant) -> Option<Event> {
+        self.locked(now, |inside, places, _| {
+            places.in_flight = places.in_flight.saturating_sub(1);
+            let event = left.sample.and_then(|sample| inside.limit.record(sample, now));
+            if let Some(took) = left.took {
+                inside.opens = now.checked_add(inside.limit.pace(took));
+            }
+            event
+        })
+    }
+
+    /// Puts another configuration in force: more places are given to those who wait, and of fewer none is taken back.
+    pub(super) fn reconfigure(
+        &self,
+        limit: LimitConfig,
+        queue: WaitQueueConfig,
+        now: Instant,
+    ) -> Result<Option<Event>, InvalidConfig> {
+        limit.validate().map_err(|invalid| invalid.within("limit"))?;
+        queue.validate().map_err(|invalid| invalid.within("queue"))?;
+        self.locked(now, |inside, _, _| {
+            let before = inside.limit.limit();
+            inside.limit.reconfigure(limit)?;
+            inside.queue.reconfigure(queue)?;
+            let limit = inside.limit.limit();
+            Ok((limit.to_bits() != before.to_bits()).then_some(Event::LimitChanged { limit }))
+        })
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        Places::unpack(self.places.load()).in_flight
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.inside.with(|inside| inside.queue.len())
+    }
+
+    /// Runs with the limit; it does not change it.
+    pub(super) fn with_limit<R>(&self, run: impl FnOnce(&Limit) -> R) -> R {
+        self.inside.with(|inside| run(&inside.limit))
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch::from_number(self.epoch.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn attention(&self) -> Attention {
+        unpack(self.attention.load(Ordering::Relaxed))
+    }
+
+    fn change(&self, change: impl Fn(Places) -> Option<Places>) -> Option<Places> {
+        let mut word = self.places.load();
+        loop {
+            let places = change(Places::unpack(word))?;
+            match self.places.exchange(word, places.pack()) {
+                Ok(_) => return Some(places),
+                Err(other) => word = other,
+            }
+        }
+    }
+
+    /// Runs with everything, while nobody enters or leaves; then gives places to those who wait, as far as there are
+    /// any, and wakes who has an answer, after the lock.
+    fn locked<R>(
+        &self,
+        now: Instant,
+        run: impl FnOnce(&mut Inside<P>, &mut Places, &mut Vec<Waker>) -> R,
+    ) -> R {
+        let mut wakers = Vec::new();
+        let result = self.inside.with(|inside| {
+            let mut places = self.guard();
+            inside.limit.count(places.answered, self.peak.swap(0, Ordering::Relaxed));
+            places.answered = 0;
+            let result = run(inside, &mut places, &mut wakers);
+            places.limit = inside.places();
+            inside.settle(&mut places, now, &mut wakers);
+            self.epoch.store(inside.limit.epoch().number(), Ordering::Relaxed);
+            self.attention.store(pack(inside.limit.attention()), Ordering::Relaxed);
+            places.guarded = inside.must_guard();
+            self.places.store(places.pack());
+            result
+        });
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Marks the places: from here on nobody else changes them.
+    fn guard(&self) -> Places {
+        self.change(|places| Some(Places { guarded: true, ..places })).unwrap_or_default()
+    }
+}
+
+impl<P: Platform> Inside<P> {
+    /// Whole places: one, where the limit is below.
+    fn places(&self) -> u32 {
+        (self.limit.limit() as u32).clamp(1, MOST_PLACES)
+    }
+
+    fn must_guard(&self) -> bool {
+        !self.queue.is_empty() || self.limit.limit() < 1.0
+    }
+
+    fn settle(&mut self, places: &mut Places, now: Instant, wakers: &mut Vec<Waker>) {
+        loop {
+            let departure = if places.has_room() { self.queue.next(now) } else { self.queue.shed(now) };
+            let Some(departure) = departure else { return };
+            self.answer(&departure, places, now, wakers);
+        }
+    }
+
+    fn answer(
+        &self,
+        departure: &Departure<Arc<Waiter<P>>>,
+        places: &mut Places,
+        now: Instant,
+        wakers: &mut Vec<Waker>,
+    ) {
+        match departure.fate {
+            Fate::Served => self.admit(&departure.waiter, places, now, wakers),
+            fate => wakers.extend(departure.waiter.decide(Verdict::Refused(fate))),
+        }
+    }
+
+    fn admit(&self, waiter: &Waiter<P>, places: &mut Places, now: Instant, wakers: &mut Vec<Waker>) {
+        places.in_flight += 1;
+        let opens = self.opens.filter(|&opens| opens > now && self.limit.limit() < 1.0);
+        wakers.extend(waiter.decide(Verdict::Entered { in_flight: places.in_flight, opens }));
+    }
+}
+
+const LEARNS: u64 = 1 << 63;
+const MEASURES: u64 = 1 << 62;
+
+fn pack(attention: Attention) -> u64 {
+    let learns = if attention.learns { LEARNS } else { 0 };
+    let measures = if attention.measures { MEASURES } else { 0 };
+    learns | measures | u64::from(attention.grows_from)
+}
+
+fn unpack(word: u64) -> Attention {
+    Attention { learns: word & LEARNS != 0, measures: word & MEASURES != 0, grows_from: word as u32 }
+}

@@ -1,0 +1,190 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use seawall_core::{
+    Attention, CallContext, Event, FailureKind, Fate, InvalidConfig, Limit, LimitAlgorithm, LimitConfig,
+    Outcome, Refusal, Sample, WaitKey,
+};
+
+use super::config::ConcurrencyLimitConfig;
+use super::gate::{Gate, Left};
+use super::permit::{Permit, Place};
+use super::platform::Std;
+use super::waiter::Waiter;
+use super::{STRATEGY, Waiting};
+use crate::Identity;
+use crate::clock::now;
+
+/// One limit: shared by the services that call one backend. Clones are the same limit and the same queue.
+#[derive(Clone)]
+pub struct ConcurrencyLimitHandle(Arc<Shared>);
+
+struct Shared {
+    gate: Gate<Std>,
+    identity: Identity,
+}
+
+impl ConcurrencyLimitHandle {
+    /// A limit with nothing under way.
+    ///
+    /// # Errors
+    /// What [`ConcurrencyLimitConfig::validate`] says.
+    pub fn new(identity: Identity, config: &ConcurrencyLimitConfig) -> Result<Self, InvalidConfig> {
+        config.validate()?;
+        let gate = Gate::new(config.limit.clone(), config.queue.clone())?;
+        Ok(Self(Arc::new(Shared { gate, identity })))
+    }
+
+    /// How many calls may be under way. Below 1, calls go one at a time and are spaced out.
+    pub fn limit(&self) -> f64 {
+        self.0.gate.with_limit(Limit::limit)
+    }
+
+    /// How many calls are under way, those counted that are let in and not yet made.
+    pub fn in_flight(&self) -> u32 {
+        self.0.gate.in_flight()
+    }
+
+    /// How many calls wait.
+    pub fn waiting(&self) -> usize {
+        self.0.gate.waiting()
+    }
+
+    /// Puts another configuration in force, and keeps what was learnt, who is under way and who waits.
+    ///
+    /// A higher limit lets those in who wait; a lower one lets nobody in until enough calls have ended. Who waits
+    /// already keeps the longest wait that it came with.
+    ///
+    /// # Errors
+    /// What [`ConcurrencyLimitConfig::validate`] says; the old configuration then stays.
+    pub fn reconfigure(&self, config: &ConcurrencyLimitConfig) -> Result<(), InvalidConfig> {
+        let changed = config
+            .validate()
+            .and_then(|()| self.0.gate.reconfigure(config.limit.clone(), config.queue.clone(), now()));
+        match changed {
+            Ok(moved) => {
+                self.tell(Some(Event::Reconfigured));
+                self.tell(moved);
+                Ok(())
+            }
+            Err(invalid) => {
+                self.tell(Some(Event::ReconfigurationRefused));
+                Err(invalid)
+            }
+        }
+    }
+
+    /// What the limit guards.
+    pub fn target(&self) -> &str {
+        self.0.identity.target()
+    }
+
+    /// A permit, if there is one and nobody waits for it.
+    pub(super) fn try_enter(&self) -> Option<Permit> {
+        let in_flight = self.0.gate.try_enter()?;
+        Some(self.permit(in_flight))
+    }
+
+    /// Asks for a permit in the name of the current call.
+    pub(super) fn wait(&self) -> Waiting {
+        let context = CallContext::current();
+        let (deadline, began) = (context.deadline_at(), now());
+        let waiter = Arc::new(Waiter::new());
+        let place = self.0.gate.enter_or_wait(&waiter, context.priority_class(), deadline, began);
+        Waiting::new(self.clone(), waiter, place, began, deadline)
+    }
+
+    /// Stops waiting. `false` if the answer has been given.
+    pub(super) fn withdraw(&self, key: WaitKey, now: Instant) -> bool {
+        self.0.gate.withdraw(key, now)
+    }
+
+    /// The permit for a place that the gate holds.
+    pub(super) fn permit(&self, in_flight: u32) -> Permit {
+        Permit::new(self.clone(), Place { in_flight, epoch: self.0.gate.epoch() })
+    }
+
+    /// What the limit wants to know of the calls under way.
+    pub(super) fn attention(&self) -> Attention {
+        self.0.gate.attention()
+    }
+
+    /// Gives back the place of a call that was never made.
+    pub(super) fn give_back(&self, place: Place) {
+        if !self.0.gate.try_leave(place.in_flight, false) {
+            let left = Left { sample: None, took: None };
+            self.tell(self.0.gate.leave(left, now()));
+        }
+    }
+
+    /// Takes note of a call's end, and gives its place to the next.
+    pub(super) fn leave(&self, place: Place, outcome: Option<Outcome>, began: Option<Instant>) {
+        let Attention { learns, grows_from, .. } = self.attention();
+        let outcome = outcome.filter(|_| learns);
+        let quiet = match outcome {
+            None => true,
+            Some(Outcome::Success) => place.in_flight < grows_from,
+            Some(Outcome::Failure(_)) => false,
+        };
+        if quiet && self.0.gate.try_leave(place.in_flight, outcome.is_some()) {
+            return;
+        }
+        let now = now();
+        let took = began.map(|began| now.saturating_duration_since(began));
+        let Place { in_flight, epoch } = place;
+        let sample = learns.then_some(Sample { epoch, in_flight, took, outcome });
+        let left = Left { sample, took: Some(took.unwrap_or_default()) };
+        self.tell(self.0.gate.leave(left, now));
+    }
+
+    pub(super) fn refusal(&self, Refused { fate, waited }: Refused) -> Refusal {
+        let (kind, reason) = match fate {
+            Fate::Expired => (FailureKind::Timeout, "deadline passed while waiting for a permit"),
+            Fate::Overdue => (FailureKind::Refused, "waited too long for a permit"),
+            Fate::Displaced | Fate::Served => (FailureKind::Refused, "queue is full"),
+        };
+        self.tell(Some(Event::Refused { reason, retry_after: None }));
+        self.0.identity.refusal(STRATEGY, kind, reason).elapsed(waited)
+    }
+
+    /// Tells that a call which had to wait was let in.
+    pub(super) fn dequeued(&self, waited: Duration) {
+        self.tell(Some(Event::Dequeued { waited }));
+    }
+
+    /// Whether nothing would be lost if the limit were forgotten: nobody is under way or waits, and it stands where a new
+    /// one would, or higher.
+    pub fn is_idle(&self) -> bool {
+        let as_good_as_new = self.0.gate.with_limit(|limit| {
+            let LimitConfig { algorithm, initial, max, .. } = limit.config();
+            *algorithm == LimitAlgorithm::Fixed || limit.limit() >= initial.min(f64::from(max.get()))
+        });
+        as_good_as_new && self.in_flight() == 0 && self.waiting() == 0
+    }
+
+    // Outside of the lock: an observer may take its time, or look at the limit.
+    fn tell(&self, event: Option<Event>) {
+        if let Some(event) = event {
+            self.0.identity.tell(STRATEGY, &event);
+        }
+    }
+}
+
+impl fmt::Debug for ConcurrencyLimitHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencyLimitHandle")
+            .field("target", &self.target())
+            .field("limit", &self.limit())
+            .field("in_flight", &self.in_flight())
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that is not let in: why, and after how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused {
+    pub(super) fate: Fate,
+    pub(super) waited: Duration,
+}

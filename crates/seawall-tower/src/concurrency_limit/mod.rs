@@ -1,0 +1,65 @@
+//! Holds the calls under way to a limit, fixed or learnt, and has the others wait in a queue that knows what matters.
+//!
+//! The limit is a [`seawall_core::Limit`]: it follows what the backend can bear, told by timeouts and overload, and goes
+//! below one call at a time when it must. The queue is a [`seawall_core::WaitQueue`]: bounded, by the priority of the
+//! [`CallContext`](seawall_core::CallContext), cut to its deadline, newest first under pressure. Both live in a
+//! [`ConcurrencyLimitHandle`]; every service made with the same handle shares them: make one handle per endpoint.
+//!
+//! - A permit is taken when the service is polled for readiness, before the inner service is, and given back as soon as
+//!   the inner future is ready or dropped: however long the response future or the response itself is kept. So a body
+//!   that streams is not covered; limit what consumes it instead.
+//! - A permit that comes free goes to who is next, and nobody gets in past those who wait. A service that is ready and
+//!   not called keeps its permit until it is dropped: drop what you do not call.
+//! - Who is not let in is refused: with [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout) if its deadline
+//!   passed, and with [`FailureKind::Refused`](seawall_core::FailureKind::Refused) if it waited too long or the queue
+//!   is full.
+//! - A call that is dropped after the deadline of its context counts as a timeout; any other that is dropped says
+//!   nothing.
+//!
+//! ```text
+//! right: retry → circuit breaker → concurrency limit → rate limit → attempt timeout
+//! wrong: concurrency limit → retry                    a call holds its permit while it backs off
+//! wrong: attempt timeout → concurrency limit          the time in the queue counts as the backend's
+//! ```
+//!
+//! ```
+//! use std::num::NonZeroU32;
+//! use seawall_core::Error;
+//! use seawall_tower::{ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Identity};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // `ConcurrencyLimitConfig::default()` is adaptive.
+//! let ten = ConcurrencyLimitConfig::fixed(NonZeroU32::new(10).unwrap());
+//! let limit = ConcurrencyLimitHandle::new(Identity::new("billing"), &ten)?;
+//! let mut service = ServiceBuilder::new()
+//!     .layer(ConcurrencyLimitLayer::new(limit.clone()))
+//!     .service(service_fn(|()| async { Ok::<_, Error>(()) }));
+//! service.ready().await?;
+//! assert_eq!(limit.in_flight(), 1);
+//! drop(service);
+//! assert_eq!(limit.in_flight(), 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod config;
+pub mod future;
+mod gate;
+mod handle;
+mod layer;
+mod permit;
+mod places;
+mod platform;
+mod service;
+mod waiter;
+mod waiting;
+
+pub use config::ConcurrencyLimitConfig;
+pub use handle::ConcurrencyLimitHandle;
+pub use layer::ConcurrencyLimitLayer;
+pub use service::ConcurrencyLimit;
+use waiting::Waiting;
+
+const STRATEGY: &str = "concurrency_limit";
