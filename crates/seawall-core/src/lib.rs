@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod chaos;
 mod circuit_breaker;
 mod context;
 mod count_window;
@@ -24,6 +25,7 @@ mod tally;
 mod time_window;
 mod wait_queue;
 
+pub use chaos::{ChaosConfig, Fault, InjectedError, Injection};
 pub use circuit_breaker::{
     Admission, CircuitBreaker, CircuitBreakerConfig, CircuitMode, CircuitState, Refused,
 };

@@ -5,10 +5,13 @@ use tower::ServiceBuilder;
 use tower_layer::Stack;
 
 use crate::attempt_timeout::AttemptTimeoutLayer;
+use crate::chaos::{ChaosHandle, ChaosLayer};
 use crate::circuit_breaker::{CircuitBreakerHandle, CircuitBreakerLayer};
 use crate::concurrency_limit::{ConcurrencyLimitHandle, ConcurrencyLimitLayer};
 use crate::deadline::DeadlineLayer;
+use crate::fallback::FallbackLayer;
 use crate::hedge::HedgeLayer;
+use crate::load_shed::LoadShedLayer;
 use crate::pipeline::PipelineLayer;
 use crate::retry::{RetryLayer, RetryPolicy};
 
@@ -62,6 +65,15 @@ pub trait ServiceBuilderExt<L>: Sized {
         limit: ConcurrencyLimitHandle,
     ) -> ServiceBuilder<Stack<ConcurrencyLimitLayer, L>>;
 
+    /// Injects faults on purpose: [`ChaosLayer`].
+    fn chaos(self, chaos: ChaosHandle) -> ServiceBuilder<Stack<ChaosLayer, L>>;
+
+    /// Answers in place of failures, with what [`crate::fallback`] makes: [`FallbackLayer`].
+    fn fallback<A>(self, action: A) -> ServiceBuilder<Stack<FallbackLayer<A>, L>>;
+
+    /// Refuses calls that would have to wait: [`LoadShedLayer`]. (Tower's own is called `load_shed`.)
+    fn shed_load(self) -> ServiceBuilder<Stack<LoadShedLayer, L>>;
+
     /// All of them, for one target of a pipeline: [`PipelineLayer`].
     fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>>;
 }
@@ -95,6 +107,18 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         limit: ConcurrencyLimitHandle,
     ) -> ServiceBuilder<Stack<ConcurrencyLimitLayer, L>> {
         self.layer(ConcurrencyLimitLayer::new(limit))
+    }
+
+    fn chaos(self, chaos: ChaosHandle) -> ServiceBuilder<Stack<ChaosLayer, L>> {
+        self.layer(ChaosLayer::new(chaos))
+    }
+
+    fn fallback<A>(self, action: A) -> ServiceBuilder<Stack<FallbackLayer<A>, L>> {
+        self.layer(FallbackLayer::new(action))
+    }
+
+    fn shed_load(self) -> ServiceBuilder<Stack<LoadShedLayer, L>> {
+        self.layer(LoadShedLayer::new())
     }
 
     fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>> {

@@ -3,13 +3,16 @@
 pub mod attempt_timeout;
 pub mod balance;
 mod builder_ext;
+pub mod chaos;
 pub mod circuit_breaker;
 mod clock;
 pub mod concurrency_limit;
 pub mod deadline;
+pub mod fallback;
 pub mod hedge;
 mod identity;
 mod inner;
+pub mod load_shed;
 pub mod pipeline;
 mod registry;
 mod replay;
@@ -20,13 +23,16 @@ mod time_limit;
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
 pub use balance::{Balance, BalanceConfig, BalanceHandle, EndpointStatus};
 pub use builder_ext::ServiceBuilderExt;
+pub use chaos::{Chaos, ChaosHandle, ChaosLayer};
 pub use circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
 pub use concurrency_limit::{
     ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer,
 };
 pub use deadline::{Deadline, DeadlineLayer};
+pub use fallback::{Fallback, FallbackAction, FallbackLayer};
 pub use hedge::{Hedge, HedgeHandle, HedgeLayer};
 pub use identity::Identity;
+pub use load_shed::{LoadShed, LoadShedLayer};
 pub use pipeline::{Pipeline, PipelineConfig, PipelineLayer, PipelineService, TargetStatus};
 pub use registry::Registry;
 pub use replay::{ByClone, Replay};

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod budget_laws;
+mod chaos;
 mod circuit_breaker;
 mod circuit_breaker_laws;
 mod configs;

@@ -4,13 +4,16 @@
 #![cfg(test)]
 
 mod balance;
+mod chaos;
 mod circuit_breaker;
 mod concurrency_limit;
 mod configs;
 mod contract;
 mod differential;
+mod fallback;
 mod hedge;
 mod hedge_tail;
+mod load_shed;
 mod pipeline;
 mod recorder;
 mod registry;

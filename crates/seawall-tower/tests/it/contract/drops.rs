@@ -9,7 +9,7 @@ use tower::limit::ConcurrencyLimit;
 use tower::{Service, ServiceExt};
 
 use super::layers::LAYERS;
-use super::{Control, Layer, boxed, ended, hostile, passing_on, patient};
+use super::{Control, Layer, boxed, ended, hostile, passing_on, patient, recovers};
 
 const STEP: Duration = Duration::from_millis(5);
 
@@ -132,12 +132,7 @@ async fn a_call_dropped_at_any_point_gives_its_place_under_a_limit_back() {
             let service = layer.over(boxed(ConcurrencyLimit::new(inner, 1)));
             drop_after(polls, service.clone().oneshot("dropped")).await;
             layer.settle().await;
-            let mut calls = 0;
-            // Failures of the script may be left over; the place must be there at once for each.
-            while ended(service.clone().oneshot("next"), layer.name).await.ok() != Some("next") {
-                calls += 1;
-                assert!(calls < 5, "{} dropped after {polls} polls", layer.name);
-            }
+            recovers(&service, layer.name).await;
             assert_eq!(control.counts().peak_in_flight, 1, "{} dropped after {polls} polls", layer.name);
         }
     }

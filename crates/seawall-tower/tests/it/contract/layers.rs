@@ -4,12 +4,12 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use seawall_core::{ByKind, CircuitBreakerConfig, HedgeConfig, Idempotency, RolloutConfig};
+use seawall_core::{ByKind, ChaosConfig, CircuitBreakerConfig, HedgeConfig, Idempotency, RolloutConfig};
 use seawall_tower::{
-    AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, CircuitBreakerHandle, CircuitBreakerLayer,
-    ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, DeadlineLayer, HedgeHandle,
-    HedgeLayer, Identity, Pipeline, PipelineConfig, RetryConfig, RetryLayer, RetryPolicy, Rollout,
-    RolloutHandle,
+    AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ChaosHandle, ChaosLayer,
+    CircuitBreakerHandle, CircuitBreakerLayer, ConcurrencyLimitConfig, ConcurrencyLimitHandle,
+    ConcurrencyLimitLayer, DeadlineLayer, FallbackLayer, HedgeHandle, HedgeLayer, Identity, LoadShedLayer,
+    Pipeline, PipelineConfig, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, fallback,
 };
 use tower::Layer as _;
 
@@ -22,10 +22,13 @@ pub(super) const LAYERS: &[Layer] = &[
             BalanceHandle::seeded(Identity::default(), &BalanceConfig::default(), [("one", inner)], 7);
         boxed(Balance::new(handle.unwrap()))
     }),
+    layer("chaos, off", |inner| boxed(ChaosLayer::new(chaos()).layer(inner))),
     layer("circuit breaker", |inner| boxed(CircuitBreakerLayer::new(breaker()).layer(inner))),
     layer("concurrency limit", |inner| boxed(ConcurrencyLimitLayer::new(limit()).layer(inner))),
     layer("deadline", |inner| boxed(DeadlineLayer::new(30 * SECOND).layer(inner))),
+    layer("fallback", |inner| boxed(FallbackLayer::new(fallback::value("fallen back")).layer(inner))),
     layer("hedge", |inner| boxed(hedge().layer(inner))), // a `HedgeLayer`
+    layer("load shed", |inner| boxed(LoadShedLayer::new().layer(inner))).shedding(),
     layer("pipeline", |inner| boxed(pipeline().layer("target").layer(inner))), // a `PipelineLayer`
     layer("retry", |inner| boxed(RetryLayer::new(retry_policy()).layer(inner))),
     layer("rollout", |inner| {
@@ -38,6 +41,10 @@ pub(super) const LAYERS: &[Layer] = &[
         boxed(tower::retry::RetryLayer::new(retry_policy()).layer(inner))
     }),
 ];
+
+fn chaos() -> ChaosHandle {
+    ChaosHandle::new(Identity::default(), &ChaosConfig { error_rate: 1.0, ..ChaosConfig::default() }).unwrap()
+}
 
 pub(super) fn breaker() -> CircuitBreakerHandle {
     CircuitBreakerHandle::seeded(Identity::default(), &CircuitBreakerConfig::default(), 7).unwrap()

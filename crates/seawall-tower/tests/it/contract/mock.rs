@@ -51,7 +51,7 @@ async fn a_layer_that_sheds_does_not_wait_for_the_mock() {
     for layer in LAYERS.iter().filter(|layer| layer.back_pressure == BackPressure::Shed) {
         let (service, mut mock) = over_mock(layer);
         mock.allow(0);
-        let refused = service.oneshot("hello").await.unwrap_err();
+        let refused = service.clone().oneshot("hello").await.unwrap_err();
         assert_eq!(refused.kind(), FailureKind::Refused, "{}", layer.name);
         assert!(mock.poll_request().is_pending(), "{}", layer.name);
     }

@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use seawall_core::Error;
 use seawall_testkit::hostile::{Hostile, HostileService};
-use tower::Service;
 use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceExt};
 
+pub(crate) use drops::leaves_nothing_behind;
 use layers::LAYERS;
 
 /// The service of the suite: what every layer stands over and becomes.
@@ -121,4 +122,14 @@ async fn a_moment() {
 /// The output of something that must not hang.
 async fn ended<F: Future>(future: F, what: &str) -> F::Output {
     tokio::time::timeout(600 * SECOND, future).await.unwrap_or_else(|_| panic!("{what} hangs"))
+}
+
+/// Calls until what is left of the script is used up and the request comes back: soon, and at once each time.
+async fn recovers(service: &Guarded, what: &str) {
+    for _ in 0..5 {
+        if ended(service.clone().oneshot("after"), what).await.is_ok_and(|answer| answer == "after") {
+            return;
+        }
+    }
+    panic!("{what} does not recover");
 }

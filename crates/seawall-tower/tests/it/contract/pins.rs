@@ -5,13 +5,16 @@ use std::future::Ready;
 
 use seawall_core::{ByKind, Error};
 use seawall_tower::{
-    AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, CircuitBreaker,
-    CircuitBreakerHandle, CircuitBreakerLayer, ConcurrencyLimit, ConcurrencyLimitConfig,
-    ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline, DeadlineLayer, EndpointStatus, Hedge,
-    HedgeHandle, HedgeLayer, Identity, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry,
-    Retry, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, attempt_timeout,
-    balance, circuit_breaker, concurrency_limit, deadline, hedge, pipeline, retry, rollout,
+    AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, Chaos, ChaosHandle,
+    ChaosLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, ConcurrencyLimit,
+    ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline, DeadlineLayer,
+    EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity, LoadShed,
+    LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry, RetryConfig,
+    RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, attempt_timeout, balance, chaos,
+    circuit_breaker, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, retry, rollout,
 };
+
+use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
 
 use super::Guarded;
 
@@ -29,6 +32,9 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<BalanceConfig>();
     shared::<BalanceHandle<Guarded>>();
     shared::<ByClone<ByKind>>();
+    shared::<Chaos<Guarded>>();
+    shared::<ChaosHandle>();
+    shared::<ChaosLayer>();
     shared::<CircuitBreaker<Guarded, ByKind>>();
     shared::<CircuitBreakerHandle>();
     shared::<CircuitBreakerLayer>();
@@ -39,10 +45,15 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<Deadline<Guarded>>();
     shared::<DeadlineLayer>();
     shared::<EndpointStatus>();
+    shared::<Fallback<Guarded, FallbackValue<u32>>>();
+    shared::<FallbackLayer<FallbackService<Guarded>>>();
+    shared::<FallbackLayer<FallbackValue<u32>>>();
     shared::<Hedge<Guarded>>();
     shared::<HedgeHandle>();
     shared::<HedgeLayer>();
     shared::<Identity>();
+    shared::<LoadShed<Guarded>>();
+    shared::<LoadShedLayer>();
     shared::<Pipeline<ByKind>>();
     shared::<PipelineConfig>();
     shared::<PipelineLayer<ByKind>>();
@@ -66,17 +77,21 @@ fn what_is_not_cloned_crosses_threads_all_the_same() {
 fn every_future_can_be_spawned() {
     sent::<attempt_timeout::future::ResponseFuture<Answer>>();
     sent::<balance::future::ResponseFuture<Answer, Guarded, ByKind>>();
+    sent::<chaos::future::ResponseFuture<Answer, &'static str, Error>>();
     sent::<circuit_breaker::future::ResponseFuture<Answer, ByKind>>();
     sent::<concurrency_limit::future::ResponseFuture<Answer, ByKind>>();
     sent::<deadline::future::ResponseFuture<Answer>>();
+    sent::<fallback::future::ResponseFuture<Guarded, &'static str, FallbackService<Guarded>, ByKind>>();
+    sent::<FallbackServiceFuture<Guarded, &'static str, Error>>();
     sent::<hedge::future::ResponseFuture<Guarded, &'static str, ByKind>>();
-    sent::<retry::future::ResponseFuture<Guarded, &'static str, ByKind, backon::ExponentialBuilder>>();
+    sent::<load_shed::future::ResponseFuture<Answer>>();
     sent::<pipeline::future::ResponseFuture<Guarded, &'static str, ByKind>>();
+    sent::<retry::future::ResponseFuture<Guarded, &'static str, ByKind, backon::ExponentialBuilder>>();
     sent::<rollout::future::ResponseFuture<Guarded, Guarded, &'static str, ByKind>>();
 }
 
 /// The traits, which are no types to pin.
-const TRAITS: [&str; 2] = ["Replay", "ServiceBuilderExt"];
+const TRAITS: [&str; 3] = ["FallbackAction", "Replay", "ServiceBuilderExt"];
 
 #[test]
 fn everything_that_the_crate_exports_is_pinned() {
