@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
@@ -47,57 +47,97 @@ pub enum Idempotency {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct CallContext {
-    deadline: Option<Instant>,
-    priority: Priority,
-    attempt: Option<NonZeroU32>,
-    idempotency: Idempotency,
+    plain: Plain,
     budget: Option<SharedRetryBudget>,
+}
+
+/// All of a context that is copied, so that what every call asks costs no more than a few loads.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plain {
+    deadline: Option<Instant>,
+    attempt: Option<NonZeroU32>,
+    priority: Priority,
+    idempotency: Idempotency,
+    // Only in `CURRENT`: whether there is something in `BUDGET`.
+    budgeted: bool,
 }
 
 thread_local! {
     // Set while a scoped future is polled, and only then: what travels is the future, not the thread.
-    static CURRENT: RefCell<Option<CallContext>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Plain> = const {
+        Cell::new(Plain {
+            deadline: None,
+            attempt: None,
+            priority: Priority::Normal,
+            idempotency: Idempotency::Unspecified,
+            budgeted: false,
+        })
+    };
+    static BUDGET: RefCell<Option<SharedRetryBudget>> = const { RefCell::new(None) };
 }
 
 impl CallContext {
     /// The context of the innermost [`scope`](Self::scope) being polled, or the default outside of any.
     pub fn current() -> Self {
-        CURRENT.with_borrow(|current| current.clone().unwrap_or_default())
+        Self { plain: Plain { budgeted: false, ..CURRENT.get() }, budget: Self::current_budget() }
     }
 
-    /// The current deadline without cloning the rest; what every wait asks.
+    /// The current deadline without the rest; what every wait asks.
     pub fn current_deadline() -> Option<Instant> {
-        CURRENT.with_borrow(|current| current.as_ref().and_then(|context| context.deadline))
+        CURRENT.get().deadline
+    }
+
+    /// Which attempt of a retry the current call belongs to, from 1; `None` outside of any retry.
+    pub fn current_attempt() -> Option<NonZeroU32> {
+        CURRENT.get().attempt
+    }
+
+    /// The budget of the current call, if it has one of its own. Costs next to nothing if it has none.
+    pub fn current_budget() -> Option<SharedRetryBudget> {
+        if CURRENT.get().budgeted { BUDGET.with_borrow(Clone::clone) } else { None }
+    }
+
+    /// Makes a future and runs it, both in the current context with its deadline brought forward to `deadline`.
+    ///
+    /// Cheaper than [`scope_with`](Self::scope_with): the rest of the context is the one the future is polled in.
+    pub fn scope_deadline<F: Future>(deadline: Instant, make: impl FnOnce() -> F) -> Narrowed<F> {
+        Narrowed::new(Narrow { deadline: Some(deadline), attempt: None }, make)
+    }
+
+    /// Makes a future and runs it, both in the current context as an attempt of a retry: number `attempt`, or with
+    /// `None` the one they belong to already.
+    ///
+    /// Cheaper than [`scope_with`](Self::scope_with): the rest of the context is the one the future is polled in.
+    pub fn scope_attempt<F: Future>(attempt: Option<NonZeroU32>, make: impl FnOnce() -> F) -> Narrowed<F> {
+        Narrowed::new(Narrow { deadline: None, attempt }, make)
     }
 
     /// Runs a future with this context as the [`current`](Self::current) one.
     ///
     /// Cancel safe if `future` is: the wrapper holds nothing of its own.
     pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
-        Scoped { future, context: Some(self) }
+        Scoped { future, context: self }
     }
 
     /// Makes a future and runs it, both with this context as the [`current`](Self::current) one: for a tower service,
     /// which may look at the context in `call` already.
-    pub fn scope_with<F: Future>(self, make: impl FnOnce() -> F) -> Scoped<F> {
-        let mut slot = Some(self);
+    pub fn scope_with<F: Future>(mut self, make: impl FnOnce() -> F) -> Scoped<F> {
         let future = {
-            let _restore = Swap::new(&mut slot);
+            let _restore = Swap::new(&mut self);
             make()
         };
-        Scoped { future, context: slot }
+        Scoped { future, context: self }
     }
 
     /// Runs a closure with this context as the [`current`](Self::current) one.
-    pub fn enter<T>(self, run: impl FnOnce() -> T) -> T {
-        let mut slot = Some(self);
-        let _restore = Swap::new(&mut slot);
+    pub fn enter<T>(mut self, run: impl FnOnce() -> T) -> T {
+        let _restore = Swap::new(&mut self);
         run()
     }
 
     /// Brings the deadline forward to `deadline`; a later one than is set changes nothing.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+        self.plain.deadline = Some(self.plain.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
         self
     }
 
@@ -112,19 +152,19 @@ impl CallContext {
 
     /// Sets the priority.
     pub fn priority(mut self, priority: Priority) -> Self {
-        self.priority = priority;
+        self.plain.priority = priority;
         self
     }
 
     /// Says which attempt this is, from 1; a retry layer does.
     pub fn attempt(mut self, attempt: NonZeroU32) -> Self {
-        self.attempt = Some(attempt);
+        self.plain.attempt = Some(attempt);
         self
     }
 
     /// Says whether the call may be repeated, over the backend's own rule.
     pub fn idempotency(mut self, idempotency: Idempotency) -> Self {
-        self.idempotency = idempotency;
+        self.plain.idempotency = idempotency;
         self
     }
 
@@ -136,27 +176,27 @@ impl CallContext {
 
     /// Until when the call makes sense, if anybody said.
     pub fn deadline_at(&self) -> Option<Instant> {
-        self.deadline
+        self.plain.deadline
     }
 
     /// The time left at `now`: zero once the deadline has passed, `None` without one.
     pub fn remaining(&self, now: Instant) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(now))
+        self.plain.deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 
     /// How important the call is.
     pub fn priority_class(&self) -> Priority {
-        self.priority
+        self.plain.priority
     }
 
     /// Which attempt this is, from 1.
     pub fn attempt_number(&self) -> u32 {
-        self.attempt.map_or(1, NonZeroU32::get)
+        self.plain.attempt.map_or(1, NonZeroU32::get)
     }
 
     /// Whether the call may be repeated, as far as anybody said.
     pub fn idempotency_class(&self) -> Idempotency {
-        self.idempotency
+        self.plain.idempotency
     }
 
     /// The budget of the call, if it has one of its own.
@@ -172,7 +212,7 @@ pin_project! {
     pub struct Scoped<F> {
         #[pin]
         future: F,
-        context: Option<CallContext>,
+        context: CallContext,
     }
 }
 
@@ -187,17 +227,85 @@ impl<F: Future> Future for Scoped<F> {
 }
 
 /// Swaps a context in, and back out when dropped, so that a panic restores it too.
-struct Swap<'a>(&'a mut Option<CallContext>);
+struct Swap<'a>(&'a mut CallContext);
 
 impl<'a> Swap<'a> {
-    fn new(slot: &'a mut Option<CallContext>) -> Self {
-        CURRENT.with_borrow_mut(|current| std::mem::swap(current, slot));
-        Self(slot)
+    fn new(context: &'a mut CallContext) -> Self {
+        swap(context);
+        Self(context)
     }
 }
 
 impl Drop for Swap<'_> {
     fn drop(&mut self) {
-        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self.0));
+        swap(self.0);
+    }
+}
+
+fn swap(context: &mut CallContext) {
+    let theirs = Plain { budgeted: context.budget.is_some(), ..context.plain };
+    context.plain = CURRENT.replace(theirs);
+    if theirs.budgeted || context.plain.budgeted {
+        BUDGET.with_borrow_mut(|budget| std::mem::swap(budget, &mut context.budget));
+    }
+}
+
+pin_project! {
+    /// The future made by [`CallContext::scope_deadline`] and [`CallContext::scope_attempt`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Narrowed<F> {
+        #[pin]
+        future: F,
+        narrow: Narrow,
+    }
+}
+
+impl<F: Future> Narrowed<F> {
+    fn new(narrow: Narrow, make: impl FnOnce() -> F) -> Self {
+        let _restore = narrow.enter();
+        Self { future: make(), narrow }
+    }
+}
+
+impl<F> Narrowed<F> {
+    /// The future within.
+    pub const fn get_ref(&self) -> &F {
+        &self.future
+    }
+}
+
+impl<F: Future> Future for Narrowed<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _restore = this.narrow.enter();
+        this.future.poll(cx)
+    }
+}
+
+/// What is laid over the context that a future is polled in.
+#[derive(Clone, Copy, Debug)]
+struct Narrow {
+    deadline: Option<Instant>,
+    attempt: Option<NonZeroU32>,
+}
+
+impl Narrow {
+    fn enter(self) -> Restore {
+        let outside = CURRENT.get();
+        let deadline = self.deadline.into_iter().chain(outside.deadline).min();
+        CURRENT.set(Plain { deadline, attempt: self.attempt.or(outside.attempt), ..outside });
+        Restore(outside)
+    }
+}
+
+/// Puts back what was there, when dropped, so that a panic restores it too.
+struct Restore(Plain);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
     }
 }

@@ -17,14 +17,20 @@ impl CountWindow {
     }
 
     pub(crate) fn record(&mut self, failed: bool, slow: bool) {
-        self.sum.record(failed, slow);
+        self.sum += Tally::one(failed, slow);
         if self.ring.len() < self.size {
             self.ring.push((failed, slow));
             return;
         }
         let (failed, slow) = std::mem::replace(&mut self.ring[self.oldest], (failed, slow));
-        self.sum -= Tally { calls: 1, failures: u32::from(failed), slow: u32::from(slow) };
-        self.oldest = (self.oldest + 1) % self.size;
+        self.sum -= Tally::one(failed, slow);
+        // A comparison, because a division would cost more than all the rest.
+        self.oldest = if self.oldest + 1 == self.size { 0 } else { self.oldest + 1 };
+    }
+
+    /// Whether it is full of calls that were neither failures nor slow: one more of them changes nothing.
+    pub(crate) const fn is_full_of_successes(&self) -> bool {
+        self.sum.calls as usize == self.size && self.sum.failures == 0 && self.sum.slow == 0
     }
 
     pub(crate) const fn sum(&self) -> Tally {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{FailureKind, Refusal};
+use crate::{FailureKind, Name, Refusal};
 
 /// Any error that can cross a task; tower's name for it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -33,7 +33,7 @@ pub struct Error(Box<Fields>);
 struct Fields {
     kind: FailureKind,
     layer: &'static str,
-    name: Cow<'static, str>,
+    name: Name,
     message: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
     attempts: u32,
@@ -48,7 +48,7 @@ impl Error {
     ///
     /// The call is taken to have been executed, perhaps; say otherwise with
     /// [`not_executed`](Self::not_executed). `name` must hold no secret: it is shown and logged.
-    pub fn new(kind: FailureKind, layer: &'static str, name: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(kind: FailureKind, layer: &'static str, name: impl Into<Name>) -> Self {
         Self(Box::new(Fields {
             kind,
             layer,
@@ -91,7 +91,7 @@ impl Error {
 
     /// Finds Seawall's error again after it crossed a foreign layer that boxes errors; anything else becomes a
     /// [`FailureKind::Permanent`] error of `layer`, with the stranger as its source.
-    pub fn from_boxed(error: BoxError, layer: &'static str, name: impl Into<Cow<'static, str>>) -> Self {
+    pub fn from_boxed(error: BoxError, layer: &'static str, name: impl Into<Name>) -> Self {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,
             Err(other) => match other.downcast::<Refusal>() {

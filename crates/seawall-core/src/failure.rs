@@ -136,6 +136,9 @@ where
 
 /// The classifier of calls that fail with Seawall's own [`Error`]: every response is a success, every error knows
 /// its kind. The default of every layer.
+///
+/// A failure that may pass and says when ([`Error::retry_after`]) is an overload, whatever else it is called: so the
+/// wish reaches every layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByKind;
 
@@ -144,7 +147,13 @@ impl<R> Classify<R, Error> for ByKind {
         match result {
             Ok(_) => Outcome::Success,
             Err(error) => {
-                Outcome::Failure(Failure { kind: error.kind(), may_have_executed: error.may_have_executed() })
+                let kind = match (error.kind(), error.retry_after()) {
+                    (kind, Some(wait)) if kind.is_retryable() => {
+                        FailureKind::Overloaded { retry_after: Some(wait) }
+                    }
+                    (kind, _) => kind,
+                };
+                Outcome::Failure(Failure { kind, may_have_executed: error.may_have_executed() })
             }
         }
     }

@@ -1,8 +1,7 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::FailureKind;
+use crate::{FailureKind, Name};
 
 /// A layer's own failure: who said no, why, and until when.
 ///
@@ -20,7 +19,7 @@ use crate::FailureKind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub(crate) layer: &'static str,
-    pub(crate) name: Cow<'static, str>,
+    pub(crate) name: Name,
     pub(crate) kind: FailureKind,
     pub(crate) reason: &'static str,
     pub(crate) retry_after: Option<Duration>,
@@ -33,12 +32,7 @@ impl Refusal {
     ///
     /// The call is taken not to have been executed; a time-out says otherwise with
     /// [`executed`](Self::executed).
-    pub fn new(
-        layer: &'static str,
-        name: impl Into<Cow<'static, str>>,
-        kind: FailureKind,
-        reason: &'static str,
-    ) -> Self {
+    pub fn new(layer: &'static str, name: impl Into<Name>, kind: FailureKind, reason: &'static str) -> Self {
         Self {
             layer,
             name: name.into(),

@@ -1,9 +1,9 @@
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::InvalidConfig;
+use crate::tally::Tally;
 use crate::time_window::TimeWindow;
 
 /// What a [`RetryBudget`] earns by.
@@ -126,6 +126,17 @@ impl RetryBudget {
         self.earn(if earns { self.config.ratio } else { 0.0 }, now);
     }
 
+    /// Takes note of so many first tries that succeeded.
+    pub fn record_successes(&mut self, calls: u32, now: Instant) {
+        self.calls.record_all(Tally::successes(calls), now);
+        self.earn(self.config.ratio * f64::from(calls), now);
+    }
+
+    /// The latest time that it was told of anything.
+    pub const fn told_at(&self) -> Instant {
+        self.updated
+    }
+
     /// Pays for one retry. `false` if there is not enough, and then nothing is paid.
     #[must_use = "a retry that the budget refuses must not be made"]
     pub fn withdraw(&mut self, now: Instant) -> bool {
@@ -191,22 +202,5 @@ impl RetryBudget {
             RetryBudgetForm::Ratio => self.config.reserve.max(1.0),
         };
         self.balance = (self.balance + self.config.trickle * passed.as_secs_f64()).min(cap);
-    }
-}
-
-/// A [`RetryBudget`] that everybody who retries against one backend shares. Clones pay from the same budget.
-#[derive(Clone, Debug)]
-pub struct SharedRetryBudget(Arc<Mutex<RetryBudget>>);
-
-impl SharedRetryBudget {
-    /// Shares a budget.
-    pub fn new(budget: RetryBudget) -> Self {
-        Self(Arc::new(Mutex::new(budget)))
-    }
-
-    /// Runs with the budget locked: keep it short.
-    pub fn with<T>(&self, run: impl FnOnce(&mut RetryBudget) -> T) -> T {
-        // A panic while it was locked left a budget that is still a budget.
-        run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -9,10 +9,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn record(&mut self, failed: bool, slow: bool) {
-        self.calls += 1;
-        self.failures += u32::from(failed);
-        self.slow += u32::from(slow);
+    pub(crate) fn one(failed: bool, slow: bool) -> Self {
+        Self { calls: 1, failures: u32::from(failed), slow: u32::from(slow) }
+    }
+
+    pub(crate) const fn successes(calls: u32) -> Self {
+        Self { calls, failures: 0, slow: 0 }
     }
 }
 

@@ -30,9 +30,13 @@ impl TimeWindow {
     }
 
     pub(crate) fn record(&mut self, failed: bool, slow: bool, now: Instant) {
+        self.record_all(Tally::one(failed, slow), now);
+    }
+
+    pub(crate) fn record_all(&mut self, calls: Tally, now: Instant) {
         self.advance(now);
-        self.buckets[self.newest].record(failed, slow);
-        self.sum.record(failed, slow);
+        self.buckets[self.newest] += calls;
+        self.sum += calls;
     }
 
     /// What the window holds as of the last [`advance`](Self::advance) or [`record`](Self::record).

@@ -1,12 +1,143 @@
+//! Time for the layers: tokio's clock, which tests can pause, read as seldom as can be.
+//!
+//! Reading the clock is most of what a layer costs, so the layers of a stack share their readings: one on the way in,
+//! one on the way out. The rule, for whoever writes a layer:
+//!
+//! - **On the way in**, in `call`, open a [`WayIn`] first of all and keep it until the inner `call` has returned. While
+//!   one is open on this thread, every [`now`] is the same instant, read when the first of them asks. The outermost
+//!   `WayIn` forgets it. A layer that opens none may still ask for [`now`], before it calls its inner service.
+//! - **On the way out**, in `poll`, open a [`WayOut`] before the inner future is polled, from the [`Place`] that the
+//!   `WayIn` gave, and ask [`WayOut::now`] only after it was. What a layer reads there is handed up to the layers outside
+//!   of it. A `WayOut` forgets what earlier polls handed up when it is opened, and the outermost one of a stack when it
+//!   is closed, so nothing is handed to anybody but the layers around the same call, in the same poll.
+//!
+//! So a reading lives no longer than one call of `call` or of `poll`, never across an await and never from readiness to
+//! `call`; time that a test advances between two calls, or between two polls, is always seen. What is shared is as old
+//! as the work that foreign layers in between have done in that same pass, and no older: what they spend on the
+//! processor after the answer is not counted by the layers outside of them. A future that is polled within a `call`
+//! (somebody blocks on it) does not share with the way in.
+//!
+//! Everything is restored when a layer panics.
+
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// Tokio's clock, which tests can pause, as the standard instant that policies take.
+thread_local! {
+    static WAY_IN: Cell<Shared> = const { Cell::new(Shared::Nothing) };
+    // What the layer below read after its inner future was polled.
+    static HANDED_UP: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// What the layers on the way in share.
+#[derive(Clone, Copy)]
+enum Shared {
+    /// No way in is open.
+    Nothing,
+    /// One is, and nobody has asked for the time yet.
+    Unread,
+    /// They share this.
+    Reading(Instant),
+}
+
+/// Tokio's clock as the standard instant that policies take; on the way in, the reading that the stack shares.
 pub(crate) fn now() -> Instant {
+    match WAY_IN.get() {
+        Shared::Nothing => read(),
+        Shared::Unread => {
+            let now = read();
+            WAY_IN.set(Shared::Reading(now));
+            now
+        }
+        Shared::Reading(now) => now,
+    }
+}
+
+fn read() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// A layer's part of the way in: open it first in `call`, and keep it until the inner `call` has returned.
+#[derive(Debug)]
+#[must_use = "the way in ends when this is dropped"]
+pub(crate) struct WayIn {
+    place: Place,
+}
+
+impl WayIn {
+    pub(crate) fn open() -> Self {
+        let outermost = matches!(WAY_IN.get(), Shared::Nothing);
+        if outermost {
+            WAY_IN.set(Shared::Unread);
+        }
+        Self { place: Place { outermost } }
+    }
+
+    /// Where the layer stands; its future needs it for the way out.
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+}
+
+impl Drop for WayIn {
+    fn drop(&mut self) {
+        if self.place.outermost {
+            WAY_IN.set(Shared::Nothing);
+        }
+    }
+}
+
+/// Whether a layer is the outermost of those that share readings about a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    outermost: bool,
+}
+
+impl Place {
+    /// Opens the way out: before the inner future is polled.
+    pub(crate) fn way_out(self) -> WayOut {
+        HANDED_UP.set(None);
+        let way_in = WAY_IN.get();
+        let within = !matches!(way_in, Shared::Nothing);
+        if within {
+            WAY_IN.set(Shared::Nothing);
+        }
+        WayOut { outermost: self.outermost, way_in: within.then_some(way_in) }
+    }
+}
+
+/// A layer's part of the way out: open it before the inner future is polled, ask it for the time afterwards.
+#[must_use = "the way out ends when this is dropped"]
+pub(crate) struct WayOut {
+    outermost: bool,
+    // The way in that somebody is polling within.
+    way_in: Option<Shared>,
+}
+
+impl WayOut {
+    /// The time after the inner future was polled: what the layer below read, or else a new reading for those above.
+    #[expect(clippy::unused_self, reason = "only one who has opened the way out may ask")]
+    pub(crate) fn now(&self) -> Instant {
+        HANDED_UP.get().unwrap_or_else(|| {
+            let now = read();
+            HANDED_UP.set(Some(now));
+            now
+        })
+    }
+}
+
+impl Drop for WayOut {
+    fn drop(&mut self) {
+        if self.outermost {
+            HANDED_UP.set(None);
+        }
+        if let Some(way_in) = self.way_in {
+            WAY_IN.set(way_in);
+        }
+    }
+}
+
 /// Measures a future from its first pending poll on. One that is ready at its first poll took no time worth reading
-/// a clock for, and reading clocks is most of what a layer costs.
+/// a clock for.
 #[derive(Debug)]
 pub(crate) struct Stopwatch(Option<Instant>);
 
@@ -20,13 +151,23 @@ impl Stopwatch {
         self.0.get_or_insert_with(now);
     }
 
+    /// The same on the way out, by the reading that the stack shares.
+    pub(crate) fn pending_on(&mut self, way_out: &WayOut) {
+        self.0.get_or_insert_with(|| way_out.now());
+    }
+
     /// The time from then until `now`.
     pub(crate) fn elapsed(&self, now: Instant) -> Duration {
         self.0.map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
     }
 
-    /// The same, reading the clock only if it has to.
+    /// The time from then until now, asking for it only if it has to.
     pub(crate) fn read(&self) -> Duration {
+        self.read_by(now)
+    }
+
+    /// The same with a clock of one's own, such as [`WayOut::now`].
+    pub(crate) fn read_by(&self, now: impl FnOnce() -> Instant) -> Duration {
         self.0.map_or(Duration::ZERO, |began| now().saturating_duration_since(began))
     }
 }

@@ -1,8 +1,7 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use seawall_core::{Event, FailureKind, Observer, Origin, Refusal};
+use seawall_core::{Event, FailureKind, InvalidConfig, Observer, Origin, Refusal};
 
 /// What a layer is called in errors and events, and who is told of them.
 ///
@@ -57,8 +56,14 @@ impl Identity {
         }
     }
 
+    /// Tells how a live change of configuration went.
+    pub(crate) fn tell_reconfigured(&self, strategy: &'static str, result: &Result<(), InvalidConfig>) {
+        let event = if result.is_ok() { Event::Reconfigured } else { Event::ReconfigurationRefused };
+        self.tell(strategy, &event);
+    }
+
     pub(crate) fn refusal(&self, layer: &'static str, kind: FailureKind, reason: &'static str) -> Refusal {
-        Refusal::new(layer, Cow::Owned(self.target.to_string()), kind, reason)
+        Refusal::new(layer, &self.target, kind, reason)
     }
 }
 

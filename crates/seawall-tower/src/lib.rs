@@ -38,3 +38,4 @@ pub use registry::Registry;
 pub use replay::{ByClone, Replay};
 pub use retry::{Retry, RetryConfig, RetryLayer, RetryPolicy};
 pub use rollout::{Rollout, RolloutHandle};
+pub use time_limit::TimeLimitHandle;

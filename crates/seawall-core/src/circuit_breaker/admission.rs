@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use crate::{Epoch, Event};
@@ -11,9 +12,9 @@ use crate::{Epoch, Event};
 pub struct Admission {
     // `None` for a call that is let through without being counted.
     pub(super) epoch: Option<Epoch>,
-    pub(super) probe: Option<u64>,
+    pub(super) probe: Option<NonZeroU64>,
     pub(super) began: Option<Instant>,
-    pub(super) transition: Option<Event>,
+    pub(super) half_opened: bool,
 }
 
 impl Admission {
@@ -23,7 +24,7 @@ impl Admission {
     /// With it, callers of a closed circuit need not ask the breaker at all. The call takes no time until
     /// [`began`](Self::began) says when it started.
     pub const fn flowing(epoch: Epoch) -> Self {
-        Self { epoch: Some(epoch), probe: None, began: None, transition: None }
+        Self { epoch: Some(epoch), probe: None, began: None, half_opened: false }
     }
 
     /// Says when the call started, over what was said before. Slowness is counted from here.
@@ -43,11 +44,16 @@ impl Admission {
 
     /// [`Event::HalfOpened`] if this call is the one that made the open circuit half-open.
     pub const fn transition(&self) -> Option<Event> {
-        self.transition
+        if self.half_opened { Some(Event::HalfOpened) } else { None }
+    }
+
+    /// The epoch that it counts in; `None` if it counts in none.
+    pub const fn epoch(&self) -> Option<Epoch> {
+        self.epoch
     }
 
     pub(super) const fn uncounted() -> Self {
-        Self { epoch: None, probe: None, began: None, transition: None }
+        Self { epoch: None, probe: None, began: None, half_opened: false }
     }
 }
 
@@ -58,6 +64,16 @@ pub struct Refused {
     pub reason: &'static str,
     /// How long until the answer may change; `None` when only an operator can change it.
     pub retry_after: Option<Duration>,
+}
+
+impl Refused {
+    /// What an operator's closed door says.
+    pub const FORCED_OPEN: Self = Self { reason: "circuit is forced open", retry_after: None };
+
+    /// What a circuit says that is open for `left` longer.
+    pub const fn open(left: Duration) -> Self {
+        Self { reason: "circuit is open", retry_after: Some(left) }
+    }
 }
 
 impl fmt::Display for Refused {

@@ -106,21 +106,20 @@ impl CircuitBreaker {
     pub fn enter(&mut self, now: Instant) -> Result<Admission, Refused> {
         match self.mode {
             CircuitMode::Auto | CircuitMode::ForcedClosed => self.decide(now),
-            CircuitMode::ForcedOpen => Err(Refused { reason: "circuit is forced open", retry_after: None }),
+            CircuitMode::ForcedOpen => Err(Refused::FORCED_OPEN),
             CircuitMode::Disabled => Ok(Admission::uncounted()),
             CircuitMode::MetricsOnly => Ok(self.decide(now).unwrap_or_else(|_| Admission::uncounted())),
         }
     }
 
     fn decide(&mut self, now: Instant) -> Result<Admission, Refused> {
-        let mut transition = None;
+        let mut half_opened = false;
         if let Phase::Open { until } = self.phase {
             if now < until {
-                let retry_after = Some(until.saturating_duration_since(now));
-                return Err(Refused { reason: "circuit is open", retry_after });
+                return Err(Refused::open(until.saturating_duration_since(now)));
             }
             self.begin(Phase::HalfOpen(Probes::default()));
-            transition = Some(Event::HalfOpened);
+            half_opened = true;
         }
         let mut probe = None;
         match &mut self.phase {
@@ -139,7 +138,7 @@ impl CircuitBreaker {
             }
             Phase::Open { .. } => unreachable!("an open circuit was refused or made half-open above"),
         }
-        Ok(Admission { epoch: Some(self.epoch), probe, began: Some(now), transition })
+        Ok(Admission { epoch: Some(self.epoch), probe, began: Some(now), half_opened })
     }
 
     /// Takes an admission back with the result of its call, or `None` if the call was dropped, and says if that
@@ -210,6 +209,20 @@ impl CircuitBreaker {
             (_, Phase::Closed { ramp: None }) => Some(self.epoch),
             _ => None,
         }
+    }
+
+    /// Until when every call is refused by the circuit's own decision; `None` unless it is open.
+    pub const fn open_until(&self) -> Option<Instant> {
+        match (self.mode, &self.phase) {
+            (CircuitMode::Auto, Phase::Open { until }) => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// Whether every call flows and one that succeeds in no time changes nothing, so that it need not be handed back.
+    pub fn is_unmoved_by_success(&self) -> bool {
+        self.flowing().is_some()
+            && (self.mode == CircuitMode::Disabled || self.windows.are_unmoved_by_success())
     }
 
     /// The configuration in force.

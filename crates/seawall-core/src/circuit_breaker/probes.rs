@@ -1,3 +1,4 @@
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use super::CircuitBreakerConfig;
@@ -6,14 +7,15 @@ use super::CircuitBreakerConfig;
 #[derive(Debug, Default)]
 pub(super) struct Probes {
     leases: Vec<Lease>,
-    serial: u64,
+    // How many were let in so far.
+    admitted: u64,
     succeeded: u32,
     failed: u32,
 }
 
 #[derive(Debug)]
 struct Lease {
-    serial: u64,
+    serial: NonZeroU64,
     began: Instant,
 }
 
@@ -32,20 +34,30 @@ pub(super) enum Verdict {
 
 impl Probes {
     /// A probe's number, or how long until one that hangs makes room.
-    pub(super) fn admit(&mut self, config: &CircuitBreakerConfig, now: Instant) -> Result<u64, Duration> {
+    pub(super) fn admit(
+        &mut self,
+        config: &CircuitBreakerConfig,
+        now: Instant,
+    ) -> Result<NonZeroU64, Duration> {
         self.leases.retain(|lease| !lease.left(config, now).is_zero());
         let known = self.leases.len() as u32 + self.succeeded + self.failed;
         if known >= config.permitted_calls_in_half_open.get() {
             let next = self.leases.iter().map(|lease| lease.left(config, now)).min();
             return Err(next.unwrap_or_default());
         }
-        self.serial += 1;
-        self.leases.push(Lease { serial: self.serial, began: now });
-        Ok(self.serial)
+        let serial = NonZeroU64::MIN.saturating_add(self.admitted);
+        self.admitted += 1;
+        self.leases.push(Lease { serial, began: now });
+        Ok(serial)
     }
 
     /// Gives a probe's place back. `false` if its lease had run out, so that it has no say any more.
-    pub(super) fn release(&mut self, serial: u64, config: &CircuitBreakerConfig, now: Instant) -> bool {
+    pub(super) fn release(
+        &mut self,
+        serial: NonZeroU64,
+        config: &CircuitBreakerConfig,
+        now: Instant,
+    ) -> bool {
         match self.leases.iter().position(|lease| lease.serial == serial) {
             Some(place) => !self.leases.swap_remove(place).left(config, now).is_zero(),
             None => false,

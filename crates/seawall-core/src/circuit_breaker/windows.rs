@@ -49,6 +49,13 @@ impl Windows {
         }
     }
 
+    /// Whether a success that took no time would change nothing at all, whenever it comes.
+    pub(super) fn are_unmoved_by_success(&self) -> bool {
+        self.time.is_none()
+            && self.consecutive == 0
+            && self.count.as_ref().is_none_or(CountWindow::is_full_of_successes)
+    }
+
     /// Whether what is remembered opens the circuit.
     pub(super) fn trip(&self, config: &CircuitBreakerConfig) -> bool {
         let minimum = config.minimum_number_of_calls.get();

@@ -1,25 +1,23 @@
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use seawall_core::{CallContext, Refusal};
+use seawall_core::Refusal;
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use crate::Identity;
-use crate::clock::now;
+use crate::clock::{WayIn, now};
+use crate::time_limit::TimeLimitHandle;
 
 /// Cuts attempts that take too long. See the [module](super).
 #[derive(Clone, Debug)]
 pub struct AttemptTimeout<S> {
     inner: S,
-    timeout: Option<Duration>,
-    identity: Arc<Identity>,
+    limit: TimeLimitHandle,
 }
 
 impl<S> AttemptTimeout<S> {
-    pub(crate) const fn new(inner: S, timeout: Option<Duration>, identity: Arc<Identity>) -> Self {
-        Self { inner, timeout, identity }
+    pub(crate) const fn new(inner: S, limit: TimeLimitHandle) -> Self {
+        Self { inner, limit }
     }
 
     crate::inner::accessors!(S);
@@ -39,24 +37,14 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let context = CallContext::current();
-        if self.timeout.is_none() && context.deadline_at().is_none() {
-            return ResponseFuture::unlimited(self.inner.call(request));
-        }
-        let now = now();
-        let context = match self.timeout {
-            Some(timeout) => context.within(timeout, now),
-            None => context,
+        let way_in = WayIn::open();
+        let Some(until) = self.limit.until(now) else {
+            return ResponseFuture::unlimited(&way_in, self.inner.call(request));
         };
-        match context.deadline_at() {
-            None => ResponseFuture::unlimited(self.inner.call(request)),
-            Some(limit) if limit <= now => {
-                ResponseFuture::refused(Duration::ZERO, &self.identity, &super::WORDS)
-            }
-            Some(limit) => {
-                let voice = (&self.identity, &super::WORDS);
-                ResponseFuture::within(context, limit, now, voice, || self.inner.call(request))
-            }
+        let now = now();
+        if until <= now {
+            return ResponseFuture::refused(&way_in, &self.limit, Duration::ZERO);
         }
+        ResponseFuture::within(&way_in, &self.limit, now, until, || self.inner.call(request))
     }
 }

@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 use seawall_core::{Classify, Refusal};
 
 use super::ticket::Ticket;
+use crate::clock::Place;
 
 pin_project! {
     /// The answer of the inner service, or the circuit's refusal. Dropped, it gives back what it holds; cancel safe if
@@ -24,14 +25,14 @@ pin_project! {
     #[project = StateProj]
     #[derive(Debug)]
     enum State<F, C> {
-        Calling { #[pin] inner: F, ticket: Ticket, classifier: C },
+        Calling { #[pin] inner: F, ticket: Ticket, classifier: C, place: Place },
         Refused { refusal: Option<Refusal> },
     }
 }
 
 impl<F, C> ResponseFuture<F, C> {
-    pub(super) const fn calling(inner: F, ticket: Ticket, classifier: C) -> Self {
-        Self { state: State::Calling { inner, ticket, classifier } }
+    pub(super) const fn calling(inner: F, ticket: Ticket, classifier: C, place: Place) -> Self {
+        Self { state: State::Calling { inner, ticket, classifier, place } }
     }
 
     pub(super) const fn refused(refusal: Refusal) -> Self {
@@ -49,12 +50,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling { inner, ticket, classifier } => {
+            StateProj::Calling { inner, ticket, classifier, place } => {
+                let way_out = place.way_out();
                 let Poll::Ready(result) = inner.poll(cx) else {
-                    ticket.pending();
+                    ticket.pending(&way_out);
                     return Poll::Pending;
                 };
-                ticket.report(classifier.classify(result.as_ref()));
+                ticket.report(classifier.classify(result.as_ref()), || way_out.now());
                 Poll::Ready(result)
             }
             StateProj::Refused { refusal } => {

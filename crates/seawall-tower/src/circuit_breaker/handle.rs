@@ -1,14 +1,14 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use seawall_core::{
-    Admission, CircuitBreaker, CircuitBreakerConfig, CircuitMode, CircuitState, Epoch, Event, FailureKind,
+    Admission, CircuitBreaker, CircuitBreakerConfig, CircuitMode, CircuitState, Event, FailureKind,
     InvalidConfig, Outcome, Refusal, Refused,
 };
 
 use super::STRATEGY;
+use super::gate::{Gate, GateWord};
 use crate::Identity;
 use crate::clock::now;
 
@@ -19,9 +19,8 @@ pub struct CircuitBreakerHandle(Arc<Shared>);
 struct Shared {
     identity: Identity,
     state: Mutex<State>,
-    // The number of the epoch in which calls need not ask, and 0 while they must. It lets calls into a closed circuit
-    // without the lock; one that comes a moment late carries an old epoch and decides nothing.
-    flowing: AtomicU64,
+    // Lets calls into a closed circuit, and keeps them out of an open one, without the lock.
+    gate: GateWord,
 }
 
 struct State {
@@ -47,10 +46,11 @@ impl CircuitBreakerHandle {
         config: &CircuitBreakerConfig,
         seed: u64,
     ) -> Result<Self, InvalidConfig> {
-        let breaker = CircuitBreaker::new(config.clone(), now())?;
-        let flowing = AtomicU64::new(number(breaker.flowing()));
+        let made = now();
+        let breaker = CircuitBreaker::new(config.clone(), made)?;
+        let gate = GateWord::new(Gate::of(&breaker), made);
         let state = Mutex::new(State { breaker, rng: fastrand::Rng::with_seed(seed) });
-        Ok(Self(Arc::new(Shared { identity, state, flowing })))
+        Ok(Self(Arc::new(Shared { identity, state, gate })))
     }
 
     /// What the circuit does with calls.
@@ -90,13 +90,21 @@ impl CircuitBreakerHandle {
         self.tell(event);
     }
 
-    /// Puts another configuration in force; the windows keep what they hold.
+    /// Puts another configuration in force; the windows keep what they hold. Tells [`Event::Reconfigured`] or
+    /// [`Event::ReconfigurationRefused`].
     ///
     /// # Errors
     /// What [`CircuitBreakerConfig::validate`] says; the old configuration then stays.
     pub fn reconfigure(&self, config: &CircuitBreakerConfig) -> Result<(), InvalidConfig> {
         let now = now();
-        self.with(|state| state.breaker.reconfigure(config.clone(), now))
+        let result = self.with(|state| state.breaker.reconfigure(config.clone(), now));
+        self.0.identity.tell_reconfigured(STRATEGY, &result);
+        result
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> CircuitBreakerConfig {
+        self.with(|state| state.breaker.config().clone())
     }
 
     /// What the circuit guards.
@@ -104,9 +112,24 @@ impl CircuitBreakerHandle {
         self.0.identity.target()
     }
 
-    /// Leave to call without asking, while the circuit is closed.
-    pub(super) fn flowing(&self) -> Option<Admission> {
-        epoch(self.0.flowing.load(Ordering::Acquire)).map(Admission::flowing)
+    /// What the circuit does with calls, as far as it can be said without asking it.
+    pub(super) fn gate(&self) -> Gate {
+        self.0.gate.gate()
+    }
+
+    /// Whether handing this result back would change nothing.
+    pub(super) fn is_unmoved_by(&self, admission: &Admission, outcome: Outcome) -> bool {
+        if admission.is_probe() {
+            return false;
+        }
+        match outcome.speaks_against_backend() {
+            None => true,
+            Some(true) => false,
+            Some(false) => {
+                let took_no_time = admission.began_at().is_none();
+                took_no_time && admission.epoch().map(Gate::Unmoved) == Some(self.gate())
+            }
+        }
     }
 
     pub(super) fn enter(&self, now: Instant) -> Result<Admission, Refused> {
@@ -118,6 +141,10 @@ impl CircuitBreakerHandle {
     pub(super) fn exit(&self, admission: Admission, outcome: Option<Outcome>, now: Instant) {
         let event = self.with(|State { breaker, rng }| breaker.exit(admission, outcome, now, rng));
         self.tell(event);
+    }
+
+    pub(super) fn abandoned(&self, elapsed: Duration) {
+        self.tell(Some(Event::Abandoned { elapsed }));
     }
 
     pub(super) fn refusal(&self, refused: Refused) -> Refusal {
@@ -141,10 +168,7 @@ impl CircuitBreakerHandle {
         // A panic while it was locked left a breaker that is still a breaker.
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let result = run(&mut state);
-        let flowing = number(state.breaker.flowing());
-        if self.0.flowing.load(Ordering::Relaxed) != flowing {
-            self.0.flowing.store(flowing, Ordering::Release);
-        }
+        self.0.gate.set(Gate::of(&state.breaker));
         result
     }
 
@@ -154,17 +178,6 @@ impl CircuitBreakerHandle {
             self.0.identity.tell(STRATEGY, &event);
         }
     }
-}
-
-const fn number(epoch: Option<Epoch>) -> u64 {
-    match epoch {
-        Some(epoch) => epoch.number() + 1,
-        None => 0,
-    }
-}
-
-fn epoch(number: u64) -> Option<Epoch> {
-    number.checked_sub(1).map(Epoch::from_number)
 }
 
 impl fmt::Debug for CircuitBreakerHandle {

@@ -31,6 +31,7 @@
 //! ```
 
 pub mod future;
+mod gate;
 mod handle;
 mod layer;
 mod service;

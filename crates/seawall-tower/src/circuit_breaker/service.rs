@@ -1,12 +1,13 @@
 use std::task::{Context, Poll, ready};
 
-use seawall_core::{Classify, Refusal, Refused};
+use seawall_core::{Admission, Classify, Refusal, Refused};
 use tower_service::Service;
 
 use super::CircuitBreakerHandle;
 use super::future::ResponseFuture;
+use super::gate::Gate;
 use super::ticket::Ticket;
-use crate::clock::now;
+use crate::clock::{WayIn, now};
 
 /// Refuses calls to a backend that does not work. See the [module](super).
 #[derive(Debug)]
@@ -36,20 +37,29 @@ impl<S, C> CircuitBreaker<S, C> {
     crate::inner::accessors!(S);
 
     fn decide(&self) -> Grant {
-        if self.breaker.flowing().is_some() {
-            return Grant::Flowing;
-        }
-        match self.breaker.enter(now()) {
-            Ok(admission) => Grant::Admitted(Ticket::new(self.breaker.clone(), admission)),
-            Err(refused) => Grant::Refused(refused),
+        match self.breaker.gate() {
+            Gate::Flowing(_) | Gate::Unmoved(_) => Grant::Flowing,
+            _ => match self.admit() {
+                Ok(ticket) => Grant::Admitted(ticket),
+                Err(refused) => Grant::Refused(refused),
+            },
         }
     }
 
-    /// Leave for a call that found the circuit flowing when it became ready.
+    /// Leave for a call, or the circuit's no. Of an open circuit only the time is asked, and not the circuit.
     fn admit(&self) -> Result<Ticket, Refused> {
-        let admission = match self.breaker.flowing() {
-            Some(admission) => admission,
-            None => self.breaker.enter(now())?,
+        let admission = match self.breaker.gate() {
+            Gate::Flowing(epoch) | Gate::Unmoved(epoch) => Admission::flowing(epoch),
+            Gate::ForcedOpen => return Err(Refused::FORCED_OPEN),
+            Gate::Open(until) => {
+                let now = now();
+                let left = until.saturating_duration_since(now);
+                if !left.is_zero() {
+                    return Err(Refused::open(left));
+                }
+                self.breaker.enter(now)?
+            }
+            Gate::Ask => self.breaker.enter(now())?,
         };
         Ok(Ticket::new(self.breaker.clone(), admission))
     }
@@ -86,13 +96,14 @@ where
                 _ => self.admit(),
             };
             if let Ok(mut ticket) = ticket {
-                ticket.report(self.classifier.classify(Err(error)));
+                ticket.report(self.classifier.classify(Err(error)), now);
             }
         }
         Poll::Ready(ready)
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
+        let way_in = WayIn::open();
         let ticket = match self.grant.take() {
             Some(Grant::Refused(refused)) => Err(refused),
             Some(Grant::Admitted(mut ticket)) => {
@@ -104,7 +115,11 @@ where
         };
         match ticket {
             // The ticket exists before the inner future: a panic in the inner `call` hands it back.
-            Ok(ticket) => ResponseFuture::calling(self.inner.call(request), ticket, self.classifier.clone()),
+            Ok(mut ticket) => {
+                ticket.due();
+                let inner = self.inner.call(request);
+                ResponseFuture::calling(inner, ticket, self.classifier.clone(), way_in.place())
+            }
             Err(refused) => ResponseFuture::refused(self.breaker.refusal(refused)),
         }
     }

@@ -1,16 +1,15 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::Deadline;
+use super::{Deadline, WORDS};
 use crate::Identity;
+use crate::time_limit::TimeLimitHandle;
 
-/// Puts a [`Deadline`] around services.
+/// Puts a [`Deadline`] around services; all of them share the limit, which its [`handle`](Self::handle) changes live.
 #[derive(Clone, Debug)]
 pub struct DeadlineLayer {
-    timeout: Option<Duration>,
-    identity: Arc<Identity>,
+    limit: TimeLimitHandle,
 }
 
 impl DeadlineLayer {
@@ -21,13 +20,17 @@ impl DeadlineLayer {
 
     /// Gives each call so much time, or with `None` only what its context has left.
     pub fn optional(timeout: Option<Duration>) -> Self {
-        Self { timeout, identity: Arc::default() }
+        Self { limit: TimeLimitHandle::new(Identity::default(), &WORDS, timeout) }
     }
 
-    /// Says what the layer is called and who is told.
-    pub fn identity(mut self, identity: Identity) -> Self {
-        self.identity = Arc::new(identity);
-        self
+    /// Says what the layer is called and who is told. Handles taken before are no longer this layer's.
+    pub fn identity(self, identity: Identity) -> Self {
+        Self { limit: self.limit.renamed(identity) }
+    }
+
+    /// The limit, to be changed while it is in force.
+    pub fn handle(&self) -> TimeLimitHandle {
+        self.limit.clone()
     }
 }
 
@@ -35,6 +38,6 @@ impl<S> Layer<S> for DeadlineLayer {
     type Service = Deadline<S>;
 
     fn layer(&self, inner: S) -> Deadline<S> {
-        Deadline::new(inner, self.timeout, Arc::clone(&self.identity))
+        Deadline::new(inner, self.limit.clone())
     }
 }

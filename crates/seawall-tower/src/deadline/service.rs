@@ -1,23 +1,20 @@
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use seawall_core::{CallContext, Refusal};
+use seawall_core::Refusal;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-use super::WORDS;
 use super::future::ResponseFuture;
-use crate::Identity;
-use crate::clock::now;
+use crate::clock::{WayIn, now};
+use crate::time_limit::TimeLimitHandle;
 
 /// Cuts calls that take too long. See the [module](super).
 #[derive(Debug)]
 pub struct Deadline<S> {
     inner: S,
-    timeout: Option<Duration>,
-    identity: Arc<Identity>,
+    limit: TimeLimitHandle,
     wait: Wait,
 }
 
@@ -35,22 +32,17 @@ enum Wait {
 }
 
 impl<S> Deadline<S> {
-    pub(crate) const fn new(inner: S, timeout: Option<Duration>, identity: Arc<Identity>) -> Self {
-        Self { inner, timeout, identity, wait: Wait::Nothing }
+    pub(crate) const fn new(inner: S, limit: TimeLimitHandle) -> Self {
+        Self { inner, limit, wait: Wait::Nothing }
     }
 
     crate::inner::accessors!(S);
-
-    fn limit(&self, from: Instant) -> Option<Instant> {
-        let own = self.timeout.and_then(|timeout| from.checked_add(timeout));
-        own.into_iter().chain(CallContext::current_deadline()).min()
-    }
 }
 
 // By hand, because a clone waits for nothing yet.
 impl<S: Clone> Clone for Deadline<S> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.timeout, Arc::clone(&self.identity))
+        Self::new(self.inner.clone(), self.limit.clone())
     }
 }
 
@@ -75,7 +67,7 @@ where
         }
         if !matches!(self.wait, Wait::Since(..)) {
             let began = now();
-            let limit = self.limit(began).map(|at| Box::pin(tokio::time::sleep_until(at.into())));
+            let limit = self.limit.until(|| began).map(|at| Box::pin(tokio::time::sleep_until(at.into())));
             self.wait = Wait::Since(began, limit);
         }
         if let Wait::Since(began, Some(sleep)) = &mut self.wait
@@ -88,24 +80,19 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
+        let way_in = WayIn::open();
         let waited = match std::mem::replace(&mut self.wait, Wait::Nothing) {
-            Wait::Vain(waited) => return ResponseFuture::refused(waited, &self.identity, &WORDS),
+            Wait::Vain(waited) => return ResponseFuture::refused(&way_in, &self.limit, waited),
             Wait::For(waited) => waited,
             Wait::Nothing | Wait::Since(..) => Duration::ZERO,
         };
-        if self.timeout.is_none() && CallContext::current_deadline().is_none() {
-            return ResponseFuture::unlimited(self.inner.call(request));
+        let began = || now().checked_sub(waited).unwrap_or_else(now);
+        let Some(until) = self.limit.until(began) else {
+            return ResponseFuture::unlimited(&way_in, self.inner.call(request));
+        };
+        if until <= now() {
+            return ResponseFuture::refused(&way_in, &self.limit, waited);
         }
-        let now = now();
-        let began = now.checked_sub(waited).unwrap_or(now);
-        match self.limit(began) {
-            None => ResponseFuture::unlimited(self.inner.call(request)),
-            Some(limit) if limit <= now => ResponseFuture::refused(waited, &self.identity, &WORDS),
-            Some(limit) => {
-                let context = CallContext::current().deadline(limit);
-                let voice = (&self.identity, &WORDS);
-                ResponseFuture::within(context, limit, began, voice, || self.inner.call(request))
-            }
-        }
+        ResponseFuture::within(&way_in, &self.limit, began(), until, || self.inner.call(request))
     }
 }

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use seawall_core::{SharedRetryBudget, Spread};
 
@@ -9,8 +9,10 @@ use crate::clock::{Stopwatch, now};
 pub(super) struct Course<W> {
     /// The attempt under way, from 1.
     pub(super) attempt: u32,
+    /// Whether another retry, around this one, decides alone.
+    pub(super) nested: bool,
     /// The waits, planned and spread; made when the first is needed.
-    pub(super) waits: Option<(W, Spread)>,
+    pub(super) waits: Option<Box<(W, Spread)>>,
     /// Runs from the first time the call had to wait.
     pub(super) watch: Stopwatch,
     /// When the attempt under way was sent, if it is a retry.
@@ -20,8 +22,16 @@ pub(super) struct Course<W> {
 }
 
 impl<W> Course<W> {
-    pub(super) const fn new() -> Self {
-        Self { attempt: 1, waits: None, watch: Stopwatch::new(), resent: None, paid: None }
+    pub(super) const fn new(nested: bool) -> Self {
+        Self { attempt: 1, nested, waits: None, watch: Stopwatch::new(), resent: None, paid: None }
+    }
+
+    /// How long the attempt has taken that has just ended. The first is measured from its first wait on.
+    pub(super) fn elapsed_of_attempt(&self, now: impl FnOnce() -> Instant) -> Duration {
+        match self.resent {
+            Some(resent) => now().saturating_duration_since(resent),
+            None => self.watch.read_by(now),
+        }
     }
 
     /// Says that the next attempt is sent.

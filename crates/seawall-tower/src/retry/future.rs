@@ -2,20 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
-use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use backon::BackoffBuilder;
 use pin_project_lite::pin_project;
-use seawall_core::{CallContext, Classify, Scoped};
+use seawall_core::{CallContext, Classify, Narrowed};
 use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::course::Course;
-use super::policy::Settings;
+use super::knobs::number;
+use super::settings::Settings;
 use crate::Replay;
+use crate::clock::{Place, WayIn};
 
 pin_project! {
     /// The answer of the last attempt. Dropped, it stops retrying, and a retry not sent yet is given back to the
@@ -31,6 +32,7 @@ pin_project! {
         request: Option<Req>,
         settings: Arc<Settings<C, B>>,
         course: Course<B::Backoff>,
+        place: Place,
         #[pin]
         state: State<S::Future>,
     }
@@ -39,7 +41,7 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F> {
-        Calling { #[pin] attempt: Scoped<F> },
+        Calling { #[pin] attempt: Narrowed<F> },
         Waiting { #[pin] sleep: Sleep },
         Readying,
     }
@@ -51,10 +53,10 @@ where
     C: Replay<Req>,
     B: BackoffBuilder + Clone,
 {
-    pub(super) fn new(mut inner: S, request: Req, settings: Arc<Settings<C, B>>) -> Self {
-        let course = Course::new();
-        let (attempt, request) = send(&mut inner, request, &settings, course.attempt);
-        Self { inner, request, settings, course, state: State::Calling { attempt } }
+    pub(super) fn new(mut inner: S, request: Req, settings: Arc<Settings<C, B>>, place: Place) -> Self {
+        let course = Course::new(settings.is_nested());
+        let (attempt, request) = send(&mut inner, request, &settings, &course);
+        Self { inner, request, settings, course, place, state: State::Calling { attempt } }
     }
 }
 
@@ -71,20 +73,25 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Calling { attempt } => {
+                    let way_out = this.place.way_out();
                     let Poll::Ready(mut result) = attempt.poll(cx) else {
-                        this.course.watch.pending();
+                        this.course.watch.pending_on(&way_out);
                         return Poll::Pending;
                     };
                     let classifier = &this.settings.classifier;
                     let outcome = classifier.classify(result.as_ref());
                     let idempotency = || this.request.as_ref().map(|request| classifier.idempotency(request));
-                    let Some(delay) = this.settings.conclude(this.course, outcome, idempotency) else {
-                        if let Err(error) = &mut result {
-                            classifier.note_attempts(error, this.course.attempt, this.course.watch.read());
+                    let now = || way_out.now();
+                    let Some(delay) = this.settings.conclude(this.course, outcome, idempotency, now) else {
+                        if let Err(error) = &mut result
+                            && !this.course.nested
+                        {
+                            let elapsed = this.course.watch.read_by(now);
+                            classifier.note_attempts(error, this.course.attempt, elapsed);
                         }
                         return Poll::Ready(result);
                     };
-                    this.course.watch.pending();
+                    this.course.watch.pending_on(&way_out);
                     this.state.set(State::Waiting { sleep: tokio::time::sleep(delay) });
                 }
                 StateProj::Waiting { sleep } => {
@@ -99,8 +106,9 @@ where
                     }
                     let request =
                         this.request.take().expect("a retry is decided only with a request to send");
+                    let _way_in = WayIn::open();
                     this.course.resend();
-                    let (attempt, copy) = send(this.inner, request, this.settings, this.course.attempt);
+                    let (attempt, copy) = send(this.inner, request, this.settings, this.course);
                     *this.request = copy;
                     this.state.set(State::Calling { attempt });
                 }
@@ -114,17 +122,18 @@ fn send<S, Req, C, B>(
     inner: &mut S,
     request: Req,
     settings: &Settings<C, B>,
-    attempt: u32,
-) -> (Scoped<S::Future>, Option<Req>)
+    course: &Course<B::Backoff>,
+) -> (Narrowed<S::Future>, Option<Req>)
 where
     S: Service<Req>,
     C: Replay<Req>,
     B: BackoffBuilder + Clone,
 {
-    let copy = if settings.allows_after(attempt) { settings.classifier.replay(&request) } else { None };
-    let number = NonZeroU32::new(attempt).expect("attempts are counted from 1");
-    let context = CallContext::current().attempt(number);
-    (context.scope_with(|| inner.call(request)), copy)
+    let another = !course.nested && settings.allows_after(course.attempt);
+    let copy = if another { settings.classifier.replay(&request) } else { None };
+    // One that never retries leaves it to those within.
+    let attempt = (another || course.attempt > 1).then(|| number(course.attempt));
+    (CallContext::scope_attempt(attempt, || inner.call(request)), copy)
 }
 
 impl<S, Req, C, B> fmt::Debug for ResponseFuture<S, Req, C, B>

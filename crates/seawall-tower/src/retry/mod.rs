@@ -14,8 +14,15 @@
 //!
 //! ```text
 //! right: deadline → retry → circuit breaker → attempt timeout
-//! wrong: retry → retry                                          three times three attempts
+//! wrong: retry → retry                                          the inner one is in vain
 //! ```
+//!
+//! Nested retries do not multiply. A retry whose call is part of an attempt of another Seawall retry (its context says
+//! so) passes the call through, once, and leaves the decision and the budget to the outer one, which knows the whole
+//! call; it still tells its observer of the attempt. So three attempts in three are three, not nine. A retry that makes
+//! one attempt only does not count. Where you mean to multiply, say [`RetryPolicy::within_retries`] to the inner one.
+//!
+//! [`RetryPolicy::reconfigure`] changes every knob of [`RetryConfig`] while calls are under way.
 //!
 //! ```
 //! use seawall_core::{ByKind, Error, FailureKind, Idempotency};
@@ -45,9 +52,11 @@
 mod config;
 mod course;
 pub mod future;
+mod knobs;
 mod layer;
 mod policy;
 mod service;
+mod settings;
 mod tower_policy;
 
 pub use config::RetryConfig;

@@ -7,8 +7,9 @@ use tower_service::Service;
 
 use super::RetryPolicy;
 use super::future::ResponseFuture;
-use super::policy::Settings;
+use super::settings::Settings;
 use crate::Replay;
+use crate::clock::WayIn;
 
 /// Makes failed calls again. See the [module](super).
 #[derive(Debug)]
@@ -46,9 +47,10 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
+        let way_in = WayIn::open();
         // The instance that is ready goes with the call; the one left behind is not ready yet.
         let clone = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, clone);
-        ResponseFuture::new(inner, request, Arc::clone(&self.settings))
+        ResponseFuture::new(inner, request, Arc::clone(&self.settings), way_in.place())
     }
 }

@@ -5,6 +5,7 @@ use tower::retry::Policy;
 
 use super::RetryPolicy;
 use crate::Replay;
+use crate::clock::now;
 
 impl<C, B, Req, R, E> Policy<Req, R, E> for RetryPolicy<C, B>
 where
@@ -17,7 +18,7 @@ where
         let Self { settings, course } = self;
         let outcome = settings.classifier.classify(result.as_ref());
         let idempotency = || Some(settings.classifier.idempotency(request));
-        if let Some(delay) = settings.conclude(course, outcome, idempotency) {
+        if let Some(delay) = settings.conclude(course, outcome, idempotency, now) {
             course.watch.pending();
             return Some(tokio::time::sleep(delay));
         }
@@ -31,6 +32,9 @@ where
         // Tower asks for the first copy before the first attempt, and for the next just before it sends a retry.
         if self.course.paid.is_some() || self.course.waits.is_some() {
             self.course.resend();
+        }
+        if self.settings.is_nested() {
+            return None;
         }
         self.settings
             .allows_after(self.course.attempt)

@@ -10,8 +10,9 @@ use seawall_tower::{
     ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline, DeadlineLayer,
     EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity, LoadShed,
     LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry, RetryConfig,
-    RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, attempt_timeout, balance, chaos,
-    circuit_breaker, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, retry, rollout,
+    RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, TimeLimitHandle, attempt_timeout, balance,
+    chaos, circuit_breaker, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, retry,
+    rollout,
 };
 
 use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
@@ -65,6 +66,7 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<Rollout<Guarded, Guarded>>();
     shared::<RolloutHandle>();
     shared::<TargetStatus>();
+    shared::<TimeLimitHandle>();
 }
 
 #[test]

@@ -1,0 +1,93 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use pin_project_lite::pin_project;
+use seawall_core::{CallContext, Narrowed, Refusal};
+use tokio::time::Sleep;
+
+use super::TimeLimitHandle;
+use crate::clock::{Place, WayIn, now};
+
+pin_project! {
+    /// The answer of the inner service, or a time-out. Cancel safe if the inner future is.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+        place: Place,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    #[derive(Debug)]
+    enum State<F> {
+        Unlimited { #[pin] inner: F },
+        Limited {
+            #[pin] inner: Narrowed<F>,
+            // Made when the inner future has to wait: most calls need no timer.
+            #[pin] sleep: Option<Sleep>,
+            began: Instant,
+            until: Instant,
+            limit: TimeLimitHandle,
+        },
+        Refused { after: Duration, limit: TimeLimitHandle },
+    }
+}
+
+impl<F: Future> ResponseFuture<F> {
+    pub(crate) fn unlimited(way_in: &WayIn, inner: F) -> Self {
+        Self { state: State::Unlimited { inner }, place: way_in.place() }
+    }
+
+    /// Makes a call that began at `began` and must end before `until`, in a context that says so.
+    pub(crate) fn within(
+        way_in: &WayIn,
+        limit: &TimeLimitHandle,
+        began: Instant,
+        until: Instant,
+        call: impl FnOnce() -> F,
+    ) -> Self {
+        let inner = CallContext::scope_deadline(until, call);
+        let state = State::Limited { inner, sleep: None, began, until, limit: limit.clone() };
+        Self { state, place: way_in.place() }
+    }
+
+    pub(crate) fn refused(way_in: &WayIn, limit: &TimeLimitHandle, after: Duration) -> Self {
+        Self { state: State::Refused { after, limit: limit.clone() }, place: way_in.place() }
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<R, E>>,
+    E: From<Refusal>,
+{
+    type Output = Result<R, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let _way_out = this.place.way_out();
+        match this.state.project() {
+            StateProj::Unlimited { inner } => inner.poll(cx),
+            StateProj::Limited { inner, mut sleep, began, until, limit } => {
+                // The answer first: one that is there in the last moment counts.
+                if let Poll::Ready(result) = inner.poll(cx) {
+                    return Poll::Ready(result);
+                }
+                if sleep.is_none() {
+                    sleep.set(Some(tokio::time::sleep_until((*until).into())));
+                }
+                if let Some(sleep) = sleep.as_pin_mut() {
+                    ready!(sleep.poll(cx));
+                }
+                let after = now().saturating_duration_since(*began);
+                Poll::Ready(Err(limit.ran_out(after).into()))
+            }
+            StateProj::Refused { after, limit } => Poll::Ready(Err(limit.too_late(*after).into())),
+        }
+    }
+}
