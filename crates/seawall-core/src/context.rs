@@ -150,6 +150,12 @@ impl CallContext {
         }
     }
 
+    /// Takes the deadline away: for work that others wait for too, who may have longer than this caller.
+    pub fn without_deadline(mut self) -> Self {
+        self.plain.deadline = None;
+        self
+    }
+
     /// Sets the priority.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.plain.priority = priority;

@@ -7,6 +7,7 @@ use tower_layer::Stack;
 use crate::attempt_timeout::AttemptTimeoutLayer;
 use crate::chaos::{ChaosHandle, ChaosLayer};
 use crate::circuit_breaker::{CircuitBreakerHandle, CircuitBreakerLayer};
+use crate::coalesce::CoalesceLayer;
 use crate::concurrency_limit::{ConcurrencyLimitHandle, ConcurrencyLimitLayer};
 use crate::deadline::DeadlineLayer;
 use crate::fallback::FallbackLayer;
@@ -45,6 +46,11 @@ pub trait ServiceBuilderExt<L>: Sized {
 
     /// Limits the time of each attempt: [`AttemptTimeoutLayer`].
     fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>>;
+
+    /// Makes one call of many that ask for the same: [`CoalesceLayer`].
+    fn coalesce<K, Req, Q>(self, key: K) -> ServiceBuilder<Stack<CoalesceLayer<K, Req, Q>, L>>
+    where
+        K: Fn(&Req) -> Option<Q>;
 
     /// Sends slow calls a second time: [`HedgeLayer`].
     fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>>;
@@ -85,6 +91,13 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
 
     fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>> {
         self.layer(AttemptTimeoutLayer::new(timeout))
+    }
+
+    fn coalesce<K, Req, Q>(self, key: K) -> ServiceBuilder<Stack<CoalesceLayer<K, Req, Q>, L>>
+    where
+        K: Fn(&Req) -> Option<Q>,
+    {
+        self.layer(CoalesceLayer::new(key))
     }
 
     fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>> {

@@ -6,6 +6,7 @@ mod builder_ext;
 pub mod chaos;
 pub mod circuit_breaker;
 mod clock;
+pub mod coalesce;
 pub mod concurrency_limit;
 pub mod deadline;
 pub mod fallback;
@@ -25,6 +26,7 @@ pub use balance::{Balance, BalanceConfig, BalanceHandle, EndpointStatus};
 pub use builder_ext::ServiceBuilderExt;
 pub use chaos::{Chaos, ChaosHandle, ChaosLayer};
 pub use circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
+pub use coalesce::{Coalesce, CoalesceLayer};
 pub use concurrency_limit::{
     ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer,
 };

@@ -6,6 +6,7 @@
 mod balance;
 mod chaos;
 mod circuit_breaker;
+mod coalesce;
 mod concurrency_limit;
 mod configs;
 mod contract;

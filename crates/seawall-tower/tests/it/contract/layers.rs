@@ -7,7 +7,7 @@ use std::sync::Arc;
 use seawall_core::{ByKind, ChaosConfig, CircuitBreakerConfig, HedgeConfig, Idempotency, RolloutConfig};
 use seawall_tower::{
     AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ChaosHandle, ChaosLayer,
-    CircuitBreakerHandle, CircuitBreakerLayer, ConcurrencyLimitConfig, ConcurrencyLimitHandle,
+    CircuitBreakerHandle, CircuitBreakerLayer, CoalesceLayer, ConcurrencyLimitConfig, ConcurrencyLimitHandle,
     ConcurrencyLimitLayer, DeadlineLayer, FallbackLayer, HedgeHandle, HedgeLayer, Identity, LoadShedLayer,
     Pipeline, PipelineConfig, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, fallback,
 };
@@ -24,6 +24,11 @@ pub(super) const LAYERS: &[Layer] = &[
     }),
     layer("chaos, off", |inner| boxed(ChaosLayer::new(chaos()).layer(inner))),
     layer("circuit breaker", |inner| boxed(CircuitBreakerLayer::new(breaker()).layer(inner))),
+    layer("coalesce", |inner| {
+        boxed(CoalesceLayer::new(|request: &&'static str| Some(*request)).layer(inner))
+    })
+    .waiting()
+    .detaching(),
     layer("concurrency limit", |inner| boxed(ConcurrencyLimitLayer::new(limit()).layer(inner))),
     layer("deadline", |inner| boxed(DeadlineLayer::new(30 * SECOND).layer(inner))),
     layer("fallback", |inner| boxed(FallbackLayer::new(fallback::value("fallen back")).layer(inner))),

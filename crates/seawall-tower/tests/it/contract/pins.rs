@@ -6,13 +6,13 @@ use std::future::Ready;
 use seawall_core::{ByKind, Error};
 use seawall_tower::{
     AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, Chaos, ChaosHandle,
-    ChaosLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, ConcurrencyLimit,
-    ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline, DeadlineLayer,
-    EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity, LoadShed,
-    LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry, RetryConfig,
-    RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, TimeLimitHandle, attempt_timeout, balance,
-    chaos, circuit_breaker, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, retry,
-    rollout,
+    ChaosLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, Coalesce, CoalesceLayer,
+    ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline,
+    DeadlineLayer, EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity,
+    LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry,
+    RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, TimeLimitHandle,
+    attempt_timeout, balance, chaos, circuit_breaker, coalesce, concurrency_limit, deadline, fallback, hedge,
+    load_shed, pipeline, retry, rollout,
 };
 
 use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
@@ -43,6 +43,8 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<ConcurrencyLimitConfig>();
     shared::<ConcurrencyLimitHandle>();
     shared::<ConcurrencyLimitLayer>();
+    shared::<Coalesce<Guarded, fn(&&'static str) -> Option<u8>, &'static str, u8>>();
+    shared::<CoalesceLayer<fn(&&'static str) -> Option<u8>, &'static str, u8>>();
     shared::<Deadline<Guarded>>();
     shared::<DeadlineLayer>();
     shared::<EndpointStatus>();
@@ -82,6 +84,7 @@ fn every_future_can_be_spawned() {
     sent::<chaos::future::ResponseFuture<Answer, &'static str, Error>>();
     sent::<circuit_breaker::future::ResponseFuture<Answer, ByKind>>();
     sent::<concurrency_limit::future::ResponseFuture<Answer, ByKind>>();
+    sent::<coalesce::future::ResponseFuture<u8, &'static str, Error>>();
     sent::<deadline::future::ResponseFuture<Answer>>();
     sent::<fallback::future::ResponseFuture<Guarded, &'static str, FallbackService<Guarded>, ByKind>>();
     sent::<FallbackServiceFuture<Guarded, &'static str, Error>>();
