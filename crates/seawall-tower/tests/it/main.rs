@@ -12,6 +12,7 @@ mod configs;
 mod contract;
 mod differential;
 mod fallback;
+mod gate_model;
 mod hedge;
 mod hedge_tail;
 mod load_shed;
