@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use seawall_core::{Error, FailureKind, Idempotency, Jitter, Refusal};
-use seawall_testkit::hostile::{Answer, HostileService};
-use seawall_tower::{AttemptTimeoutLayer, DeadlineLayer, RetryConfig, RetryLayer, RetryPolicy};
+use seawall_testkit::hostile::{Answer, HostileService, Readiness};
+use seawall_tower::{
+    AttemptTimeoutLayer, DeadlineLayer, LoadShedLayer, RetryConfig, RetryLayer, RetryPolicy,
+};
 use tokio::time::Instant;
+use tower::load_shed::error::Overloaded;
 use tower::retry::Policy;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
@@ -117,6 +120,50 @@ proptest! {
         let towers = run(async { cut(tower::timeout::Timeout::new(slow(), limit)).await });
         prop_assert_eq!(run(async { cut(AttemptTimeoutLayer::new(limit).layer(slow())).await }), towers);
         prop_assert_eq!(run(async { cut(DeadlineLayer::new(limit).layer(slow())).await }), towers);
+    }
+}
+
+/// What comes of calls to an inner service that is ready, or will be at the next poll: answered (its error's kind, if
+/// any) or shed.
+async fn shed<S>(
+    script: &[(bool, bool)],
+    layer: impl Layer<HostileService<u32, u32, BoxError>, Service = S>,
+) -> Vec<&'static str>
+where
+    S: Service<u32, Response = u32, Error = BoxError>,
+{
+    let (inner, control) = HostileService::<u32, u32, BoxError>::echo();
+    let mut service = layer.layer(inner);
+    let mut results = vec![];
+    for (ready, fails) in script {
+        control.readiness((!ready).then_some(Readiness::Pending(1)));
+        if *ready {
+            control.answers([if *fails { Answer::Err("failed".into()) } else { Answer::Ok(0) }]);
+        }
+        results.push(match service.ready().await.unwrap().call(1).await {
+            Ok(_) => "answered",
+            Err(error) if error.is::<Overloaded>() || error.is::<Refusal>() => "shed",
+            Err(_) => "failed",
+        });
+        // What was not ready is now, in both.
+        if !ready {
+            assert_eq!(service.ready().await.unwrap().call(1).await.unwrap(), 1);
+        }
+    }
+    results
+}
+
+proptest! {
+    #[test]
+    fn our_load_shed_does_what_towers_does(script in prop::collection::vec(any::<(bool, bool)>(), 0..20)) {
+        let ours = run(shed(&script, LoadShedLayer::new()));
+        prop_assert_eq!(&ours, &run(shed(&script, tower::load_shed::LoadShedLayer::new())));
+        let expected = script.iter().map(|(ready, fails)| match (ready, fails) {
+            (false, _) => "shed",
+            (true, false) => "answered",
+            (true, true) => "failed",
+        });
+        prop_assert_eq!(ours, expected.collect::<Vec<_>>());
     }
 }
 

@@ -23,3 +23,5 @@ mod retry;
 mod retry_budget;
 mod rollout;
 mod time_limits;
+mod with_axum;
+mod with_tower_http;
