@@ -198,6 +198,12 @@ impl Http {
         self.standard.as_ref().map(|standard| &standard.client)
     }
 
+    /// The standard pipeline, to look at its targets or to switch them. `None` in a client made by
+    /// [`from_service`](Self::from_service).
+    pub fn pipeline(&self) -> Option<&Pipeline<HttpBackend>> {
+        self.standard.as_ref().map(|standard| &standard.pipeline)
+    }
+
     /// The state of the policies of each `scheme://host:port` called lately; empty in a client made by
     /// [`from_service`](Self::from_service).
     pub fn targets(&self) -> Vec<TargetStatus> {

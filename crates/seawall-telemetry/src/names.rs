@@ -59,6 +59,8 @@ pub mod attribute {
     pub const SHARE: &str = "resilience.share";
     /// Why a layer said no or took a step, in a few words.
     pub const REASON: &str = "resilience.refusal.reason";
+    /// Which rule of stability a configuration breaks, on the warning that the facade writes.
+    pub const STABILITY_RULE: &str = "resilience.stability.rule";
 }
 
 /// Names of [`Event`]s; the last stands for events this version does not know.

@@ -35,7 +35,9 @@ pub use fallback::{Fallback, FallbackAction, FallbackLayer};
 pub use hedge::{Hedge, HedgeHandle, HedgeLayer};
 pub use identity::Identity;
 pub use load_shed::{LoadShed, LoadShedLayer};
-pub use pipeline::{Pipeline, PipelineConfig, PipelineLayer, PipelineService, TargetStatus};
+pub use pipeline::{
+    Load, Pipeline, PipelineConfig, PipelineLayer, PipelineService, StabilityWarning, TargetStatus,
+};
 pub use registry::Registry;
 pub use replay::{ByClone, Replay};
 pub use retry::{Retry, RetryConfig, RetryLayer, RetryPolicy};

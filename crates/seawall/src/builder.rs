@@ -68,7 +68,8 @@ impl Builder {
         self
     }
 
-    /// Builds the clients and opens the database.
+    /// Builds the clients and opens the database. Numbers of the clients' pipelines that work against each other are
+    /// written to the log as warnings.
     ///
     /// # Errors
     /// A configuration that makes no sense, or a database that cannot be opened; the message says which and why.
@@ -125,7 +126,9 @@ impl Builder {
             #[cfg(feature = "telemetry")]
             telemetry,
         };
-        Ok(AsyncIoSystem { parts: Arc::new(parts) })
+        let system = AsyncIoSystem { parts: Arc::new(parts) };
+        system.warn_of_instability();
+        Ok(system)
     }
 }
 

@@ -8,6 +8,7 @@ mod health;
 #[cfg(feature = "ingest")]
 pub mod ingest;
 mod shutdown;
+mod stability;
 mod stats;
 mod system;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 use seawall_core::{CircuitBreakerConfig, InvalidConfig, RetryBudgetConfig};
 use serde::{Deserialize, Serialize};
 
+use super::Load;
 use crate::retry::RetryConfig;
 
 /// How a [`Pipeline`](super::Pipeline) guards calls.
@@ -16,6 +17,7 @@ use crate::retry::RetryConfig;
 /// | `retry_budget` | [`RetryBudgetConfig`] | how much repeating each target is spared |
 /// | `circuit_breaker` | [`CircuitBreakerConfig`] | when each target's circuit opens |
 /// | `max_targets` | `1024` | how many targets are remembered |
+/// | `expected_load` | `off` | what a target is expected to get and bear, for [`lint`](PipelineConfig::lint) to judge by |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PipelineConfig {
@@ -34,6 +36,10 @@ pub struct PipelineConfig {
     pub circuit_breaker: CircuitBreakerConfig,
     /// How many targets are remembered. Default 1024.
     pub max_targets: NonZeroUsize,
+    /// What a target is expected to get and able to bear: what [`lint`](Self::lint) judges the retry budget by, and
+    /// nothing else. Default `None` (`"off"`).
+    #[serde(with = "seawall_core::or_off")]
+    pub expected_load: Option<Load>,
 }
 
 impl Default for PipelineConfig {
@@ -45,6 +51,7 @@ impl Default for PipelineConfig {
             retry_budget: RetryBudgetConfig::default(),
             circuit_breaker: CircuitBreakerConfig::default(),
             max_targets: const { NonZeroUsize::new(1024).unwrap() },
+            expected_load: None,
         }
     }
 }
@@ -62,6 +69,8 @@ impl PipelineConfig {
         }
         self.retry.validate().map_err(|invalid| invalid.within("retry"))?;
         self.retry_budget.validate().map_err(|invalid| invalid.within("retry_budget"))?;
-        self.circuit_breaker.validate().map_err(|invalid| invalid.within("circuit_breaker"))
+        self.circuit_breaker.validate().map_err(|invalid| invalid.within("circuit_breaker"))?;
+        let load = self.expected_load.as_ref().map_or(Ok(()), Load::validate);
+        load.map_err(|invalid| invalid.within("expected_load"))
     }
 }

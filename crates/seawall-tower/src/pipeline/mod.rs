@@ -28,6 +28,7 @@ mod config;
 pub mod future;
 mod layer;
 mod service;
+mod stability;
 mod target;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use config::PipelineConfig;
 pub use layer::PipelineLayer;
 use seawall_core::{ByKind, InvalidConfig, Observer};
 pub use service::PipelineService;
+pub use stability::{Load, StabilityWarning};
 use target::Target;
 pub use target::TargetStatus;
 
@@ -71,6 +73,12 @@ impl<C> Pipeline<C> {
         let targets = Registry::new(config.max_targets, Target::is_forgettable);
         let blueprint = target::Blueprint::new(name, config.clone(), classifier, observer);
         Ok(Self { shared: Arc::new(Shared { blueprint, targets }) })
+    }
+
+    /// What works against itself in the numbers of the configuration: [`PipelineConfig::lint`]. Worth a line in the
+    /// log when a program starts.
+    pub fn warnings(&self) -> Vec<StabilityWarning> {
+        self.shared.blueprint.config.lint()
     }
 
     /// The targets called so far and still remembered, by name.

@@ -27,7 +27,7 @@ pub struct TargetStatus {
 /// What every target of a pipeline is built after.
 pub(super) struct Blueprint<C> {
     name: &'static str,
-    config: PipelineConfig,
+    pub(super) config: PipelineConfig,
     pub(super) classifier: C,
     observer: Arc<dyn Observer>,
 }

@@ -72,4 +72,19 @@ impl RetryConfig {
             .with_max_delay(self.max_delay)
             .without_max_times()
     }
+
+    /// The longest waits of a call between its attempts, together, to the millisecond; no longer than `limit`.
+    pub(crate) fn longest_waits(&self, limit: Duration) -> Duration {
+        let (base, longest) = (self.base_delay.as_secs_f64(), self.max_delay.as_secs_f64());
+        let waits = f64::from(self.max_attempts.get() - 1);
+        let sum = if self.factor > 1.0 && base > 0.0 {
+            // They grow until they are the longest: a geometric series, which may be too long to be counted through.
+            let growing = (longest / base).log(self.factor).ceil().min(waits);
+            base * (self.factor.powf(growing) - 1.0) / (self.factor - 1.0) + (waits - growing) * longest
+        } else {
+            base * waits
+        };
+        let sum = Duration::try_from_secs_f64((sum * 1e3).round() / 1e3).unwrap_or(Duration::MAX);
+        sum.min(limit)
+    }
 }

@@ -22,6 +22,7 @@ mod registry;
 mod retry;
 mod retry_budget;
 mod rollout;
+mod stability;
 mod time_limits;
 mod with_axum;
 mod with_tower_http;

@@ -13,6 +13,7 @@ mod health;
 mod loopback;
 mod shutdown;
 mod shutdown_order;
+mod stability;
 mod stats;
 mod support;
 mod system;

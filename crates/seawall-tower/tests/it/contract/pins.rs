@@ -8,11 +8,11 @@ use seawall_tower::{
     AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, Chaos, ChaosHandle,
     ChaosLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, Coalesce, CoalesceLayer,
     ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline,
-    DeadlineLayer, EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity,
+    DeadlineLayer, EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity, Load,
     LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry,
-    RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, TargetStatus, TimeLimitHandle,
-    attempt_timeout, balance, chaos, circuit_breaker, coalesce, concurrency_limit, deadline, fallback, hedge,
-    load_shed, pipeline, retry, rollout,
+    RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, StabilityWarning, TargetStatus,
+    TimeLimitHandle, attempt_timeout, balance, chaos, circuit_breaker, coalesce, concurrency_limit, deadline,
+    fallback, hedge, load_shed, pipeline, retry, rollout,
 };
 
 use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
@@ -55,6 +55,7 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<HedgeHandle>();
     shared::<HedgeLayer>();
     shared::<Identity>();
+    shared::<Load>();
     shared::<LoadShed<Guarded>>();
     shared::<LoadShedLayer>();
     shared::<Pipeline<ByKind>>();
@@ -67,6 +68,7 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<RetryPolicy>();
     shared::<Rollout<Guarded, Guarded>>();
     shared::<RolloutHandle>();
+    shared::<StabilityWarning>();
     shared::<TargetStatus>();
     shared::<TimeLimitHandle>();
 }
