@@ -123,32 +123,22 @@ impl Cache {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let Shared { store, counters, .. } = &*self.0;
         let ttl = ttl.into();
-        match store.find(key, Instant::now()) {
-            Found::Fresh(bytes) => {
-                if let Ok(value) = decode(key, &bytes) {
-                    counters.hits.count();
-                    return Ok(value);
-                }
-                // Left by another version of the type. Only a load can put it right.
-                store.remove(key);
+        let loader = move || async move { loader().await.map(|value| (value, Some(ttl))) };
+        match self.look_up(key) {
+            LookedUp::Fresh(value) => Ok(value),
+            LookedUp::Stale(value) => {
+                let _renewal = self.0.load(key, key, loader);
+                Ok(value)
             }
-            Found::Stale(bytes) => {
-                if let Ok(value) = decode(key, &bytes) {
-                    counters.stale_hits.count();
-                    let _renewal = self.0.load(key, ttl, loader);
-                    return Ok(value);
+            LookedUp::Missing => match self.0.load(key, key, loader) {
+                Load::Landed(bytes) => decode(key, &bytes),
+                Load::UnderWay(waiter) => {
+                    let bytes = waiter.wait(key).await.map_err(|unloaded| unloaded.about(key))?;
+                    decode(key, &bytes)
                 }
-            }
-            Found::Missing => {}
+            },
         }
-        counters.misses.count();
-        let bytes = match self.0.load(key, ttl, loader) {
-            Load::Landed(bytes) => bytes,
-            Load::UnderWay(waiter) => waiter.wait(key).await?,
-        };
-        decode(key, &bytes)
     }
 
     /// What the cache has done so far, and what it holds.
@@ -165,6 +155,43 @@ impl Cache {
             entries: store.entries(),
             weight: store.weight(),
         }
+    }
+}
+
+/// What is under a key, for one who would load it otherwise.
+pub(crate) enum LookedUp<T> {
+    Fresh(T),
+    Stale(T),
+    Missing,
+}
+
+impl Cache {
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// Looks up and counts. An entry that is not a `T` is none: only a load can put it right.
+    pub(crate) fn look_up<T: DeserializeOwned>(&self, key: &str) -> LookedUp<T> {
+        let Shared { store, counters, .. } = &*self.0;
+        match store.find(key, Instant::now()) {
+            Found::Fresh(bytes) => {
+                if let Ok(value) = decode(key, &bytes) {
+                    counters.hits.count();
+                    return LookedUp::Fresh(value);
+                }
+                // Left by another version of the type. Fresh, it would be taken for what a load has just brought.
+                store.remove(key);
+            }
+            Found::Stale(bytes) => {
+                if let Ok(value) = decode(key, &bytes) {
+                    counters.stale_hits.count();
+                    return LookedUp::Stale(value);
+                }
+            }
+            Found::Missing => {}
+        }
+        counters.misses.count();
+        LookedUp::Missing
     }
 }
 

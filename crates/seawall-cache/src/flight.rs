@@ -83,27 +83,55 @@ impl Pilot {
     }
 }
 
+/// Why a waiter has no value.
+pub(crate) enum Unloaded {
+    /// The load failed.
+    Failed(Arc<Error>),
+    /// The waiter gave up, or the load was given up.
+    Missed(Error),
+}
+
 impl Waiter {
     /// Waits for the load, at most until the deadline of the call. Dropping the wait leaves the load alone.
-    pub(crate) async fn wait(mut self, key: &str) -> Result<Bytes, Error> {
+    ///
+    /// `name` is what an error shows: the key, or what stands for it where keys are not to be seen.
+    pub(crate) async fn wait(mut self, name: &str) -> Result<Bytes, Unloaded> {
         let landing = self.0.wait_for(Option::is_some);
         let landed = match CallContext::current_deadline() {
             None => landing.await,
             Some(deadline) => match timeout_at(Instant::from_std(deadline), landing).await {
                 Ok(landed) => landed,
                 Err(_elapsed) => {
-                    return Err(error(
-                        FailureKind::Timeout,
-                        key,
-                        "no value before the deadline; its load goes on",
-                    ));
+                    let why = "no value before the deadline; its load goes on";
+                    return Err(Unloaded::Missed(error(FailureKind::Timeout, name, why)));
                 }
             },
         };
         match landed.as_deref() {
             Ok(Some(Ok(value))) => Ok(value.clone()),
-            Ok(Some(Err(cause))) => Err(echo(key, cause)),
-            _ => Err(error(FailureKind::Cancelled, key, "the load was abandoned: its runtime shut down")),
+            Ok(Some(Err(cause))) => Err(Unloaded::Failed(Arc::clone(cause))),
+            _ => {
+                let why = "the load was abandoned: its runtime shut down";
+                Err(Unloaded::Missed(error(FailureKind::Cancelled, name, why)))
+            }
+        }
+    }
+}
+
+impl Unloaded {
+    /// An error about the key, which has the load's as its source.
+    pub(crate) fn about(self, key: &str) -> Error {
+        match self {
+            Self::Failed(cause) => echo(key, &cause),
+            Self::Missed(error) => error,
+        }
+    }
+
+    /// The load's own error, as it is.
+    pub(crate) fn into_cause(self) -> Error {
+        match self {
+            Self::Failed(cause) => Arc::unwrap_or_clone(cause),
+            Self::Missed(error) => error,
         }
     }
 }

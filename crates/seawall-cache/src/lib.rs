@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cache;
+pub mod cached;
 mod codec;
 mod config;
 mod flight;
@@ -10,6 +11,7 @@ mod store;
 mod ttl;
 
 pub use cache::Cache;
+pub use cached::{CacheLayer, Cached, TimeToLive};
 pub use config::CacheConfig;
 pub use stats::CacheStats;
 pub use ttl::Ttl;

@@ -40,12 +40,14 @@ impl Shared {
         })
     }
 
-    /// Joins the load of `key`, or starts it.
-    pub(crate) fn load<T, F, Fut>(self: &Arc<Self>, key: &str, ttl: Ttl, loader: F) -> Load
+    /// Joins the load of `key`, or starts it. The loader says how long its value is kept, if it is.
+    ///
+    /// `name` is what errors show: the key, or what stands for it where keys are not to be seen.
+    pub(crate) fn load<T, F, Fut>(self: &Arc<Self>, key: &str, name: &str, loader: F) -> Load
     where
         T: Serialize,
         F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<T, Error>> + Send + 'static,
+        Fut: Future<Output = Result<(T, Option<Ttl>), Error>> + Send + 'static,
     {
         let (pilot, waiter) = {
             let mut flights = self.flights.lock();
@@ -59,16 +61,20 @@ impl Shared {
             flights.launch(key.into())
         };
         self.counters.loads.count();
-        let flight = InFlight { shared: Arc::clone(self), pilot, ttl, landed: false };
+        let flight = InFlight { shared: Arc::clone(self), pilot, landed: false };
         let limit = self.config.load_timeout;
+        let name: Arc<str> = name.into();
         tokio::spawn(loader_context(limit).scope(async move {
-            let key = Arc::clone(&flight.pilot.key);
-            let making = AssertUnwindSafe(async { encode(&key, &loader().await?) }).catch_unwind();
-            let made = match timeout(limit, making).await {
+            let making = AssertUnwindSafe(async {
+                let (value, ttl) = loader().await?;
+                Ok((encode(&name, &value)?, ttl))
+            });
+            let made = match timeout(limit, making.catch_unwind()).await {
                 Ok(Ok(made)) => made,
-                Ok(Err(panic)) => Err(failure(FailureKind::Permanent, &key, describe(&*panic))),
+                Ok(Err(panic)) => Err(failure(FailureKind::Permanent, &name, describe(&*panic))),
                 Err(_elapsed) => {
-                    Err(failure(FailureKind::Timeout, &key, format!("the loader took longer than {limit:?}")))
+                    let words = format!("the loader took longer than {limit:?}");
+                    Err(failure(FailureKind::Timeout, &name, words))
                 }
             };
             flight.land(made);
@@ -97,18 +103,19 @@ pub(crate) enum Load {
 struct InFlight {
     shared: Arc<Shared>,
     pilot: Pilot,
-    ttl: Ttl,
     landed: bool,
 }
 
 impl InFlight {
-    fn land(mut self, made: Result<Bytes, Error>) {
+    fn land(mut self, made: Result<(Bytes, Option<Ttl>), Error>) {
         self.landed = true;
         match made {
-            Ok(value) => {
-                let entry = self.shared.entry(value.clone(), self.ttl);
+            Ok((value, ttl)) => {
+                let entry = ttl.map(|ttl| self.shared.entry(value.clone(), ttl));
                 let mut flights = self.shared.flights.lock();
-                if flights.end(&self.pilot) {
+                if flights.end(&self.pilot)
+                    && let Some(entry) = entry
+                {
                     self.shared.store.insert(Arc::clone(&self.pilot.key), entry);
                 }
                 drop(flights);
@@ -134,18 +141,11 @@ impl Drop for InFlight {
 /// The caller's context, but with a deadline of the load's own: the others who wait may have longer than
 /// the caller.
 fn loader_context(limit: Duration) -> CallContext {
-    let caller = CallContext::current();
-    let context =
-        CallContext::default().priority(caller.priority_class()).idempotency(caller.idempotency_class());
-    let context = match caller.retry_budget() {
-        Some(budget) => context.budget(budget.clone()),
-        None => context,
-    };
-    context.within(limit, Instant::now().into_std())
+    CallContext::current().without_deadline().within(limit, Instant::now().into_std())
 }
 
-fn failure(kind: FailureKind, key: &str, message: String) -> Error {
-    Error::new(kind, "cache", key.to_owned()).with_message(message)
+fn failure(kind: FailureKind, name: &str, message: String) -> Error {
+    Error::new(kind, "cache", name.to_owned()).with_message(message)
 }
 
 fn describe(panic: &(dyn std::any::Any + Send)) -> String {
@@ -163,7 +163,7 @@ mod tests {
         let shared = Arc::new(Shared::new(&CacheConfig::default()).unwrap());
         let ttl = Ttl::fresh(Duration::from_mins(1));
         shared.store.insert("a".into(), shared.entry(Bytes::from_static(b"1"), ttl));
-        let load = shared.load("a", ttl, || async { Ok(2) });
+        let load = shared.load("a", "a", || async { Ok((2, None)) });
         assert!(matches!(load, Load::Landed(value) if value == "1"));
         assert_eq!(shared.counters.loads.total(), 0);
     }

@@ -3,6 +3,7 @@
 
 mod config;
 mod expiry;
+mod layer;
 mod loading;
 mod memory;
 mod stampede;

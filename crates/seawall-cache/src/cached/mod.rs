@@ -1,0 +1,57 @@
+//! The cache as a tower layer: a service's responses are kept, and one call answers all who miss at the same time.
+//!
+//! Everything that holds of [`Cache::get_or_load`](crate::Cache::get_or_load) holds here:
+//!
+//! - **Single-flight**: however many calls miss, one goes to the service, in a task of its own. A caller that gives up,
+//!   at its [`CallContext`](seawall_core::CallContext) deadline or by being dropped, stops nothing.
+//! - **Stale while it is renewed, and if that fails**: by the [`Ttl`](crate::Ttl).
+//! - **Failures are never kept.** They reach all who wait as they are.
+//!
+//! The layer is always ready, because a hit needs nothing of the service. That is asked for readiness in the task of
+//! a miss. A request without a key passes through.
+//!
+//! Responses go through serde, as all that a [`Cache`](crate::Cache) holds: what is not part of that form is lost, for
+//! the caller that missed too. Errors go through [`seawall_core::Error`], so that everybody who waits can have a copy:
+//! the service's error type is made from it, and one that is something else already becomes its source.
+//!
+//! Keys are those of the cache, shared with everybody who uses it: `cache.remove("user:1")` is how an answer is
+//! invalidated. Put into the key whatever the answer depends on, the caller's rights too. Keys are shown nowhere:
+//! errors and events carry the layer's [`name`](CacheLayer::name).
+//!
+//! ```text
+//! right: fallback → cache → deadline → retry → circuit breaker    a hit needs none of them
+//! wrong: circuit breaker → cache                                  an open circuit refuses what the cache has
+//! ```
+//!
+//! ```
+//! use std::time::Duration;
+//! use seawall_cache::{Cache, CacheConfig, CacheLayer, Ttl};
+//! use seawall_core::Error;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cache = Cache::new(&CacheConfig::default())?;
+//! let ttl = Ttl::fresh(Duration::from_secs(60)).stale(Duration::from_secs(300));
+//! let users = ServiceBuilder::new()
+//!     .layer(CacheLayer::new(cache.clone(), ttl, |id: &u64| Some(format!("user:{id}"))).name("users"))
+//!     .service(service_fn(|id: u64| async move { Ok::<_, Error>(format!("user number {id}")) }));
+//!
+//! assert_eq!(users.clone().oneshot(7).await?, "user number 7");
+//! assert_eq!(users.oneshot(7).await?, "user number 7");
+//! assert_eq!((cache.stats().misses, cache.stats().hits), (1, 1));
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod future;
+mod layer;
+mod service;
+mod ttl_of;
+mod voice;
+
+pub use layer::CacheLayer;
+pub use service::Cached;
+pub use ttl_of::TimeToLive;
+
+const STRATEGY: &str = "cache";
