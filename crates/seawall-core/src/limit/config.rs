@@ -41,7 +41,7 @@ pub enum LimitAlgorithm {
 /// | `vegas_beta` | `6.0` | and shrinks when more than this do |
 /// | `gradient_tolerance` | `1.5` | `gradient` bears calls that take so many times as long as they once did |
 /// | `smoothing` | `0.2` | how far `gradient` goes at a time towards what it thinks right |
-/// | `latency_window` | `50` | how many calls `vegas` and `gradient` look at before they judge, or a round if that is more |
+/// | `latency_window` | `100` | how many calls `vegas` and `gradient` look at before they judge, or a round if that is more |
 ///
 /// The defaults leave a healthy service alone: it begins where most clients never get, doubles with every round trip
 /// while it is the limit that holds calls back, and ends at 500, so that a client which forgets its calls does not
@@ -58,9 +58,10 @@ pub struct LimitConfig {
     /// How high it goes, and where `Fixed` always is. Default 500.
     pub max: NonZeroU32,
     /// What a cut leaves of the limit when every call since the last cut met overload. When fewer did, it cuts in
-    /// proportion, though never less than a fifth as deep. Above 0 and below 1. Default 0.5.
+    /// proportion, though never less than a tenth as deep. Above 0 and below 1. Default 0.5.
     pub backoff_ratio: f64,
-    /// How long after the last cut the whole of `max` is within reach, given demand. At least 100 ms. Default 8 s.
+    /// How long after the last cut the whole of `max` is within reach, given demand: the limit then doubles with each
+    /// round of calls. The middle of this time it rests near where it failed. At least 100 ms. Default 8 s.
     #[serde(with = "crate::friendly_duration")]
     pub recovery_time: Duration,
     /// The longest pause between two calls when the limit is below 1. Above zero. Default 2 s.
@@ -77,7 +78,7 @@ pub struct LimitConfig {
     /// How far `Gradient` goes at a time towards what it thinks right. Above 0 and at most 1. Default 0.2.
     pub smoothing: f64,
     /// How many calls `Vegas` and `Gradient` look at before they judge, or as many as the limit if that is more.
-    /// Default 50.
+    /// Default 100.
     pub latency_window: NonZeroU32,
 }
 
@@ -95,7 +96,7 @@ impl Default for LimitConfig {
             vegas_beta: 6.0,
             gradient_tolerance: 1.5,
             smoothing: 0.2,
-            latency_window: const { NonZeroU32::new(50).unwrap() },
+            latency_window: const { NonZeroU32::new(100).unwrap() },
         }
     }
 }

@@ -2,15 +2,31 @@ use std::time::{Duration, Instant};
 
 use super::LimitConfig;
 
-/// How much the limit grows below 1 with each call that is answered in good time.
-const BELOW_ONE: f64 = 0.25;
+/// How much the limit grows with one answer when it is below 1, and with a round of quick answers above.
+const QUARTER: f64 = 0.25;
+/// What a round adds above the curve, as a share of a small limit; a large one grows by one.
+const ABOVE: f64 = 0.03;
+/// Where the curve rests, as a share of the limit that failed. At the edge, calls take almost as long as a timeout.
+const REST: f64 = 0.75;
+/// Answers that take this part of what timed out, or less, are quick: nothing waits.
+const QUICK: u32 = 8;
+/// Answers that take more than this part of it are slow: more calls may soon be too many.
+const SLOW: u32 = 2;
+/// How many times as long slow answers make the recovery.
+const STRETCH: f64 = 4.0;
 
-/// How the limit grows, call by call.
+/// How the limit grows, answer by answer.
 ///
-/// Each round of calls that is answered in good time adds one (additive increase). As long as the limit is below a
-/// curve of the time since the last cut, each round doubles it instead (slow start). The curve is that of CUBIC
-/// (S. Ha, I. Rhee and L. Xu, 2008): it rises fast to the limit that failed last, waits there, and then rises ever
-/// faster, so that how long a recovery takes does not depend on how many calls a client makes.
+/// Each round of calls that is answered adds one, or three percent if that is less (additive increase). As long as the
+/// limit is below a curve of the time since the last cut, each round doubles it instead (slow start). The curve has the
+/// shape of CUBIC's (S. Ha, I. Rhee and L. Xu, 2008): it rises fast to near where the limit failed, rests there for
+/// the middle of [`LimitConfig::recovery_time`], and then rises ever faster, to `max` at its end. So how long a
+/// recovery takes does not depend on how many calls a client makes. Above the rest it rises by factors, not by sums:
+/// many clients with small limits then grow no faster together than one with a large limit.
+///
+/// Where a timeout was the cause, it is also the measure of the answers that follow. Quick ones show that nothing waits,
+/// and a round of them adds a quarter at least. Slow ones show that the edge is near, and the curve takes four times as
+/// long.
 #[derive(Debug)]
 pub(super) struct Growth {
     curve: Option<Curve>,
@@ -19,10 +35,9 @@ pub(super) struct Growth {
 #[derive(Debug)]
 struct Curve {
     cut_at: Instant,
-    failed_at: f64,
-    /// Seconds after the cut at which the curve is back at `failed_at`.
-    back_after: f64,
-    steepness: f64,
+    left: f64,
+    rest: f64,
+    timeout: Option<Duration>,
 }
 
 impl Growth {
@@ -31,48 +46,48 @@ impl Growth {
         Self { curve: None }
     }
 
-    /// After a cut from `failed_at` to `left`.
-    pub(super) fn after_cut(failed_at: f64, left: f64, config: &LimitConfig, now: Instant) -> Self {
-        let steepness = steepness(config);
-        let back_after = ((failed_at - left).max(0.0) / steepness).cbrt();
-        Self { curve: Some(Curve { cut_at: now, failed_at, back_after, steepness }) }
+    /// After a cut from `failed_at` to `left`, because a call had no answer in `timeout`, if that was why.
+    pub(super) fn after_cut(failed_at: f64, left: f64, timeout: Option<Duration>, now: Instant) -> Self {
+        Self { curve: Some(Curve { cut_at: now, left, rest: left.max(failed_at * REST), timeout }) }
     }
 
-    /// Follows another configuration: the curve is as steep as that says.
-    pub(super) fn reconfigure(&mut self, config: &LimitConfig) {
-        if let Some(curve) = &mut self.curve {
-            let steepness = steepness(config);
-            curve.back_after *= (curve.steepness / steepness).cbrt();
-            curve.steepness = steepness;
-        }
-    }
-
-    /// The limit after one more call that was made at the limit and answered in good time.
-    pub(super) fn grown(&self, limit: f64, now: Instant) -> f64 {
-        let step = if limit < 1.0 {
-            limit * BELOW_ONE
-        } else if self.curve.as_ref().is_none_or(|curve| limit < curve.height(now)) {
-            1.0
+    /// The limit after one more call that was made at the limit and answered.
+    pub(super) fn grown(
+        &self,
+        limit: f64,
+        took: Option<Duration>,
+        config: &LimitConfig,
+        now: Instant,
+    ) -> f64 {
+        let quarter = limit.min(1.0) * QUARTER;
+        let Some(curve) = &self.curve else { return limit + if limit < 1.0 { quarter } else { 1.0 } };
+        // What was ready at once was quick.
+        let took = took.unwrap_or_default();
+        let slow = curve.timeout.is_some_and(|timeout| took > timeout / SLOW);
+        let quick = curve.timeout.is_some_and(|timeout| took <= timeout / QUICK);
+        let time = config.recovery_time.as_secs_f64() * if slow { STRETCH } else { 1.0 };
+        let step = if limit < curve.height(time, f64::from(config.max.get()), now) {
+            if limit < 1.0 { quarter } else { 1.0 }
+        } else if quick {
+            quarter
         } else {
-            1.0 / limit
+            limit.min(1.0) * ABOVE.min(1.0 / limit)
         };
         limit + step
     }
 }
 
 impl Curve {
-    fn height(&self, now: Instant) -> f64 {
-        let since: Duration = now.saturating_duration_since(self.cut_at);
-        self.failed_at + self.steepness * cube(since.as_secs_f64() - self.back_after)
+    /// How high it is now, if it is to reach `max` in so many seconds after the cut.
+    fn height(&self, time: f64, max: f64, now: Instant) -> f64 {
+        let since = now.saturating_duration_since(self.cut_at).as_secs_f64();
+        // From -1 at the cut to 1 at the end of the recovery.
+        let x = since / time * 2.0 - 1.0;
+        let cube = x * x * x;
+        if x < 0.0 {
+            self.rest + (self.rest - self.left) * cube
+        } else {
+            self.rest * (max / self.rest).powf(cube)
+        }
     }
-}
-
-/// So that `max` is reached in `recovery_time` by the slowest way: a cut from half of it to nothing, the curve's
-/// plateau there, and up to the whole. Both parts take the cube root of half of `max` over the steepness.
-fn steepness(config: &LimitConfig) -> f64 {
-    4.0 * f64::from(config.max.get()) / cube(config.recovery_time.as_secs_f64())
-}
-
-fn cube(x: f64) -> f64 {
-    x * x * x
 }

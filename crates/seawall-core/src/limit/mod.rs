@@ -1,6 +1,7 @@
 mod attention;
 mod config;
 mod growth;
+mod latency;
 mod sample;
 
 use std::time::{Duration, Instant};
@@ -8,13 +9,14 @@ use std::time::{Duration, Instant};
 pub use attention::Attention;
 pub use config::{LimitAlgorithm, LimitConfig};
 use growth::Growth;
+use latency::{Advice, Latency};
 pub use sample::Sample;
 use sample::Verdict;
 
 use crate::{Epoch, Event, InvalidConfig};
 
-/// The least a cut is worth, as a share of the deepest: one timeout among many answers cuts a tenth by default.
-const SHALLOWEST: f64 = 0.2;
+/// The least a cut is worth, as a share of the deepest: one timeout among many answers cuts a twentieth by default.
+const SHALLOWEST: f64 = 0.1;
 
 /// How many calls a backend bears at a time, learnt from how they end: a plain value, told the time, without a lock.
 ///
@@ -24,14 +26,21 @@ const SHALLOWEST: f64 = 0.2;
 ///   a new [`Epoch`]: calls admitted before it never cut again, so a burst of timeouts counts once. Other failures
 ///   come fast and say nothing about load.
 /// - **It grows** with each call that is answered, unless less than half of the limit was in use when the call was
-///   admitted: one for each round of calls, and twofold with each round while it is below a curve of the time since
-///   the last cut ([`LimitConfig::recovery_time`]).
+///   admitted: twofold with each round of calls while it is below a curve of the time since the last cut
+///   ([`LimitConfig::recovery_time`]), and above it by one a round, or three percent if that is less. Answers that take
+///   an eighth of what timed out add a quarter a round; those that take more than half of it stretch the curve fourfold.
 /// - **It goes below 1**: then calls go one at a time with a [`pace`](Self::pace), and each answer adds a quarter.
 ///   So hundreds of clients can leave room for each other.
 ///
-/// From any state, a backend that answers in good time is given the full limit again, if there is demand: the next
-/// call goes out after `max_pause` at the latest, `ln(1/min)/ln(1.25)` answers lead from `min` to 1 (11 by default),
-/// and from there it takes the longer of `recovery_time` and of doubling with each round.
+/// From any state, a backend that answers within half of what timed out is given the full limit again, if there is
+/// demand: the next call goes out after `max_pause` at the latest, 11 answers lead from 0.1 to 1, and `recovery_time`
+/// after the last cut the whole of `max` is within reach by doubling with each round: 10 s in all by default. `Vegas`
+/// and `Gradient` must first learn how long calls usually take if they have come to believe something else: some
+/// six [windows](LimitConfig::latency_window) of calls more.
+///
+/// All three live with what drives others up or down for ever: calls that hang whatever the load, a little more demand
+/// than the backend can meet, failures that come fast. `Vegas` and `Gradient` do so for a client that is the backend's
+/// main load; where dozens of clients fill its queue, no one's restraint shortens it, and timeouts decide as for `Aimd`.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -55,6 +64,7 @@ pub struct Limit {
     epoch: Epoch,
     round: Round,
     growth: Growth,
+    latency: Latency,
     told: f64,
 }
 
@@ -81,6 +91,7 @@ impl Limit {
             epoch: Epoch::default(),
             round: Round::default(),
             growth: Growth::new(),
+            latency: Latency::default(),
             config,
         })
     }
@@ -106,19 +117,29 @@ impl Limit {
         self.round.peak = self.round.peak.max(sample.in_flight).max(1);
         let current = sample.epoch == self.epoch;
         match sample.verdict() {
-            Verdict::Answered => {
+            Verdict::Answered { measured } => {
                 self.round.answered += 1;
-                if !current || !self.grows_by(&sample) {
+                if !current {
                     return None;
                 }
-                self.calls = within(self.growth.grown(self.calls, now), &self.config);
+                match measured.and_then(|took| self.judge(took, sample.in_flight, now)) {
+                    Some(Advice::Cut(left)) => self.cut(self.calls, left, None, now),
+                    Some(Advice::Hold(calls)) => self.calls = within(calls, &self.config),
+                    Some(Advice::Grow) | None if self.grows_by(&sample) => {
+                        self.calls = within(
+                            self.growth.grown(self.calls, sample.took, &self.config, now),
+                            &self.config,
+                        );
+                    }
+                    Some(Advice::Grow) | None => return None,
+                }
             }
-            Verdict::Overloaded => {
+            Verdict::Overloaded { timeout } => {
                 self.round.overloaded += 1;
                 if !current {
                     return None;
                 }
-                self.back_off(now);
+                self.back_off(timeout, now);
             }
             Verdict::Nothing => return None,
         }
@@ -131,8 +152,10 @@ impl Limit {
             return false;
         }
         match sample.verdict() {
-            Verdict::Answered => self.grows_by(sample),
-            Verdict::Overloaded => true,
+            Verdict::Answered { measured } => {
+                self.grows_by(sample) || self.looks_at_latency() && measured.is_some()
+            }
+            Verdict::Overloaded { .. } => true,
             Verdict::Nothing => false,
         }
     }
@@ -160,26 +183,42 @@ impl Limit {
     pub fn reconfigure(&mut self, config: LimitConfig) -> Result<(), InvalidConfig> {
         config.validate()?;
         self.calls = within(self.calls, &config);
-        self.growth.reconfigure(&config);
+        if config.algorithm != self.config.algorithm {
+            self.latency = Latency::default();
+        }
         self.config = config;
         Ok(())
     }
 
     fn grows_by(&self, sample: &Sample) -> bool {
-        self.calls < f64::from(self.config.max.get()) && !sample.is_below_half(self.calls)
+        self.calls < f64::from(self.config.max.get())
+            && self.latency.lets_grow()
+            && !sample.is_below_half(self.calls)
     }
 
-    fn back_off(&mut self, now: Instant) {
+    const fn looks_at_latency(&self) -> bool {
+        matches!(self.config.algorithm, LimitAlgorithm::Vegas | LimitAlgorithm::Gradient)
+    }
+
+    fn judge(&mut self, took: Duration, in_flight: u32, now: Instant) -> Option<Advice> {
+        if !self.looks_at_latency() {
+            return None;
+        }
+        self.latency.record(took, in_flight, self.calls, &self.config, now)
+    }
+
+    fn back_off(&mut self, timeout: Option<Duration>, now: Instant) {
         let Round { answered, overloaded, peak } = self.round;
         let share = overloaded as f64 / (answered + overloaded) as f64;
         let used = self.calls.min(f64::from(peak) * 2.0);
         let left = used * (1.0 - (1.0 - self.config.backoff_ratio) * share.max(SHALLOWEST));
-        self.cut(used, left, now);
+        self.cut(used, left, timeout, now);
+        self.latency.restart();
     }
 
-    fn cut(&mut self, used: f64, left: f64, now: Instant) {
+    fn cut(&mut self, used: f64, left: f64, timeout: Option<Duration>, now: Instant) {
         self.calls = within(left, &self.config);
-        self.growth = Growth::after_cut(used, self.calls, &self.config, now);
+        self.growth = Growth::after_cut(used, self.calls, timeout, now);
         self.epoch = self.epoch.next();
         self.round = Round::default();
     }

@@ -18,9 +18,9 @@ pub struct Sample {
 /// What a sample says about the backend's load.
 pub(super) enum Verdict {
     /// It answered: it bears this much.
-    Answered,
+    Answered { measured: Option<Duration> },
     /// It did not, or said that it has too much to do.
-    Overloaded,
+    Overloaded { timeout: Option<Duration> },
     /// A failure that comes fast, a refusal of our own, a drop: nothing.
     Nothing,
 }
@@ -28,10 +28,12 @@ pub(super) enum Verdict {
 impl Sample {
     pub(super) const fn verdict(&self) -> Verdict {
         match self.outcome {
-            Some(Outcome::Success) => Verdict::Answered,
+            Some(Outcome::Success) => Verdict::Answered { measured: self.took },
             Some(Outcome::Failure(failure)) => match failure.kind {
-                FailureKind::Timeout | FailureKind::Overloaded { .. } => Verdict::Overloaded,
-                FailureKind::Permanent => Verdict::Answered,
+                FailureKind::Timeout => Verdict::Overloaded { timeout: self.took },
+                FailureKind::Overloaded { .. } => Verdict::Overloaded { timeout: None },
+                // An answer; but bad input is found out sooner than good input is worked on.
+                FailureKind::Permanent => Verdict::Answered { measured: None },
                 FailureKind::Transient | FailureKind::Cancelled | FailureKind::Refused => Verdict::Nothing,
             },
             None => Verdict::Nothing,

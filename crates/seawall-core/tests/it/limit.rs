@@ -60,8 +60,8 @@ fn a_burst_of_timeouts_admitted_before_a_cut_counts_once() {
 }
 
 #[test]
-fn a_cut_is_as_deep_as_the_share_of_calls_that_met_overload_and_a_fifth_at_least() {
-    for (answers, left) in [(0, 50.0), (1, 75.0), (3, 87.5), (4, 90.0), (10_000, 90.0)] {
+fn a_cut_is_as_deep_as_the_share_of_calls_that_met_overload_and_a_tenth_at_least() {
+    for (answers, left) in [(0, 50.0), (1, 75.0), (3, 87.5), (9, 95.0), (10_000, 95.0)] {
         let mut limit = starting_at(100.0);
         let call = full(&limit, Outcome::Success);
         for _ in 0..answers {
@@ -114,23 +114,37 @@ fn before_anything_fails_each_round_doubles_the_limit() {
     }
 }
 
-#[test]
-fn after_a_cut_it_comes_back_fast_waits_there_and_goes_on_faster_and_faster() {
+/// How much the limit rises in each second of few answers that took so long, after a cut from 100 to 50.
+fn rises_after(cut: Outcome, timeout: Duration, took: Duration) -> [f64; 8] {
     let mut limit = starting_at(100.0);
     let mut now = some_instant();
-    limit.record(full(&limit, TIMEOUT), now);
-    // Few calls, so that what each round adds is next to nothing.
-    let mut after = |seconds: f64| {
-        let until = now + Duration::from_secs_f64(seconds);
+    limit.record(Sample { took: Some(timeout), ..full(&limit, cut) }, now);
+    [(); 8].map(|()| {
         let before = limit.limit();
-        while now < until {
+        for _ in 0..100 {
             now += Duration::from_millis(10);
-            limit.record(full(&limit, Outcome::Success), now);
+            limit.record(Sample { took: Some(took), ..full(&limit, Outcome::Success) }, now);
         }
         limit.limit() - before
-    };
-    let rises = [after(1.0), after(1.0), after(1.0), after(1.0), after(1.0), after(1.0)];
-    assert!(rises[0] > 30.0 && rises[2] < 3.0 && rises[5] > 80.0, "{rises:?}");
+    })
+}
+
+#[test]
+fn after_a_cut_it_comes_back_fast_rests_there_and_goes_on_faster_and_faster() {
+    let overloaded = Outcome::failure(FailureKind::Overloaded { retry_after: None });
+    let rises = rises_after(overloaded, TOOK, TOOK);
+    assert!(rises[0] > 14.0 && rises[3] < 2.0 && rises[4] < 5.0 && rises[7] > 80.0, "{rises:?}");
+}
+
+#[test]
+fn answers_that_take_almost_as_long_as_what_timed_out_make_it_careful_and_quick_ones_bold() {
+    let timeout = Duration::from_millis(500);
+    let slow = rises_after(TIMEOUT, timeout, Duration::from_millis(300));
+    assert!(slow.iter().all(|&rise| rise < 8.0), "{slow:?}");
+    let neither = rises_after(TIMEOUT, timeout, Duration::from_millis(200));
+    assert!(neither[0] > 14.0 && neither[3] < 2.0 && neither[7] > 80.0, "{neither:?}");
+    let quick = rises_after(TIMEOUT, timeout, Duration::from_millis(50));
+    assert!(quick[0] > 25.0 && quick[3] > 20.0, "{quick:?}");
 }
 
 #[test]
@@ -162,10 +176,10 @@ fn it_says_that_it_moved_when_it_moved_by_a_quarter_or_a_fifth() {
         (0..20).filter_map(|_| limit.record(full(&limit, Outcome::Success), some_instant())).collect();
     let told = [25.0, 32.0, 40.0].map(|limit| Event::LimitChanged { limit });
     assert_eq!(events, told);
-    assert_eq!(limit.record(full(&limit, TIMEOUT), some_instant()), None, "by a tenth");
+    assert_eq!(limit.record(full(&limit, TIMEOUT), some_instant()), None, "by a twentieth");
     assert_eq!(
         limit.record(full(&limit, TIMEOUT), some_instant()),
-        Some(Event::LimitChanged { limit: 18.0 })
+        Some(Event::LimitChanged { limit: 19.0 })
     );
 }
 

@@ -20,7 +20,7 @@ fn the_defaults_of_a_limit_are_those_that_the_documentation_lists() {
   "vegas_beta": 6.0,
   "gradient_tolerance": 1.5,
   "smoothing": 0.2,
-  "latency_window": 50
+  "latency_window": 100
 }"#
     );
     assert_eq!(serde_json::from_str::<LimitConfig>("{}").unwrap(), LimitConfig::default());

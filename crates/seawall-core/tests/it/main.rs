@@ -15,6 +15,8 @@ mod hedge;
 mod jitter;
 mod limit;
 mod limit_config;
+mod limit_laws;
+mod limit_world;
 mod moving_quantile;
 mod outlier;
 mod retry_budget;
