@@ -15,7 +15,8 @@ use tower::{Layer, Service, service_fn};
 use tower_resilience_circuitbreaker as resilience;
 
 use crate::backend::Backend;
-use crate::subject::{Subject, in_runtime};
+use crate::executor::in_runtime;
+use crate::subject::Subject;
 
 /// Longer than any run: what is open stays open, and what is in the window stays in it.
 const LONG: Duration = Duration::from_hours(1);

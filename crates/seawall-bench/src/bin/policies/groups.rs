@@ -4,11 +4,12 @@ use seawall_bench::Comparison;
 
 use crate::backend::Backend;
 use crate::goals::{
-    BREAKER_CLOSED, BREAKER_FULL, BREAKER_OPEN, BREAKER_TIME, KEYED_MEMORY, KEYED_UNIFORM, KEYED_ZIPF, RETRY,
+    BREAKER_CLOSED, BREAKER_FULL, BREAKER_OPEN, BREAKER_TIME, CHAOS, COALESCE, CONCURRENCY_ADAPTIVE,
+    CONCURRENCY_FIXED, FALLBACK, FLIGHT, HEDGE, KEYED_MEMORY, KEYED_UNIFORM, KEYED_ZIPF, LOAD_SHED, RETRY,
     TIMEOUT,
 };
 use crate::subject::Subject;
-use crate::{breaker, keyed, retry, timeout};
+use crate::{breaker, concurrency, flight, keyed, others, retry, timeout};
 
 /// Subjects that do the same, and so are measured in turn.
 pub(crate) struct Group {
@@ -30,8 +31,16 @@ pub(crate) const GROUPS: &[Group] = &[
     group(BREAKER_TIME, FEW_CALLS, breaker::time_window),
     group(BREAKER_FULL, FEW_CALLS, breaker::full_time_window),
     Group { answers: false, ..group(BREAKER_OPEN, CALLS, breaker::open) },
+    group(CONCURRENCY_FIXED, CALLS, concurrency::fixed),
+    group(CONCURRENCY_ADAPTIVE, CALLS, concurrency::adaptive),
     group(TIMEOUT, CALLS, timeout::subjects),
     group(RETRY, CALLS, retry::subjects),
+    group(HEDGE, CALLS, others::hedge),
+    group(LOAD_SHED, CALLS, others::load_shed),
+    group(FALLBACK, CALLS, others::fallback),
+    group(CHAOS, CALLS, others::chaos),
+    // Ours makes a task for each.
+    group(COALESCE, FEW_CALLS, others::coalesce),
     Group { answers: false, ..group(KEYED_UNIFORM, CALLS, keyed::uniform) },
     Group { answers: false, ..group(KEYED_ZIPF, CALLS, keyed::zipf) },
 ];
@@ -42,7 +51,8 @@ pub(crate) struct Figure {
     pub(crate) measure: fn() -> Vec<Comparison>,
 }
 
-pub(crate) const FIGURES: &[Figure] = &[Figure { what: KEYED_MEMORY, measure: keyed::memory }];
+pub(crate) const FIGURES: &[Figure] =
+    &[Figure { what: FLIGHT, measure: flight::polls }, Figure { what: KEYED_MEMORY, measure: keyed::memory }];
 
 const fn group(what: &'static str, calls: u64, subjects: fn(Backend) -> Vec<Subject>) -> Group {
     Group { what, calls, answers: true, subjects }

@@ -5,10 +5,14 @@
 
 mod backend;
 mod breaker;
+mod concurrency;
+mod executor;
+mod flight;
 mod goals;
 mod groups;
 mod keyed;
 mod measure;
+mod others;
 mod retry;
 mod rows;
 mod subject;

@@ -2,29 +2,37 @@
 
 use seawall_bench::{Better, Comparison, Side};
 
-use crate::goals::{GOALS, Goal, TWO_THREADS};
+use crate::goals::{GOALS, Goal, Is, TWO_THREADS};
 
 /// The lines of one group: each goal, and ours with two threads beside ours with one.
 pub(crate) fn rows(what: &str, pends: bool, sides: &[Side]) -> Vec<Comparison> {
     let title = if pends { format!("{what}, pending once") } else { what.to_owned() };
     let goals = GOALS.iter().filter(|goal| goal.what == what);
-    let beside_peers = goals.map(|goal| beside(goal, &title, sides));
+    let beside_peers = goals.map(|goal| row(goal, &title, sides));
     let ours = sides.iter().filter(|side| side.name.starts_with("seawall") && !side.two_threads.is_empty());
     beside_peers.chain(ours.map(|side| by_two_threads(&title, side))).collect()
 }
 
-fn beside(goal: &Goal, title: &str, sides: &[Side]) -> Comparison {
+fn row(goal: &Goal, title: &str, sides: &[Side]) -> Comparison {
     let find = |name: &str| {
         let side = sides.iter().find(|side| side.name == name);
         side.unwrap_or_else(|| panic!("{title}: there is no `{name}`")).clone()
     };
+    let subject = find(goal.subject);
+    let (subject, peer, unit, at_most) = match goal.is {
+        Is::Beside(peer, at_most) => (subject, find(peer), "ns", at_most),
+        Is::Allocating(limit) => {
+            let counted = subject.allocations.into_iter().collect();
+            (Side::new(subject.name, counted), Side::new("at most", vec![limit]), "allocs", Some(1.0))
+        }
+    };
     Comparison {
         what: title.to_owned(),
-        subject: find(goal.subject),
-        peer: find(goal.peer),
-        unit: "ns",
+        subject,
+        peer,
+        unit,
         better: Better::Lower,
-        goal: goal.at_most,
+        goal: at_most,
         threads: 1,
     }
 }

@@ -1,13 +1,11 @@
 //! Whoever is measured: something that is called many times in a row, by one thread or by several at once.
 
 use std::hint::black_box;
-use std::sync::OnceLock;
-use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
 use tower::{Service, ServiceExt};
 
 use crate::backend::FAILING;
+use crate::executor::in_runtime;
 
 /// Makes calls, one after the other. The loop is inside, so that nothing is called through a pointer but whole loops.
 pub(crate) trait Work: Send {
@@ -75,28 +73,6 @@ impl Subject {
     pub(crate) fn work(&self) -> Box<dyn Work> {
         (self.work)()
     }
-}
-
-/// Runs a future to its end on this thread, with a runtime at hand for timers.
-///
-/// Not within the runtime: it would yield to itself after every so many calls, and make a system call each time a
-/// future is pending, which costs more than most layers do.
-pub(crate) fn in_runtime<F: Future>(future: F) -> F::Output {
-    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_time().build();
-        let runtime = runtime.expect("a runtime can be built");
-        // As in a busy server, some timer always ends before those of the calls: else each of theirs would wake the
-        // runtime, for a microsecond.
-        runtime.spawn(async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        runtime
-    });
-    let _entered = runtime.enter();
-    futures_executor::block_on(future)
 }
 
 struct Serving<S>(S);

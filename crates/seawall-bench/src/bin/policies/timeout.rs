@@ -11,7 +11,8 @@ use tower::timeout::TimeoutLayer;
 use tower_resilience_timelimiter::TimeLimiterLayer;
 
 use crate::backend::Backend;
-use crate::subject::{Subject, in_runtime};
+use crate::executor::in_runtime;
+use crate::subject::Subject;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
