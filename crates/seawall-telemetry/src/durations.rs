@@ -7,6 +7,14 @@ use opentelemetry::metrics::{BoundHistogram, Histogram};
 use crate::names::{OUTCOMES, SUCCESS, attribute};
 use crate::series::Labels;
 
+/// The `OpenTelemetry` histograms of all series.
+#[derive(Clone)]
+pub(crate) struct DurationHistograms {
+    pub(crate) calls: Histogram<f64>,
+    pub(crate) attempts: Histogram<f64>,
+    pub(crate) queues: Histogram<f64>,
+}
+
 /// An `OpenTelemetry` histogram with a handle per outcome, each resolved when it is first needed: a measurement
 /// through a handle looks up no attributes and allocates nothing.
 pub(crate) struct BoundDurations {

@@ -1,16 +1,18 @@
 use std::sync::Arc;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
+use opentelemetry::metrics::{Meter, MeterProvider};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{Instrument, PeriodicReader, SdkMeterProvider, Stream};
 use prometheus::{Registry as PrometheusRegistry, TextEncoder};
 use seawall_core::InvalidConfig;
 
 use crate::config::TelemetryConfig;
+use crate::durations::DurationHistograms;
 use crate::names::{CIRCUIT_STATES, EVENTS, OUTCOMES, SCOPE, attribute, metric};
 use crate::otlp::Otlp;
 use crate::registry::Registry;
+use crate::series::Series;
 
 /// In seconds. Finer at the low end than the HTTP convention's, for files and caches; coarser nowhere.
 const DURATION_BOUNDARIES: [f64; 15] =
@@ -20,8 +22,7 @@ const DURATION_BOUNDARIES: [f64; 15] =
 pub(crate) struct Meters {
     pub(crate) provider: SdkMeterProvider,
     pub(crate) meter: Meter,
-    pub(crate) call_durations: Histogram<f64>,
-    pub(crate) attempt_durations: Histogram<f64>,
+    pub(crate) durations: DurationHistograms,
     prometheus: Option<PrometheusRegistry>,
 }
 
@@ -61,10 +62,12 @@ impl Meters {
                 .with_boundaries(DURATION_BOUNDARIES.to_vec())
                 .build()
         };
-        let call_durations =
-            durations(metric::PIPELINE_DURATION, "Duration of whole calls, all attempts included");
-        let attempt_durations = durations(metric::ATTEMPT_DURATION, "Duration of single attempts");
-        Ok(Some(Self { provider, meter, call_durations, attempt_durations, prometheus }))
+        let durations = DurationHistograms {
+            calls: durations(metric::PIPELINE_DURATION, "Duration of whole calls, all attempts included"),
+            attempts: durations(metric::ATTEMPT_DURATION, "Duration of single attempts"),
+            queues: durations(metric::QUEUE_DURATION, "Time that calls waited their turn"),
+        };
+        Ok(Some(Self { provider, meter, durations, prometheus }))
     }
 
     /// Counters and states are read from the registry when somebody collects, and cost nothing before.
@@ -101,6 +104,32 @@ impl Meters {
                 }
             })
             .build();
+        let limit = "Calls at a time, or calls a second, that a limit allows";
+        self.observe_last(registry, metric::LIMIT, "{call}", limit, Series::limit);
+        let balance = "Retries that a budget held when it was last asked";
+        self.observe_last(registry, metric::BUDGET_BALANCE, "{retry}", balance, Series::balance);
+    }
+
+    /// A gauge of what was last told, for the series of which anything was.
+    fn observe_last(
+        &self,
+        registry: &Arc<Registry>,
+        name: &'static str,
+        unit: &'static str,
+        description: &'static str,
+        read: fn(&Series) -> Option<f64>,
+    ) {
+        let registry = Arc::downgrade(registry);
+        let gauge = self.meter.f64_observable_gauge(name).with_unit(unit).with_description(description);
+        gauge
+            .with_callback(move |observer| {
+                for series in registry.upgrade().iter().flat_map(|registry| registry.series()) {
+                    if let Some(last) = read(&series) {
+                        observer.observe(last, &series.labels.attributes());
+                    }
+                }
+            })
+            .build();
     }
 
     pub(crate) fn render_prometheus(&self) -> String {
@@ -123,6 +152,7 @@ fn limit_view(config: &TelemetryConfig) -> impl Fn(&Instrument) -> Option<Stream
             metric::EVENT => EVENTS.len(),
             metric::PIPELINE_DURATION | metric::ATTEMPT_DURATION => OUTCOMES.len(),
             metric::CIRCUIT_BREAKER_STATE => CIRCUIT_STATES.len(),
+            metric::QUEUE_DURATION | metric::LIMIT | metric::BUDGET_BALANCE => 1,
             _ => return None,
         };
         Stream::builder().with_cardinality_limit(series.saturating_mul(sets_per_series)).build().ok()

@@ -23,6 +23,12 @@ pub mod metric {
     pub const PIPELINE_DURATION: &str = "resilience.pipeline.duration";
     /// Histogram of single attempts in seconds, by pipeline, strategy, target and `error.type`.
     pub const ATTEMPT_DURATION: &str = "resilience.attempt.duration";
+    /// Histogram of the time that calls waited their turn, in seconds, by pipeline, strategy and target.
+    pub const QUEUE_DURATION: &str = "resilience.queue.duration";
+    /// Gauge of a limit, by pipeline, strategy and target: calls at a time, or calls a second.
+    pub const LIMIT: &str = "resilience.limit";
+    /// Gauge of what a retry budget held when it was last asked, in retries, by pipeline, strategy and target.
+    pub const BUDGET_BALANCE: &str = "resilience.retry_budget.balance";
     /// Gauge that is 1 for the state a circuit is in and 0 for the others.
     pub const CIRCUIT_BREAKER_STATE: &str = "resilience.circuit_breaker.state";
 }

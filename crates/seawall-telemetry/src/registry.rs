@@ -3,10 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use hashbrown::{Equivalent, HashMap};
-use opentelemetry::metrics::Histogram;
 use seawall_core::{Event, Origin};
 
-use crate::durations::BoundDurations;
+use crate::durations::DurationHistograms;
 use crate::names::OTHER;
 use crate::series::{Labels, Series};
 
@@ -16,8 +15,8 @@ pub(crate) struct Registry {
     /// Held while a series is added, so that no addition is lost.
     adding: Mutex<()>,
     limits: Limits,
-    call_durations: Option<Histogram<f64>>,
-    attempt_durations: Option<Histogram<f64>>,
+    /// None where nobody exports.
+    histograms: Option<DurationHistograms>,
 }
 
 #[derive(Clone, Copy)]
@@ -28,13 +27,9 @@ pub(crate) struct Limits {
 }
 
 impl Registry {
-    pub(crate) fn new(
-        limits: Limits,
-        call_durations: Option<Histogram<f64>>,
-        attempt_durations: Option<Histogram<f64>>,
-    ) -> Self {
+    pub(crate) fn new(limits: Limits, histograms: Option<DurationHistograms>) -> Self {
         let index = ArcSwap::from_pointee(Index::default());
-        Self { index, adding: Mutex::new(()), limits, call_durations, attempt_durations }
+        Self { index, adding: Mutex::new(()), limits, histograms }
     }
 
     pub(crate) fn record(&self, origin: Origin<'_>, event: &Event) {
@@ -61,11 +56,7 @@ impl Registry {
         }
         let kept = current.place(origin, self.limits);
         let labels = Labels::from(kept);
-        let series = Arc::new(Series::new(
-            labels.clone(),
-            BoundDurations::new(self.call_durations.clone()),
-            BoundDurations::new(self.attempt_durations.clone()),
-        ));
+        let series = Arc::new(Series::new(labels.clone(), self.histograms.as_ref()));
         let mut index = Index::clone(&current);
         index.insert(labels, Arc::clone(&series));
         self.index.store(Arc::new(index));
@@ -166,7 +157,7 @@ mod tests {
     use super::*;
 
     fn registry(labels: usize, series: usize) -> Registry {
-        Registry::new(Limits { labels, series }, None, None)
+        Registry::new(Limits { labels, series }, None)
     }
 
     fn tell<'a>(registry: &Registry, pipeline: &'a str, strategy: &'static str, target: &'a str) {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use seawall_core::{Event, Origin, Outcome};
 
-use crate::durations::BoundDurations;
+use crate::durations::{BoundDurations, DurationHistograms};
 use crate::histogram::{Counts, Histogram};
-use crate::names::{EVENTS, OUTCOMES, circuit_state_index, event_index, outcome_index};
+use crate::names::{EVENTS, OUTCOMES, SUCCESS, circuit_state_index, event_index, outcome_index};
 
 /// Threads write into shards of their own, or two cores would pass each cache line to and fro.
 const SHARDS: usize = 4;
@@ -21,8 +21,12 @@ pub(crate) struct Series {
     circuit: AtomicU8,
     /// What an operator forced upon the circuit; it hides what the circuit decides by itself.
     forced: AtomicU8,
+    /// Limit and balance as last told, as bits; `NAN` where none was.
+    limit: AtomicU64,
+    balance: AtomicU64,
     calls: BoundDurations,
     attempts: BoundDurations,
+    queues: BoundDurations,
 }
 
 /// An origin that is kept.
@@ -45,18 +49,23 @@ struct Shard {
     calls: [AtomicU64; OUTCOMES.len()],
     attempts: [AtomicU64; OUTCOMES.len()],
     durations: OnceLock<Histogram>,
+    queued: OnceLock<Histogram>,
 }
 
 impl Series {
-    pub(crate) fn new(labels: Labels, calls: BoundDurations, attempts: BoundDurations) -> Self {
-        let shards = Default::default();
+    /// Durations are exported through `histograms`, if anybody reads them.
+    pub(crate) fn new(labels: Labels, histograms: Option<&DurationHistograms>) -> Self {
+        let untold = || AtomicU64::new(f64::NAN.to_bits());
         Self {
             labels,
-            shards,
+            shards: Default::default(),
             circuit: AtomicU8::new(UNTOLD),
             forced: AtomicU8::new(UNTOLD),
-            calls,
-            attempts,
+            limit: untold(),
+            balance: untold(),
+            calls: BoundDurations::new(histograms.map(|histograms| histograms.calls.clone())),
+            attempts: BoundDurations::new(histograms.map(|histograms| histograms.attempts.clone())),
+            queues: BoundDurations::new(histograms.map(|histograms| histograms.queues.clone())),
         }
     }
 
@@ -72,6 +81,15 @@ impl Series {
                 let outcome = outcome_index(outcome);
                 shard.attempts[outcome].fetch_add(1, Relaxed);
                 self.attempts.record(&self.labels, outcome, elapsed);
+            }
+            Event::Dequeued { waited } => {
+                shard.queued.get_or_init(Histogram::new).record(waited);
+                // Whose turn it is has no outcome yet: the handle that names no error.
+                self.queues.record(&self.labels, SUCCESS, waited);
+            }
+            Event::LimitChanged { limit } => self.limit.store(limit.to_bits(), Relaxed),
+            Event::Retried { balance: Some(balance), .. } | Event::BudgetExhausted { balance } => {
+                self.balance.store(balance.to_bits(), Relaxed);
             }
             _ => {}
         }
@@ -111,6 +129,20 @@ impl Series {
         self.touched().filter_map(|shard| shard.durations.get()).for_each(|histogram| counts.add(histogram));
     }
 
+    pub(crate) fn add_queued(&self, counts: &mut Counts) {
+        self.touched().filter_map(|shard| shard.queued.get()).for_each(|histogram| counts.add(histogram));
+    }
+
+    /// The limit here, if one was ever told of.
+    pub(crate) fn limit(&self) -> Option<f64> {
+        told(&self.limit)
+    }
+
+    /// What the retry budget held when it was last told of, if ever.
+    pub(crate) fn balance(&self) -> Option<f64> {
+        told(&self.balance)
+    }
+
     /// The state of the circuit here, as its place in `CIRCUIT_STATES`; none if none ever told of itself.
     pub(crate) fn circuit(&self) -> Option<usize> {
         let told =
@@ -131,6 +163,10 @@ impl Series {
     fn touched(&self) -> impl Iterator<Item = &Shard> {
         self.shards.iter().filter_map(|shard| shard.get().map(|shard| &**shard))
     }
+}
+
+fn told(value: &AtomicU64) -> Option<f64> {
+    Some(f64::from_bits(value.load(Relaxed))).filter(|value| !value.is_nan())
 }
 
 fn shard_of_this_thread() -> usize {

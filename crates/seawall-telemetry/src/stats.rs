@@ -51,6 +51,13 @@ pub struct TargetStats {
     pub circuit: Option<CircuitStats>,
     /// How long whole calls took; none before the first ended.
     pub duration: Option<DurationStats>,
+    /// How long calls waited their turn, those that had to; none before the first did.
+    pub queue_duration: Option<DurationStats>,
+    /// The limits that moved, by strategy: of a `concurrency_limit` in calls at a time, of a `rate_limit` in calls a
+    /// second.
+    pub limits: BTreeMap<String, f64>,
+    /// What budgets held when they were last asked for a retry, by strategy, in retries.
+    pub budget_balances: BTreeMap<String, f64>,
 }
 
 /// How many calls or attempts ended in which way.
@@ -132,12 +139,12 @@ pub struct DurationStats {
 
 impl StatsSnapshot {
     pub(crate) fn of(registry: &Registry) -> Self {
-        let mut gathered: BTreeMap<(Arc<str>, Arc<str>), (TargetStats, Counts)> = BTreeMap::new();
+        let mut gathered: BTreeMap<(Arc<str>, Arc<str>), Gathered> = BTreeMap::new();
         for series in registry.series() {
             let labels = &series.labels;
-            let (stats, durations) = gathered
+            let Gathered { stats, durations, queued } = gathered
                 .entry((Arc::clone(&labels.pipeline), Arc::clone(&labels.target)))
-                .or_insert_with(|| (TargetStats::default(), Counts::new()));
+                .or_insert_with(Gathered::new);
             let events = series.events();
             stats.calls.add(series.calls());
             stats.attempts.add(series.attempts());
@@ -151,17 +158,35 @@ impl StatsSnapshot {
                 stats.circuit = Some(CircuitStats { state: CIRCUIT_STATES[state].to_owned(), openings });
             }
             series.add_durations(durations);
+            series.add_queued(queued);
+            let strategy = || labels.strategy.to_owned();
+            stats.limits.extend(series.limit().map(|limit| (strategy(), limit)));
+            stats.budget_balances.extend(series.balance().map(|balance| (strategy(), balance)));
         }
         let targets = gathered
             .into_iter()
-            .map(|((pipeline, target), (stats, durations))| TargetStats {
+            .map(|((pipeline, target), Gathered { stats, durations, queued })| TargetStats {
                 pipeline: pipeline.as_ref().to_owned(),
                 target: target.as_ref().to_owned(),
                 duration: DurationStats::of(&durations),
+                queue_duration: DurationStats::of(&queued),
                 ..stats
             })
             .collect();
         Self { targets }
+    }
+}
+
+/// What the strategies of one target add up to.
+struct Gathered {
+    stats: TargetStats,
+    durations: Counts,
+    queued: Counts,
+}
+
+impl Gathered {
+    fn new() -> Self {
+        Self { stats: TargetStats::default(), durations: Counts::new(), queued: Counts::new() }
     }
 }
 

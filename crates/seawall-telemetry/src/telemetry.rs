@@ -42,10 +42,8 @@ impl Telemetry {
         let tracers = otlp.as_ref().map(|otlp| otlp.tracer_provider(resource.clone())).transpose()?;
         let meters = Meters::new(config, resource, otlp.as_ref())?;
         let limits = Limits { labels: config.max_labels.get(), series: config.max_series.get() };
-        let durations =
-            meters.as_ref().map(|meters| (meters.call_durations.clone(), meters.attempt_durations.clone()));
-        let (calls, attempts) = durations.unzip();
-        let registry = Arc::new(Registry::new(limits, calls, attempts));
+        let histograms = meters.as_ref().map(|meters| meters.durations.clone());
+        let registry = Arc::new(Registry::new(limits, histograms));
         if let Some(meters) = &meters {
             meters.observe(&registry);
         }

@@ -41,6 +41,7 @@ async fn metrics_arrive_as_the_protocol_says() {
         origin,
         &Event::Retried { attempt: 2, kind: FailureKind::Timeout, delay: Duration::ZERO, balance: None },
     );
+    telemetry.observe(origin, &Event::LimitChanged { limit: 12.5 });
     telemetry.shutdown(DEADLINE).await.unwrap();
 
     let received = collector.next().await;
@@ -70,6 +71,11 @@ async fn metrics_arrive_as_the_protocol_says() {
     let retried = [&[pair("resilience.event.name", "retried")], &place[..]].concat();
     let retried = events.data_points.iter().find(|point| texts(&point.attributes) == retried).unwrap();
     assert_eq!(retried.value, Some(number_data_point::Value::AsInt(2)));
+
+    let Data::Gauge(limits) = data("resilience.limit") else { panic!("not a gauge") };
+    let [limit] = &limits.data_points[..] else { panic!("not one series: {limits:?}") };
+    assert_eq!(limit.value, Some(number_data_point::Value::AsDouble(12.5)));
+    assert_eq!(texts(&limit.attributes), place);
 
     let (_, metrics) = telemetry.deliveries().unwrap();
     assert_eq!((metrics.delivered, metrics.failed, metrics.last_error), (1, 0, None));

@@ -72,6 +72,35 @@ fn metrics_have_the_names_of_the_table() {
 }
 
 #[test]
+fn queues_limits_and_budgets_are_exported_as_last_told() {
+    let telemetry = Telemetry::new(&TelemetryConfig::default()).unwrap();
+    let text = telemetry.render_prometheus();
+    assert!(!text.contains("resilience_limit") && !text.contains("retry_budget"), "nothing was told: {text}");
+    let limit = |limit| {
+        let origin = Origin { pipeline: "http", strategy: "concurrency_limit", target: "a" };
+        telemetry.observe(origin, &Event::LimitChanged { limit });
+        telemetry.observe(origin, &Event::Dequeued { waited: Duration::from_millis(20) });
+    };
+    limit(50.0);
+    limit(0.5);
+    let (kind, delay) = (FailureKind::Transient, Duration::from_millis(50));
+    tell(&telemetry, Event::Retried { attempt: 1, kind, delay, balance: Some(2.25) });
+    // One that no budget pays for says nothing about it.
+    tell(&telemetry, Event::Retried { attempt: 1, kind, delay, balance: None });
+
+    let samples = parse(&telemetry.render_prometheus());
+    let limit_labels = LABELS.replace("retry", "concurrency_limit");
+    assert_eq!(samples[&format!("resilience_limit{{{limit_labels}}}")], "0.5");
+    let queue = "resilience_queue_duration_seconds";
+    assert_eq!(samples[&format!("{queue}_count{{{limit_labels}}}")], "2");
+    assert_eq!(samples[&format!("{queue}_sum{{{limit_labels}}}")], "0.04");
+    assert_eq!(samples[&format!("resilience_retry_budget_balance{{{LABELS}}}")], "2.25");
+    tell(&telemetry, Event::BudgetExhausted { balance: 0.75 });
+    let samples = parse(&telemetry.render_prometheus());
+    assert_eq!(samples[&format!("resilience_retry_budget_balance{{{LABELS}}}")], "0.75");
+}
+
+#[test]
 fn other_parts_export_gauges_and_counters_of_their_own() {
     let telemetry = Telemetry::new(&TelemetryConfig::default()).unwrap();
     let hits = Arc::new(AtomicU64::new(7));

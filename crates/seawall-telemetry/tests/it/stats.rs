@@ -47,6 +47,30 @@ fn the_strategies_of_a_target_are_taken_together() {
 }
 
 #[test]
+fn waits_limits_and_budgets_are_told_by_target() {
+    let telemetry = telemetry();
+    let (retry, limit, rate) =
+        (origin("retry", "a"), origin("concurrency_limit", "a"), origin("rate_limit", "a"));
+    telemetry.observe(retry, &Event::BudgetExhausted { balance: 0.5 });
+    telemetry.observe(limit, &Event::LimitChanged { limit: 20.0 });
+    telemetry.observe(limit, &Event::LimitChanged { limit: 10.0 });
+    telemetry.observe(rate, &Event::LimitChanged { limit: 100.0 });
+    telemetry.observe(limit, &Event::Dequeued { waited: 2 * MS });
+    telemetry.observe(rate, &Event::Dequeued { waited: 4 * MS });
+    telemetry.observe(origin("retry", "b"), &Event::Abandoned { elapsed: MS });
+
+    let stats = telemetry.stats();
+    let a = stats.target("http", "a").unwrap();
+    let limits: Vec<_> = a.limits.iter().map(|(strategy, limit)| (strategy.as_str(), *limit)).collect();
+    assert_eq!(limits, [("concurrency_limit", 10.0), ("rate_limit", 100.0)]);
+    assert_eq!(a.budget_balances.get("retry"), Some(&0.5));
+    let queue = a.queue_duration.unwrap();
+    assert_eq!((queue.mean, queue.max, a.duration), (3 * MS, 4 * MS, None));
+    let b = stats.target("http", "b").unwrap();
+    assert_eq!((b.limits.len(), b.budget_balances.len(), b.queue_duration), (0, 0, None));
+}
+
+#[test]
 fn every_kind_of_failure_is_counted_apart() {
     let telemetry = telemetry();
     let kinds = [
