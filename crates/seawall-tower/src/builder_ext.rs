@@ -14,6 +14,8 @@ use crate::fallback::FallbackLayer;
 use crate::hedge::HedgeLayer;
 use crate::load_shed::LoadShedLayer;
 use crate::pipeline::PipelineLayer;
+use crate::rate_limit::by_request::RequestRateLimitLayer;
+use crate::rate_limit::{RateLimitLayer, RateLimiterHandle};
 use crate::retry::{RetryLayer, RetryPolicy};
 
 /// Seawall's layers on tower's [`ServiceBuilder`], by name. The first layer named is the outermost.
@@ -71,6 +73,13 @@ pub trait ServiceBuilderExt<L>: Sized {
         limit: ConcurrencyLimitHandle,
     ) -> ServiceBuilder<Stack<ConcurrencyLimitLayer, L>>;
 
+    /// Lets calls start at a limited rate, and has the others wait: [`RateLimitLayer`]. (Tower's own is called
+    /// `rate_limit`.)
+    fn limit_rate(self, limiter: RateLimiterHandle) -> ServiceBuilder<Stack<RateLimitLayer, L>>;
+
+    /// The same by what a request weighs or whose it is: [`RequestRateLimitLayer`].
+    fn limit_rate_by<P>(self, charge: P) -> ServiceBuilder<Stack<RequestRateLimitLayer<P>, L>>;
+
     /// Injects faults on purpose: [`ChaosLayer`].
     fn chaos(self, chaos: ChaosHandle) -> ServiceBuilder<Stack<ChaosLayer, L>>;
 
@@ -120,6 +129,14 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         limit: ConcurrencyLimitHandle,
     ) -> ServiceBuilder<Stack<ConcurrencyLimitLayer, L>> {
         self.layer(ConcurrencyLimitLayer::new(limit))
+    }
+
+    fn limit_rate(self, limiter: RateLimiterHandle) -> ServiceBuilder<Stack<RateLimitLayer, L>> {
+        self.layer(RateLimitLayer::new(limiter))
+    }
+
+    fn limit_rate_by<P>(self, charge: P) -> ServiceBuilder<Stack<RequestRateLimitLayer<P>, L>> {
+        self.layer(RequestRateLimitLayer::new(charge))
     }
 
     fn chaos(self, chaos: ChaosHandle) -> ServiceBuilder<Stack<ChaosLayer, L>> {

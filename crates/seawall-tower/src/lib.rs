@@ -15,6 +15,7 @@ mod identity;
 mod inner;
 pub mod load_shed;
 pub mod pipeline;
+pub mod rate_limit;
 mod registry;
 mod replay;
 pub mod retry;
@@ -38,6 +39,8 @@ pub use load_shed::{LoadShed, LoadShedLayer};
 pub use pipeline::{
     Load, Pipeline, PipelineConfig, PipelineLayer, PipelineService, StabilityWarning, TargetStatus,
 };
+pub use rate_limit::by_request::{RequestRateLimit, RequestRateLimitLayer};
+pub use rate_limit::{KeyedRateLimiterHandle, RateLimit, RateLimitLayer, RateLimiterHandle};
 pub use registry::Registry;
 pub use replay::{ByClone, Replay};
 pub use retry::{Retry, RetryConfig, RetryLayer, RetryPolicy};

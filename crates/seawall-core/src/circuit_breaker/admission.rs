@@ -57,12 +57,12 @@ impl Admission {
     }
 }
 
-/// A circuit's no: why, and when it is worth asking again.
+/// A policy's no: why, and when it is worth asking again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// Why, in a few words.
     pub reason: &'static str,
-    /// How long until the answer may change; `None` when only an operator can change it.
+    /// How long until the answer may change; `None` when time alone will not change it.
     pub retry_after: Option<Duration>,
 }
 

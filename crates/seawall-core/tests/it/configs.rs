@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, HedgeConfig, InvalidConfig, RetryBudgetConfig};
+use seawall_core::{CircuitBreakerConfig, HedgeConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig};
 
 #[test]
 fn the_defaults_are_those_that_the_documentation_lists() {
@@ -29,12 +29,17 @@ fn the_defaults_are_those_that_the_documentation_lists() {
         serde_json::to_string(&RetryBudgetConfig::default()).unwrap(),
         r#"{"form":"outcome","ratio":0.1,"window":"10s","reserve":3.0,"trickle":0.1}"#
     );
+    assert_eq!(
+        serde_json::to_string(&RateLimitConfig::default()).unwrap(),
+        r#"{"limit":100,"period":"1s","burst":10,"max_wait":"1s","max_waiting":1024,"max_retry_after":"30s"}"#
+    );
 }
 
 #[test]
 fn the_defaults_are_valid_and_an_empty_file_means_them() {
     CircuitBreakerConfig::default().validate().unwrap();
     RetryBudgetConfig::default().validate().unwrap();
+    RateLimitConfig::default().validate().unwrap();
     assert_eq!(serde_json::from_str::<CircuitBreakerConfig>("{}").unwrap(), CircuitBreakerConfig::default());
     assert!(serde_json::from_str::<CircuitBreakerConfig>(r#"{"failure_treshold": 1}"#).is_err());
 }
@@ -51,6 +56,7 @@ fn every_knob_that_can_be_off_is_off_by_that_word() {
     assert_eq!(config.consecutive_failures, None);
     assert_eq!(config.count_window, None);
     assert_eq!(config.time_window, None);
+    assert_eq!(serde_json::from_str::<RateLimitConfig>(r#"{"max_wait": "off"}"#).unwrap().max_wait, None);
     let again = serde_json::from_str(&serde_json::to_string(&config).unwrap()).unwrap();
     assert_eq!(config, again);
 

@@ -19,6 +19,8 @@ mod limit_laws;
 mod limit_world;
 mod moving_quantile;
 mod outlier;
+mod rate_limiter;
+mod rate_limiter_laws;
 mod retry_budget;
 mod rollout;
 mod wait_queue;

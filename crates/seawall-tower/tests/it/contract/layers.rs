@@ -4,12 +4,15 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use seawall_core::{ByKind, ChaosConfig, CircuitBreakerConfig, HedgeConfig, Idempotency, RolloutConfig};
+use seawall_core::{
+    ByKind, ChaosConfig, CircuitBreakerConfig, HedgeConfig, Idempotency, RateLimitConfig, RolloutConfig,
+};
 use seawall_tower::{
     AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ChaosHandle, ChaosLayer,
     CircuitBreakerHandle, CircuitBreakerLayer, CoalesceLayer, ConcurrencyLimitConfig, ConcurrencyLimitHandle,
     ConcurrencyLimitLayer, DeadlineLayer, FallbackLayer, HedgeHandle, HedgeLayer, Identity, LoadShedLayer,
-    Pipeline, PipelineConfig, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, fallback,
+    Pipeline, PipelineConfig, RateLimitLayer, RateLimiterHandle, RequestRateLimitLayer, RetryConfig,
+    RetryLayer, RetryPolicy, Rollout, RolloutHandle, fallback,
 };
 use tower::Layer as _;
 
@@ -35,6 +38,13 @@ pub(super) const LAYERS: &[Layer] = &[
     layer("hedge", |inner| boxed(hedge().layer(inner))), // a `HedgeLayer`
     layer("load shed", |inner| boxed(LoadShedLayer::new().layer(inner))).shedding(),
     layer("pipeline", |inner| boxed(pipeline().layer("target").layer(inner))), // a `PipelineLayer`
+    layer("rate limit", |inner| boxed(RateLimitLayer::new(rate()).layer(inner))),
+    layer("rate limit by request", |inner| {
+        let rate = rate();
+        let charge = move |_: &&'static str| (rate.clone(), NonZeroU32::MIN);
+        boxed(RequestRateLimitLayer::new(charge).layer(inner))
+    })
+    .waiting(),
     layer("retry", |inner| boxed(RetryLayer::new(retry_policy()).layer(inner))),
     layer("rollout", |inner| {
         let config = RolloutConfig { weight: 0.5, ..RolloutConfig::default() };
@@ -67,6 +77,10 @@ pub(super) fn limit() -> ConcurrencyLimitHandle {
 
 pub(super) fn pipeline() -> Pipeline {
     Pipeline::new("test", &PipelineConfig::default(), ByKind, Arc::new(())).unwrap()
+}
+
+pub(super) fn rate() -> RateLimiterHandle {
+    RateLimiterHandle::new(Identity::default(), &RateLimitConfig::default()).unwrap()
 }
 
 pub(super) fn retry_policy() -> RetryPolicy {

@@ -1,23 +1,30 @@
 //! What crosses threads, pinned: every public layer, service, handle and configuration is `Clone + Send + Sync`, every
 //! future is `Send`.
 
+use std::borrow::Cow;
 use std::future::Ready;
+use std::num::NonZeroU32;
 
 use seawall_core::{ByKind, Error};
 use seawall_tower::{
     AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, Chaos, ChaosHandle,
     ChaosLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, Coalesce, CoalesceLayer,
     ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline,
-    DeadlineLayer, EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity, Load,
-    LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer, PipelineService, Registry, Retry,
-    RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, StabilityWarning, TargetStatus,
-    TimeLimitHandle, attempt_timeout, balance, chaos, circuit_breaker, coalesce, concurrency_limit, deadline,
-    fallback, hedge, load_shed, pipeline, retry, rollout,
+    DeadlineLayer, EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity,
+    KeyedRateLimiterHandle, Load, LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer,
+    PipelineService, RateLimit, RateLimitLayer, RateLimiterHandle, Registry, RequestRateLimit,
+    RequestRateLimitLayer, Retry, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle,
+    StabilityWarning, TargetStatus, TimeLimitHandle, attempt_timeout, balance, chaos, circuit_breaker,
+    coalesce, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, rate_limit, retry, rollout,
 };
 
 use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
+use seawall_tower::rate_limit::by_request::{ByCost, ByKey};
 
 use super::Guarded;
+
+type Key = fn(&&'static str) -> Cow<'static, str>;
+type Cost = fn(&&'static str) -> NonZeroU32;
 
 /// A future and a service of the least that is asked for.
 type Answer = Ready<Result<&'static str, Error>>;
@@ -55,6 +62,7 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<HedgeHandle>();
     shared::<HedgeLayer>();
     shared::<Identity>();
+    shared::<KeyedRateLimiterHandle>();
     shared::<Load>();
     shared::<LoadShed<Guarded>>();
     shared::<LoadShedLayer>();
@@ -62,6 +70,11 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<PipelineConfig>();
     shared::<PipelineLayer<ByKind>>();
     shared::<PipelineService<Guarded, ByKind>>();
+    shared::<RateLimit<Guarded, ByKind>>();
+    shared::<RateLimitLayer>();
+    shared::<RateLimiterHandle>();
+    shared::<RequestRateLimit<Guarded, ByKey<Key>, ByKind>>();
+    shared::<RequestRateLimitLayer<ByCost<Cost>>>();
     shared::<Retry<Guarded>>();
     shared::<RetryConfig>();
     shared::<RetryLayer>();
@@ -93,6 +106,8 @@ fn every_future_can_be_spawned() {
     sent::<hedge::future::ResponseFuture<Guarded, &'static str, ByKind>>();
     sent::<load_shed::future::ResponseFuture<Answer>>();
     sent::<pipeline::future::ResponseFuture<Guarded, &'static str, ByKind>>();
+    sent::<rate_limit::by_request::future::ResponseFuture<Guarded, &'static str, ByKind>>();
+    sent::<rate_limit::future::ResponseFuture<Answer, ByKind>>();
     sent::<retry::future::ResponseFuture<Guarded, &'static str, ByKind, backon::ExponentialBuilder>>();
     sent::<rollout::future::ResponseFuture<Guarded, Guarded, &'static str, ByKind>>();
 }
