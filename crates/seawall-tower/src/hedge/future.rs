@@ -44,14 +44,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let way_out = this.race.first.place.way_out();
         if let Some(first) = this.first.as_mut().as_pin_mut() {
             if let Poll::Ready(result) = first.poll(cx) {
                 this.first.set(None);
-                if let Some(answer) = this.race.first_ended(result) {
+                if let Some(answer) = this.race.first_ended(result, &way_out) {
                     return Poll::Ready(answer);
                 }
             } else {
-                this.race.first.began();
+                this.race.first.began(|| way_out.now());
             }
         }
         loop {

@@ -4,14 +4,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use seawall_core::{CallContext, Classify, Event, FailureKind, Outcome, Scoped};
+use seawall_core::{CallContext, Classify, Event, FailureKind, Narrowed, Outcome};
 use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::first::First;
 use super::settings::Paid;
 use crate::Replay;
-use crate::clock::now;
+use crate::clock::{WayOut, now};
 
 type Answer<S, Req> = Result<<S as Service<Req>>::Response, <S as Service<Req>>::Error>;
 
@@ -42,7 +42,7 @@ struct Hedged<F> {
     number: u32,
     began: Instant,
     paid: Paid,
-    future: Pin<Box<Scoped<F>>>,
+    future: Pin<Box<Narrowed<F>>>,
 }
 
 impl<S, Req, C> Race<S, Req, C>
@@ -55,13 +55,13 @@ where
     }
 
     /// Takes the first attempt's result. `Some` is the answer of the call.
-    pub(super) fn first_ended(&mut self, result: Answer<S, Req>) -> Option<Answer<S, Req>> {
+    pub(super) fn first_ended(&mut self, result: Answer<S, Req>, way_out: &WayOut) -> Option<Answer<S, Req>> {
         let outcome = self.judge(&result);
         if self.first.settings.handle.is_observed() {
             let elapsed = self.first.elapsed();
             self.first.settings.handle.tell(&Event::Attempted { attempt: 1, outcome, elapsed });
         }
-        self.first.record(outcome == Outcome::Success);
+        self.first.record(outcome == Outcome::Success, || way_out.now());
         self.weigh(outcome, result)
     }
 
@@ -102,7 +102,7 @@ where
             let (Some((inner, _)), Some(delay)) = (&mut self.spare, self.first.delay) else { return false };
             match &mut self.step {
                 Step::Start => {
-                    let due = self.first.began().checked_add(delay);
+                    let due = self.first.began(now).checked_add(delay);
                     let end = CallContext::current_deadline();
                     match due {
                         Some(due) if end.is_none_or(|end| due < end) => {
@@ -145,10 +145,10 @@ where
         paid.sent();
         let copy = if paid.more { self.first.settings.classifier.replay(&request) } else { None };
         let (number, delay) = (self.sent + 1, self.first.elapsed());
-        let context = CallContext::current();
         // Counted on from what an outer retry says.
-        let attempt = NonZeroU32::MIN.saturating_add(context.attempt_number() - 1).saturating_add(self.sent);
-        let future = Box::pin(context.attempt(attempt).scope_with(|| inner.call(request)));
+        let outer = CallContext::current_attempt().unwrap_or(NonZeroU32::MIN);
+        let attempt = outer.saturating_add(self.sent);
+        let future = Box::pin(CallContext::scope_attempt(Some(attempt), || inner.call(request)));
         self.spare = copy.map(|copy| (inner, copy));
         self.hedges.push(Hedged { number, began: now(), paid, future });
         self.first.settings.handle.tell(&Event::Hedged { attempt: number, delay });

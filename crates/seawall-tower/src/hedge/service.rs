@@ -9,6 +9,7 @@ use super::future::ResponseFuture;
 use super::race::Race;
 use super::settings::Settings;
 use crate::Replay;
+use crate::clock::WayIn;
 
 /// Sends slow calls a second time. See the [module](super).
 #[derive(Debug)]
@@ -45,10 +46,11 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
+        let way_in = WayIn::open();
         let delay = self.settings.handle.delay();
         let copy = delay.and_then(|_| self.settings.copy(&request));
         // Made before the inner future: a panic in the inner `call` counts as an end too.
-        let first = First::new(Arc::clone(&self.settings), delay);
+        let first = First::new(Arc::clone(&self.settings), delay, way_in.place());
         let Some(copy) = copy else {
             return ResponseFuture::new(self.inner.call(request), Race::new(first, None));
         };

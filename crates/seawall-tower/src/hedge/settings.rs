@@ -38,14 +38,14 @@ impl<C> Settings<C> {
             }
         };
         let mut paid = Paid { handle: self.handle.clone(), budget: None, more, sent: false };
-        if let Some(budget) = CallContext::current().retry_budget().or(self.budget.as_ref()) {
+        if let Some(budget) = CallContext::current_budget().or_else(|| self.budget.clone()) {
             let now = now();
             let (enough, balance) = budget.with(|budget| (budget.withdraw(now), budget.balance(now)));
             if !enough {
                 self.handle.tell(&Event::BudgetExhausted { balance });
                 return None;
             }
-            paid.budget = Some(budget.clone());
+            paid.budget = Some(budget);
         }
         Some(paid)
     }
