@@ -59,3 +59,12 @@ fn an_error_crosses_a_foreign_layer_that_boxes_errors_unharmed() {
     let back = Error::from_boxed("who knows".into(), "stack", "name");
     assert_eq!(back.to_string(), "stack `name`: permanent failure: who knows");
 }
+
+#[test]
+fn work_that_others_wait_for_too_keeps_everything_but_the_deadline() {
+    let now = some_instant();
+    let caller = CallContext::default().priority(Priority::High).within(Duration::from_secs(1), now);
+    let shared = caller.without_deadline().within(Duration::from_secs(30), now);
+    assert_eq!(shared.remaining(now), Some(Duration::from_secs(30)));
+    assert_eq!(shared.priority_class(), Priority::High);
+}
