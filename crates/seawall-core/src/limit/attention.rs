@@ -8,7 +8,7 @@ use super::{Limit, LimitAlgorithm};
 pub struct Attention {
     /// Whether it looks at anything at all.
     pub learns: bool,
-    /// Whether it looks at how long calls took.
+    /// Whether it looks at how long calls took, unless they were ready at once.
     pub measures: bool,
     /// How many calls must have been under way, itself included, for an answered one to do more than count.
     pub grows_from: u32,
@@ -28,8 +28,8 @@ impl Limit {
         };
         Attention {
             learns: algorithm != LimitAlgorithm::Fixed,
-            // A limit that comes near 1 may have to space out calls that are under way now.
-            measures: by_latency || self.calls < 4.0,
+            // How quick answers are, beside what timed out, says how fast to grow; and how far to space out calls.
+            measures: algorithm != LimitAlgorithm::Fixed,
             grows_from,
         }
     }

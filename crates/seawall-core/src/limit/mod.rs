@@ -146,20 +146,6 @@ impl Limit {
         self.tell()
     }
 
-    /// Whether recording this sample looks at the time. If not, any instant will do, and no clock need be read.
-    pub fn needs_time(&self, sample: &Sample) -> bool {
-        if self.config.algorithm == LimitAlgorithm::Fixed || sample.epoch != self.epoch {
-            return false;
-        }
-        match sample.verdict() {
-            Verdict::Answered { measured } => {
-                self.grows_by(sample) || self.looks_at_latency() && measured.is_some()
-            }
-            Verdict::Overloaded { .. } => true,
-            Verdict::Nothing => false,
-        }
-    }
-
     /// How long to wait after a call that took so long before the next is made, so that on average
     /// [`limit`](Self::limit) calls are under way. Zero from 1 upwards, never more than [`LimitConfig::max_pause`].
     pub fn pace(&self, took: Duration) -> Duration {

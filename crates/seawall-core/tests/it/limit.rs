@@ -163,7 +163,6 @@ fn below_one_calls_go_one_at_a_time_with_pauses_that_make_the_limit_true() {
 fn a_fixed_limit_stays_where_it_is() {
     let mut limit = Limit::new(LimitConfig::fixed(NonZeroU32::new(7).unwrap())).unwrap();
     for outcome in [Outcome::Success, TIMEOUT] {
-        assert!(!limit.needs_time(&full(&limit, outcome)));
         assert_eq!(limit.record(full(&limit, outcome), some_instant()), None);
         assert_near(limit.limit(), 7.0);
     }
@@ -189,7 +188,6 @@ fn it_says_when_it_arrives_at_the_top() {
     let mut limit = Limit::new(LimitConfig { initial: 20.0, max, ..LimitConfig::default() }).unwrap();
     let arrived = limit.record(full(&limit, Outcome::Success), some_instant());
     assert_eq!(arrived, Some(Event::LimitChanged { limit: 21.0 }));
-    assert!(!limit.needs_time(&full(&limit, Outcome::Success)));
 }
 
 #[test]
@@ -211,8 +209,7 @@ fn reconfiguring_keeps_what_was_learnt_within_the_new_bounds_and_refuses_what_ca
 }
 
 #[test]
-fn a_sample_that_needs_no_time_changes_nothing_whatever_time_it_is_given() {
-    let much_later = some_instant() + Duration::from_hours(1000);
+fn late_samples_drops_and_calls_that_leave_room_move_nothing() {
     let mut limit = starting_at(20.0);
     let old = limit.epoch();
     limit.record(full(&limit, TIMEOUT), some_instant());
@@ -222,12 +219,22 @@ fn a_sample_that_needs_no_time_changes_nothing_whatever_time_it_is_given() {
         Sample { epoch: old, ..full(&limit, Outcome::Success) },
         Sample { outcome: None, ..full(&limit, TIMEOUT) },
     ] {
-        assert!(!limit.needs_time(&sample));
-        assert_eq!(limit.record(sample, much_later), None);
+        assert_eq!(limit.record(sample, some_instant()), None);
         assert_near(limit.limit(), 10.0);
     }
-    assert!(limit.needs_time(&full(&limit, Outcome::Success)));
-    assert!(limit.needs_time(&full(&limit, TIMEOUT)));
+}
+
+#[test]
+fn what_it_says_it_pays_no_attention_to_does_no_more_than_count() {
+    for calls in [0.5, 1.0, 1.5, 2.0, 7.3, 20.0, 500.0] {
+        let limit = starting_at(calls);
+        let from = limit.attention().grows_from;
+        for in_flight in 1..=500 {
+            let mut asked = starting_at(calls);
+            asked.record(Sample { in_flight, ..full(&limit, Outcome::Success) }, some_instant());
+            assert_eq!(asked.limit() > calls, in_flight >= from, "{in_flight} of {calls}");
+        }
+    }
 }
 
 #[test]

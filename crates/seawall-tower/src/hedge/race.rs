@@ -75,8 +75,10 @@ where
             };
             let Hedged { number, began, mut paid, .. } = self.hedges.swap_remove(next);
             let outcome = self.judge(&result);
-            if matches!(outcome.failure_kind(), None | Some(FailureKind::Refused)) {
-                paid.worth_it();
+            match outcome.failure_kind() {
+                None => paid.worth_it(),
+                Some(FailureKind::Refused) => paid.refund(),
+                Some(_) => {}
             }
             if self.first.settings.handle.is_observed() {
                 let elapsed = now().saturating_duration_since(began);

@@ -66,9 +66,17 @@ impl Paid {
         self.sent = true;
     }
 
-    /// Says that the hedge was worth it, or never reached the backend: the shared budget gets its part back, as for a
-    /// retry. The own budget does not: it is a promise about load.
+    /// Says that the hedge was worth it: the shared budget rewards it as it does a retry. The own budget does not: it
+    /// is a promise about load.
     pub(super) fn worth_it(&mut self) {
+        if let Some(budget) = self.budget.take() {
+            let now = now();
+            budget.with(|budget| budget.reward(now));
+        }
+    }
+
+    /// Says that the hedge never reached the backend: the shared budget gets its part back. The own one does not.
+    pub(super) fn refund(&mut self) {
         if let Some(budget) = self.budget.take() {
             let now = now();
             budget.with(|budget| budget.refund(now));
@@ -80,7 +88,7 @@ impl Drop for Paid {
     fn drop(&mut self) {
         if !self.sent {
             self.handle.refund();
-            self.worth_it();
+            self.refund();
         }
     }
 }

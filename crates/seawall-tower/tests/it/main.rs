@@ -26,6 +26,7 @@ mod recorder;
 mod registry;
 mod retry;
 mod retry_budget;
+mod retry_budget_laws;
 mod rollout;
 mod stability;
 mod time_limits;
