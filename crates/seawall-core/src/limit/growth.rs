@@ -84,7 +84,9 @@ impl Curve {
         // From -1 at the cut to 1 at the end of the recovery.
         let x = since / time * 2.0 - 1.0;
         let cube = x * x * x;
-        if x < 0.0 {
+        if x >= 1.0 {
+            max
+        } else if x < 0.0 {
             self.rest + (self.rest - self.left) * cube
         } else {
             self.rest * (max / self.rest).powf(cube)
