@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use seawall_core::{Classify, Refusal};
 
-use super::permit::Flight;
+use super::permit::Call;
 
 pin_project! {
     /// The answer of the inner service, or the limit's refusal. It gives its permit back as soon as the inner future is
@@ -24,18 +24,20 @@ pin_project! {
     #[project = StateProj]
     #[derive(Debug)]
     enum State<F, C> {
-        Calling { #[pin] inner: F, flight: Flight, classifier: C },
-        Refused { refusal: Option<Refusal> },
+        Calling { #[pin] inner: F, call: Call, classifier: C },
+        // In a box, to keep the future of the calls that are made small.
+        Refused { refusal: Option<Box<Refusal>> },
     }
 }
 
 impl<F, C> ResponseFuture<F, C> {
-    pub(super) const fn calling(inner: F, flight: Flight, classifier: C) -> Self {
-        Self { state: State::Calling { inner, flight, classifier } }
+    #[inline]
+    pub(super) const fn calling(inner: F, call: Call, classifier: C) -> Self {
+        Self { state: State::Calling { inner, call, classifier } }
     }
 
-    pub(super) const fn refused(refusal: Refusal) -> Self {
-        Self { state: State::Refused { refusal: Some(refusal) } }
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self { state: State::Refused { refusal: Some(Box::new(refusal)) } }
     }
 }
 
@@ -47,19 +49,20 @@ where
 {
     type Output = Result<R, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling { inner, flight, classifier } => {
+            StateProj::Calling { inner, call, classifier } => {
                 let Poll::Ready(result) = inner.poll(cx) else {
-                    flight.pending();
+                    call.pending();
                     return Poll::Pending;
                 };
-                flight.end(|| classifier.classify(result.as_ref()));
+                call.end(|| classifier.classify(result.as_ref()));
                 Poll::Ready(result)
             }
             StateProj::Refused { refusal } => {
                 let refusal = refusal.take().expect("a future is not polled after it is ready");
-                Poll::Ready(Err(refusal.into()))
+                Poll::Ready(Err((*refusal).into()))
             }
         }
     }

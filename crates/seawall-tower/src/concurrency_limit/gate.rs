@@ -8,7 +8,7 @@ use seawall_core::{
     WaitQueue, WaitQueueConfig,
 };
 
-use super::places::{MOST_PLACES, Places};
+use super::places::{self, MOST_PLACES, Places};
 use super::platform::{Lock, Platform, Word};
 use super::waiter::{Verdict, Waiter};
 
@@ -17,15 +17,16 @@ use super::waiter::{Verdict, Waiter};
 /// While nobody waits, a call enters and leaves by one exchange of one word. As soon as somebody does, the word is
 /// marked, and everybody asks under the lock: so the one who waits and the one who leaves cannot miss each other, and
 /// nobody gets in past those who wait.
+#[repr(C)]
 pub(super) struct Gate<P: Platform> {
     /// [`Places`]. While they are marked as guarded, only who has the lock changes them.
     places: P::Word,
-    inside: P::Lock<Inside<P>>,
     // What follows says no more than what an unlocked look at the limit would; a moment late does no harm.
     epoch: AtomicU64,
     attention: AtomicU64,
     /// The most calls that were under way since the limit was told last.
     peak: AtomicU32,
+    inside: P::Lock<Inside<P>>,
 }
 
 struct Inside<P: Platform> {
@@ -62,8 +63,9 @@ impl<P: Platform> Gate<P> {
     }
 
     /// Enters at once if there is a place and nobody waits for it. Says how many are under way then.
+    #[inline]
     pub(super) fn try_enter(&self) -> Option<u32> {
-        self.change(Places::entered).map(|places| places.in_flight)
+        self.change(places::entered).map(|word| Places::unpack(word).in_flight)
     }
 
     /// Enters, or takes a place in the queue. The answer is put into `waiter`; who has to wait for it gets a key, and is
@@ -99,11 +101,12 @@ impl<P: Platform> Gate<P> {
     }
 
     /// Leaves at once, if there is nothing to tell the limit but that a call was answered, and nobody waits.
+    #[inline]
     pub(super) fn try_leave(&self, in_flight: u32, answered: bool) -> bool {
         if answered && self.peak.load(Ordering::Relaxed) < in_flight {
             self.peak.fetch_max(in_flight, Ordering::Relaxed);
         }
-        self.change(|places| places.left(answered)).is_some()
+        self.change(|word| places::left(word, answered)).is_some()
     }
 
     /// Leaves, and lets in who is next.
@@ -149,20 +152,23 @@ impl<P: Platform> Gate<P> {
         self.inside.with(|inside| run(&inside.limit))
     }
 
+    #[inline]
     pub(super) fn epoch(&self) -> Epoch {
         Epoch::from_number(self.epoch.load(Ordering::Relaxed))
     }
 
+    #[inline]
     pub(super) fn attention(&self) -> Attention {
         unpack(self.attention.load(Ordering::Relaxed))
     }
 
-    fn change(&self, change: impl Fn(Places) -> Option<Places>) -> Option<Places> {
+    #[inline]
+    fn change(&self, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
         let mut word = self.places.load();
         loop {
-            let places = change(Places::unpack(word))?;
-            match self.places.exchange(word, places.pack()) {
-                Ok(_) => return Some(places),
+            let new = change(word)?;
+            match self.places.exchange(word, new) {
+                Ok(_) => return Some(new),
                 Err(other) => word = other,
             }
         }
@@ -195,7 +201,8 @@ impl<P: Platform> Gate<P> {
 
     /// Marks the places: from here on nobody else changes them.
     fn guard(&self) -> Places {
-        self.change(|places| Some(Places { guarded: true, ..places })).unwrap_or_default()
+        let word = self.change(|word| Some(places::guarded(word)));
+        word.map(Places::unpack).unwrap_or_default()
     }
 }
 

@@ -3,13 +3,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seawall_core::{
-    Attention, CallContext, Event, FailureKind, Fate, InvalidConfig, Limit, LimitAlgorithm, LimitConfig,
-    Outcome, Refusal, Sample, WaitKey,
+    Attention, CallContext, Epoch, Event, FailureKind, Fate, InvalidConfig, Limit, LimitAlgorithm,
+    LimitConfig, Outcome, Refusal, Sample, WaitKey,
 };
 
 use super::config::ConcurrencyLimitConfig;
 use super::gate::{Gate, Left};
-use super::permit::{Permit, Place};
+use super::permit::Call;
 use super::platform::Std;
 use super::waiter::Waiter;
 use super::{STRATEGY, Waiting};
@@ -20,6 +20,9 @@ use crate::clock::now;
 #[derive(Clone)]
 pub struct ConcurrencyLimitHandle(Arc<Shared>);
 
+// In this order, so that the gate's word is beside the counts of the `Arc`: threads that share them then pass one
+// cache line to and fro, not two.
+#[repr(C)]
 struct Shared {
     gate: Gate<Std>,
     identity: Identity,
@@ -80,10 +83,10 @@ impl ConcurrencyLimitHandle {
         self.0.identity.target()
     }
 
-    /// A permit, if there is one and nobody waits for it.
-    pub(super) fn try_enter(&self) -> Option<Permit> {
-        let in_flight = self.0.gate.try_enter()?;
-        Some(self.permit(in_flight))
+    /// A place, if there is one and nobody waits for it. Says how many calls are under way then.
+    #[inline]
+    pub(super) fn try_enter(&self) -> Option<u32> {
+        self.0.gate.try_enter()
     }
 
     /// Asks for a permit in the name of the current call.
@@ -100,41 +103,50 @@ impl ConcurrencyLimitHandle {
         self.0.gate.withdraw(key, now)
     }
 
-    /// The permit for a place that the gate holds.
-    pub(super) fn permit(&self, in_flight: u32) -> Permit {
-        Permit::new(self.clone(), Place { in_flight, epoch: self.0.gate.epoch() })
-    }
-
     /// What the limit wants to know of the calls under way.
+    #[inline]
     pub(super) fn attention(&self) -> Attention {
         self.0.gate.attention()
     }
 
+    /// The epoch that a call made now belongs to.
+    #[inline]
+    pub(super) fn epoch(&self) -> Epoch {
+        self.0.gate.epoch()
+    }
+
     /// Gives back the place of a call that was never made.
-    pub(super) fn give_back(&self, place: Place) {
-        if !self.0.gate.try_leave(place.in_flight, false) {
-            let left = Left { sample: None, took: None };
-            self.tell(self.0.gate.leave(left, now()));
+    #[inline]
+    pub(super) fn give_back(&self, in_flight: u32) {
+        if !self.0.gate.try_leave(in_flight, false) {
+            self.leave_by_lock(Left { sample: None, took: None }, now());
         }
     }
 
     /// Takes note of a call's end, and gives its place to the next.
-    pub(super) fn leave(&self, place: Place, outcome: Option<Outcome>, began: Option<Instant>) {
-        let Attention { learns, grows_from, .. } = self.attention();
-        let outcome = outcome.filter(|_| learns);
+    #[inline]
+    pub(super) fn leave(&self, call: &Call, outcome: Option<Outcome>) {
         let quiet = match outcome {
             None => true,
-            Some(Outcome::Success) => place.in_flight < grows_from,
+            Some(Outcome::Success) => call.in_flight < self.attention().grows_from,
             Some(Outcome::Failure(_)) => false,
         };
-        if quiet && self.0.gate.try_leave(place.in_flight, outcome.is_some()) {
-            return;
+        if !quiet || !self.0.gate.try_leave(call.in_flight, outcome.is_some()) {
+            self.leave_with(call, outcome);
         }
+    }
+
+    #[cold]
+    fn leave_with(&self, call: &Call, outcome: Option<Outcome>) {
         let now = now();
+        let Call { in_flight, epoch, began, .. } = *call;
         let took = began.map(|began| now.saturating_duration_since(began));
-        let Place { in_flight, epoch } = place;
-        let sample = learns.then_some(Sample { epoch, in_flight, took, outcome });
-        let left = Left { sample, took: Some(took.unwrap_or_default()) };
+        let sample = outcome.map(|_| Sample { epoch, in_flight, took, outcome });
+        self.leave_by_lock(Left { sample, took: Some(took.unwrap_or_default()) }, now);
+    }
+
+    #[cold]
+    fn leave_by_lock(&self, left: Left, now: Instant) {
         self.tell(self.0.gate.leave(left, now));
     }
 

@@ -52,6 +52,7 @@ mod layer;
 mod permit;
 mod places;
 mod platform;
+mod seat;
 mod service;
 mod waiter;
 mod waiting;

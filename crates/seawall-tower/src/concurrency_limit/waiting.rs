@@ -98,7 +98,7 @@ impl Waiting {
         match verdict {
             Verdict::Refused(fate) => Err(self.refused(fate, now())),
             Verdict::Entered { in_flight, opens } => {
-                let permit = self.limit.permit(in_flight);
+                let permit = Permit::new(self.limit.clone(), in_flight);
                 match (opens, self.deadline) {
                     // It would be too late, and somebody else may be in time.
                     (Some(opens), Some(deadline)) if deadline <= opens => {
@@ -149,12 +149,12 @@ impl Drop for Waiting {
             && !self.limit.withdraw(key, now())
             && let Some(Verdict::Entered { in_flight, .. }) = self.waiter.take()
         {
-            drop(self.limit.permit(in_flight));
+            self.limit.give_back(in_flight);
         }
         if let Stage::Answered = self.stage
             && let Some(Verdict::Entered { in_flight, .. }) = self.waiter.take()
         {
-            drop(self.limit.permit(in_flight));
+            self.limit.give_back(in_flight);
         }
     }
 }
