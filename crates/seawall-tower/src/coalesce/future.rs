@@ -41,7 +41,7 @@ pin_project! {
     {
         Waiting {
             answer: oneshot::Receiver<Answer<R, E>>,
-            _seat: Seat<Q, R, E>,
+            seat: Option<Seat<Q, R, E>>,
             // Made when the call first has to wait, if its context has a deadline.
             patience: Option<Patience>,
             asked: bool,
@@ -64,7 +64,7 @@ impl<Q: Hash + Eq, R, E> ResponseFuture<Q, R, E> {
         seat: Seat<Q, R, E>,
         settings: Arc<Settings>,
     ) -> Self {
-        Self { state: State::Waiting { answer, _seat: seat, patience: None, asked: false, settings } }
+        Self { state: State::Waiting { answer, seat: Some(seat), patience: None, asked: false, settings } }
     }
 
     pub(super) fn passing(inner: Pin<Box<dyn Future<Output = Answer<R, E>> + Send>>) -> Self {
@@ -78,7 +78,7 @@ impl<Q: Hash + Eq, R, E: From<Refusal>> Future for ResponseFuture<Q, R, E> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Passing { inner } => inner.as_mut().poll(cx),
-            StateProj::Waiting { answer, patience, asked, settings, .. } => {
+            StateProj::Waiting { answer, seat, patience, asked, settings } => {
                 let refusal = |kind, reason| settings.identity.refusal(STRATEGY, kind, reason).executed();
                 if let Poll::Ready(landed) = Pin::new(answer).poll(cx) {
                     return Poll::Ready(landed.unwrap_or_else(|_gone| {
@@ -96,6 +96,8 @@ impl<Q: Hash + Eq, R, E: From<Refusal>> Future for ResponseFuture<Q, R, E> {
                 if sleep.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
+                // At once, not when the caller gets round to dropping this future.
+                *seat = None;
                 let after = now().saturating_duration_since(*began);
                 settings.identity.tell(STRATEGY, &Event::TimedOut { after });
                 let refusal = refusal(FailureKind::Timeout, "no answer before the deadline");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use seawall_core::Classify;
@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use super::race::Race;
 use crate::Replay;
+use crate::clock::WayOut;
 
 pin_project! {
     /// The first acceptable answer. Dropped, it drops all attempts, and a hedge not sent yet is given back to the
@@ -45,26 +46,45 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let way_out = this.race.first.place.way_out();
-        if let Some(first) = this.first.as_mut().as_pin_mut() {
-            if let Poll::Ready(result) = first.poll(cx) {
-                this.first.set(None);
-                if let Some(answer) = this.race.first_ended(result, &way_out) {
-                    return Poll::Ready(answer);
-                }
-            } else {
-                this.race.first.began(|| way_out.now());
+        let answer = ready!(poll_race(this.first.as_mut(), this.timer.as_mut(), this.race, &way_out, cx));
+        // At once, not when the caller gets round to dropping this future.
+        this.first.set(None);
+        this.timer.set(None);
+        this.race.end(&way_out);
+        Poll::Ready(answer)
+    }
+}
+
+fn poll_race<S, Req, C>(
+    mut first: Pin<&mut Option<S::Future>>,
+    mut timer: Pin<&mut Option<Sleep>>,
+    race: &mut Race<S, Req, C>,
+    way_out: &WayOut,
+    cx: &mut Context<'_>,
+) -> Poll<Result<S::Response, S::Error>>
+where
+    S: Service<Req>,
+    C: Classify<S::Response, S::Error> + Replay<Req>,
+{
+    if let Some(attempt) = first.as_mut().as_pin_mut() {
+        if let Poll::Ready(result) = attempt.poll(cx) {
+            first.set(None);
+            if let Some(answer) = race.first_ended(result, way_out) {
+                return Poll::Ready(answer);
             }
+        } else {
+            race.first.began(|| way_out.now());
         }
-        loop {
-            if let Some(answer) = this.race.poll_hedges(cx) {
-                return Poll::Ready(answer);
-            }
-            if let Some(answer) = this.race.answer_if_over(this.first.is_none()) {
-                return Poll::Ready(answer);
-            }
-            if !this.race.send_next(this.timer.as_mut(), cx) {
-                return Poll::Pending;
-            }
+    }
+    loop {
+        if let Some(answer) = race.poll_hedges(cx) {
+            return Poll::Ready(answer);
+        }
+        if let Some(answer) = race.answer_if_over(first.is_none()) {
+            return Poll::Ready(answer);
+        }
+        if !race.send_next(timer.as_mut(), cx) {
+            return Poll::Pending;
         }
     }
 }

@@ -140,6 +140,13 @@ where
         }
     }
 
+    /// Drops the losers, and takes note of how long the first attempt had if it is one of them.
+    pub(super) fn end(&mut self, way_out: &WayOut) {
+        self.hedges.clear();
+        self.send_no_more();
+        self.first.record(false, || way_out.now());
+    }
+
     fn send(&mut self) {
         let Step::Ready(mut paid) = std::mem::replace(&mut self.step, Step::Delay) else { return };
         let Some((mut inner, request)) = self.spare.take() else { return };

@@ -159,6 +159,16 @@ async fn each_caller_waits_until_its_own_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_whose_deadline_has_passed_waits_no_longer_though_its_future_is_kept() {
+    let (mut service, control) = coalescing();
+    control.answers([Answer::Hang]);
+    let mut call = pin!(within(SECOND).scope_with(|| service.call("hello")));
+    assert_eq!(call.as_mut().await.unwrap_err().kind(), FailureKind::Timeout);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!((control.counts().dropped, service.under_way()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_call_has_its_own_time_and_the_first_callers_priority() {
     let inner = service_fn(|()| async {
         sleep(Duration::from_millis(1)).await;

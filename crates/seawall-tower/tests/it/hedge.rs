@@ -11,7 +11,7 @@ use seawall_tower::{
     CircuitBreakerHandle, CircuitBreakerLayer, Hedge, HedgeHandle, HedgeLayer, Identity, Replay,
 };
 use tokio::time::Instant;
-use tokio_test::{assert_pending, task};
+use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::recorder::Recorder;
@@ -60,6 +60,17 @@ async fn a_slow_call_is_sent_again_and_the_loser_is_cancelled() {
     assert!((30..=32).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
     let counts = control.counts();
     assert_eq!((counts.calls, counts.dropped, counts.in_flight), (2, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_losers_are_gone_with_the_answer_though_the_future_is_kept() {
+    let (mut service, control) = hedging(&fixed());
+    control.answers([Answer::Hang, Answer::Ok("second")]);
+    let mut call = task::spawn(service.ready().await.unwrap().call("hello"));
+    assert_pending!(call.poll());
+    tokio::time::advance(millis(21)).await;
+    assert_eq!(assert_ready!(call.poll()).unwrap(), "second");
+    assert_eq!((control.counts().in_flight, control.counts().dropped), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
