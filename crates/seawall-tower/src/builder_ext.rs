@@ -18,7 +18,8 @@ use crate::rate_limit::by_request::RequestRateLimitLayer;
 use crate::rate_limit::{RateLimitLayer, RateLimiterHandle};
 use crate::retry::{RetryLayer, RetryPolicy};
 
-/// Seawall's layers on tower's [`ServiceBuilder`], by name. The first layer named is the outermost.
+/// Seawall's layers on tower's [`ServiceBuilder`], by name. The first layer named is the outermost; the methods stand here
+/// in the order in which the layers usually do.
 ///
 /// Where tower's builder has a method of the layer's name, which would win over this trait's, ours is called after what
 /// it does: `retry_with`, `limit_concurrency`, `limit_rate`, `shed_load`.
@@ -43,25 +44,28 @@ use crate::retry::{RetryLayer, RetryPolicy};
 /// # }
 /// ```
 pub trait ServiceBuilderExt<L>: Sized {
-    /// Limits the time of whole calls: [`DeadlineLayer`].
-    fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>>;
-
-    /// Limits the time of each attempt: [`AttemptTimeoutLayer`].
-    fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>>;
+    /// Answers in place of failures, with what [`crate::fallback`] makes: [`FallbackLayer`].
+    fn fallback<A>(self, action: A) -> ServiceBuilder<Stack<FallbackLayer<A>, L>>;
 
     /// Makes one call of many that ask for the same: [`CoalesceLayer`].
     fn coalesce<K, Req, Q>(self, key: K) -> ServiceBuilder<Stack<CoalesceLayer<K, Req, Q>, L>>
     where
         K: Fn(&Req) -> Option<Q>;
 
-    /// Sends slow calls a second time: [`HedgeLayer`].
-    fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>>;
+    /// Limits the time of whole calls: [`DeadlineLayer`].
+    fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>>;
+
+    /// Refuses calls that would have to wait: [`LoadShedLayer`]. (Tower's own is called `load_shed`.)
+    fn shed_load(self) -> ServiceBuilder<Stack<LoadShedLayer, L>>;
 
     /// Makes failed calls again: [`RetryLayer`]. (Tower's own is called `retry`.)
     fn retry_with<C, B: BackoffBuilder>(
         self,
         policy: RetryPolicy<C, B>,
     ) -> ServiceBuilder<Stack<RetryLayer<C, B>, L>>;
+
+    /// Sends slow calls a second time: [`HedgeLayer`].
+    fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>>;
 
     /// Refuses calls to a backend that does not work: [`CircuitBreakerLayer`].
     fn circuit_breaker(self, breaker: CircuitBreakerHandle) -> ServiceBuilder<Stack<CircuitBreakerLayer, L>>;
@@ -80,26 +84,19 @@ pub trait ServiceBuilderExt<L>: Sized {
     /// The same by what a request weighs or whose it is: [`RequestRateLimitLayer`].
     fn limit_rate_by<P>(self, charge: P) -> ServiceBuilder<Stack<RequestRateLimitLayer<P>, L>>;
 
+    /// Limits the time of each attempt: [`AttemptTimeoutLayer`].
+    fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>>;
+
     /// Injects faults on purpose: [`ChaosLayer`].
     fn chaos(self, chaos: ChaosHandle) -> ServiceBuilder<Stack<ChaosLayer, L>>;
 
-    /// Answers in place of failures, with what [`crate::fallback`] makes: [`FallbackLayer`].
-    fn fallback<A>(self, action: A) -> ServiceBuilder<Stack<FallbackLayer<A>, L>>;
-
-    /// Refuses calls that would have to wait: [`LoadShedLayer`]. (Tower's own is called `load_shed`.)
-    fn shed_load(self) -> ServiceBuilder<Stack<LoadShedLayer, L>>;
-
-    /// All of them, for one target of a pipeline: [`PipelineLayer`].
+    /// Deadline, retry, circuit breaker and attempt timeout in one, for one target of a pipeline: [`PipelineLayer`].
     fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>>;
 }
 
 impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
-    fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>> {
-        self.layer(DeadlineLayer::new(timeout))
-    }
-
-    fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>> {
-        self.layer(AttemptTimeoutLayer::new(timeout))
+    fn fallback<A>(self, action: A) -> ServiceBuilder<Stack<FallbackLayer<A>, L>> {
+        self.layer(FallbackLayer::new(action))
     }
 
     fn coalesce<K, Req, Q>(self, key: K) -> ServiceBuilder<Stack<CoalesceLayer<K, Req, Q>, L>>
@@ -109,8 +106,12 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         self.layer(CoalesceLayer::new(key))
     }
 
-    fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>> {
-        self.layer(layer)
+    fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>> {
+        self.layer(DeadlineLayer::new(timeout))
+    }
+
+    fn shed_load(self) -> ServiceBuilder<Stack<LoadShedLayer, L>> {
+        self.layer(LoadShedLayer::new())
     }
 
     fn retry_with<C, B: BackoffBuilder>(
@@ -118,6 +119,10 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         policy: RetryPolicy<C, B>,
     ) -> ServiceBuilder<Stack<RetryLayer<C, B>, L>> {
         self.layer(RetryLayer::new(policy))
+    }
+
+    fn hedge<C>(self, layer: HedgeLayer<C>) -> ServiceBuilder<Stack<HedgeLayer<C>, L>> {
+        self.layer(layer)
     }
 
     fn circuit_breaker(self, breaker: CircuitBreakerHandle) -> ServiceBuilder<Stack<CircuitBreakerLayer, L>> {
@@ -139,16 +144,12 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         self.layer(RequestRateLimitLayer::new(charge))
     }
 
+    fn attempt_timeout(self, timeout: Duration) -> ServiceBuilder<Stack<AttemptTimeoutLayer, L>> {
+        self.layer(AttemptTimeoutLayer::new(timeout))
+    }
+
     fn chaos(self, chaos: ChaosHandle) -> ServiceBuilder<Stack<ChaosLayer, L>> {
         self.layer(ChaosLayer::new(chaos))
-    }
-
-    fn fallback<A>(self, action: A) -> ServiceBuilder<Stack<FallbackLayer<A>, L>> {
-        self.layer(FallbackLayer::new(action))
-    }
-
-    fn shed_load(self) -> ServiceBuilder<Stack<LoadShedLayer, L>> {
-        self.layer(LoadShedLayer::new())
     }
 
     fn pipeline<C>(self, layer: PipelineLayer<C>) -> ServiceBuilder<Stack<PipelineLayer<C>, L>> {

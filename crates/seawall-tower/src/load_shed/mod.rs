@@ -6,9 +6,12 @@
 //!
 //! ```text
 //! right: load shed → concurrency limit     what finds no place is refused
-//! wrong: load shed → queue → limit         a queue is ready until it is full: calls wait, and only then are refused
-//! wrong: load shed → retry → …             a retry's waits are part of the call: nothing sheds them
+//! wrong: load shed → buffer → limit        a buffer is ready until it is full: calls wait, and only then are refused
+//! wrong: retry → load shed → …             each retry knocks again: shed once, outside
 //! ```
+//!
+//! A call that this layer refuses never gets into the queue of a [`ConcurrencyLimit`](crate::ConcurrencyLimit) within.
+//! Where some waiting is right, leave this layer out and bound that queue instead.
 //!
 //! It differs from `tower::load_shed` in two ways that matter to services that live for long:
 //! - A task that has used up tokio's cooperative budget sees everything of tokio's as not ready. This layer asks once

@@ -136,7 +136,8 @@ async fn waiting_for_a_fallback_service_ends_at_the_deadline_with_the_first_fail
         let service = FallbackLayer::new(fallback::service(other)).layer(inner);
         let began = tokio::time::Instant::now();
         let context = CallContext::default().within(SECOND, began.into_std());
-        let error = context.scope(service.oneshot("hello")).await.unwrap_err();
+        let call = context.scope(service.oneshot("hello"));
+        let error = tokio::time::timeout(60 * SECOND, call).await.expect("the wait ends").unwrap_err();
         assert_eq!((error.kind(), began.elapsed()), (FailureKind::Transient, SECOND));
         assert_eq!(other_control.counts().in_flight, 0);
     }

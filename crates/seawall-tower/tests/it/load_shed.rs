@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use seawall_core::{Error, Event, FailureKind, Refusal};
 use seawall_testkit::hostile::{Answer, HostileService, Readiness};
-use seawall_tower::{Identity, LoadShedLayer, ServiceBuilderExt as _};
+use seawall_tower::{Identity, LoadShed, LoadShedLayer, ServiceBuilderExt as _};
 use tokio::task::coop;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::buffer::Buffer;
@@ -45,6 +45,18 @@ fn a_service_that_becomes_ready_before_the_call_is_called() {
     assert_ready_ok!(service.enter(|cx, mut service| service.poll_ready(cx)));
     assert_ready_ok!(service.enter(|cx, mut service| service.poll_ready(cx)));
     assert_ready_ok!(task::spawn(service.call(())).poll());
+}
+
+#[test]
+fn a_clone_knows_nothing_of_the_readiness_of_the_original() {
+    let (inner, control) = HostileService::<(), (), Error>::echo();
+    let mut original = task::spawn(LoadShedLayer::new().layer(inner));
+    assert_ready_ok!(original.enter(|cx, mut service| service.poll_ready(cx)));
+    let mut clone = LoadShed::clone(&original);
+    // Not asked, so not known to be ready: the inner service must not be called.
+    assert_ready_err!(task::spawn(clone.call(())).poll());
+    assert_ready_ok!(task::spawn(original.call(())).poll());
+    assert_eq!(control.counts().calls, 1);
 }
 
 #[tokio::test]

@@ -30,5 +30,6 @@ mod retry_budget_laws;
 mod rollout;
 mod stability;
 mod time_limits;
+mod whole_stack;
 mod with_axum;
 mod with_tower_http;

@@ -21,6 +21,7 @@ use tower::{Service, ServiceExt};
 
 pub(crate) use drops::leaves_nothing_behind;
 use layers::LAYERS;
+pub(crate) use pins::exported;
 
 /// The service of the suite: what every layer stands over and becomes.
 pub(crate) type Guarded = BoxCloneSyncService<&'static str, &'static str, Error>;

@@ -126,7 +126,7 @@ fn everything_that_the_crate_exports_is_pinned() {
 }
 
 /// The names that the crate exports.
-pub(super) fn exported() -> impl Iterator<Item = &'static str> {
+pub(crate) fn exported() -> impl Iterator<Item = &'static str> {
     let source = include_str!("../../../src/lib.rs");
     let uses = source.split("pub use ").skip(1).filter_map(|rest| rest.split_once(';'));
     uses.flat_map(|(path, _)| path.rsplit_once("::").expect("an export names its module").1.split(','))
