@@ -91,6 +91,26 @@ fn a_permit_held_for_long_has_come_back_by_itself_and_is_not_given_back_twice() 
 }
 
 #[test]
+fn a_permit_taken_by_another_limit_is_not_given_back_at_the_worth_of_this_one() {
+    let (mut limiter, start) = limiter(1);
+    limiter.try_acquire(permits(1), start).unwrap();
+    // It has come back, and another is taken by the limit of then: one an hour.
+    let later = start + 10 * MS;
+    limiter.reconfigure(config(1, Duration::from_hours(1), 1), later).unwrap();
+    limiter.try_acquire(permits(1), later).unwrap();
+    limiter.refund(permits(1), start, later);
+    assert!(limiter.try_acquire(permits(1), later).is_err());
+}
+
+#[test]
+fn a_rate_that_is_no_whole_number_of_nanoseconds_is_never_exceeded() {
+    let now = some_instant();
+    let mut limiter = RateLimiter::new(config(3, Duration::from_secs(1), 1), now).unwrap();
+    limiter.try_acquire(permits(1), now).unwrap();
+    assert_eq!(wait(limiter.try_acquire(permits(1), now)), Duration::from_nanos(333_333_334));
+}
+
+#[test]
 fn after_a_pause_calls_start_again_one_by_one() {
     let (mut limiter, start) = limiter(10);
     assert_eq!(limiter.pause(500 * MS, start), Some(Event::Paused { wait: 500 * MS }));

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -80,13 +81,13 @@ proptest! {
         let mut now = start;
         let mut come_in = 0.0;
         let mut trace = Trace::default();
-        let mut unused = vec![];
+        let mut unused = VecDeque::new();
         for step in steps {
             match step {
                 Step::Acquire(weight) => {
                     if limiter.try_acquire(permits(weight), now).is_ok() {
                         trace.take(come_in, weight, limiter.config().burst.get());
-                        unused.push((trace.taken.len() - 1, now));
+                        unused.push_back((trace.taken.len() - 1, now));
                     }
                 }
                 Step::Pass(nanos) => {
@@ -100,7 +101,8 @@ proptest! {
                 Step::Pause(millis) => drop(limiter.pause(Duration::from_millis(millis), now)),
                 // Those given back were never used: nobody counts them.
                 Step::Refund => {
-                    if let Some((index, taken)) = unused.pop() {
+                    // The one held for longest: time has brought most of it back.
+                    if let Some((index, taken)) = unused.pop_front() {
                         limiter.refund(permits(trace.taken[index].1), taken, now);
                         trace.taken[index].1 = 0;
                     }

@@ -125,7 +125,7 @@ async fn who_waits_for_its_turn_holds_nothing_that_others_could_use() {
 async fn a_refusal_says_how_long_the_wait_would_be() {
     let bench = bench(&RateLimitConfig { max_wait: Some(30 * MS), ..config(1) });
     bench.take(1);
-    let _waiting: Vec<_> = (0..3)
+    let waiting: Vec<_> = (0..3)
         .map(|_| {
             let mut call = task::spawn(bench.service.clone().oneshot("hello"));
             assert_pending!(call.poll());
@@ -139,6 +139,14 @@ async fn a_refusal_says_how_long_the_wait_would_be() {
     let reason = "the rate limit is reached";
     assert_eq!(bench.events(), [Event::Refused { reason, retry_after: Some(40 * MS) }]);
     assert_eq!(bench.control.counts().polls, 0, "the inner service was not asked");
+
+    for call in waiting {
+        call.await.unwrap();
+    }
+    let mut next = task::spawn(bench.service.clone().oneshot("hello"));
+    assert_pending!(next.poll());
+    let refusal = bench.limiter.try_acquire(permits(1)).unwrap_err();
+    assert_eq!(refusal.wait(), Some(20 * MS), "those who were served are not ahead any more");
 }
 
 #[tokio::test(start_paused = true)]
