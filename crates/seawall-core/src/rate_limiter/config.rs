@@ -30,8 +30,9 @@ pub struct RateLimitConfig {
     /// The time in which `limit` permits come. Above zero. Default 1 s.
     #[serde(with = "crate::friendly_duration")]
     pub period: Duration,
-    /// So many permits are saved up while nobody calls; 1 spaces all calls evenly. Also the most that one call may
-    /// weigh. At the limit it must be earned back within a year. Default 10.
+    /// So many permits are saved up while nobody calls; also the most that one call may weigh. 1 spaces all calls evenly,
+    /// and then a call that starts late, if only by a timer's millisecond, makes all after it later too: with a few
+    /// more the rate is kept. At the limit it must be earned back within a year. Default 10.
     pub burst: NonZeroU32,
     /// How long a call may wait for its turn. One that would wait longer is refused at once. `None` (`"off"`): none
     /// waits. Default 1 s.

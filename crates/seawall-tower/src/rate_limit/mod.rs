@@ -11,7 +11,8 @@
 //! [`CallContext`](seawall_core::CallContext), or when too many wait already.
 //!
 //! **Permits** are taken when the service becomes ready, kept until `call`, and given back when the service is dropped
-//! before. What limits by the request, by its weight or its key, cannot know it in `poll_ready` and waits in the call:
+//! before. So a ready service that is kept and not called, as servers keep them for idle connections, holds a permit.
+//! What limits by the request, by its weight or its key, cannot know it in `poll_ready` and waits in the call:
 //! [`by_request`].
 //!
 //! **Retry-After.** A result that its classifier finds [`Overloaded`](seawall_core::FailureKind::Overloaded) with a
