@@ -51,65 +51,72 @@ pub struct CallContext {
     budget: Option<SharedRetryBudget>,
 }
 
-/// All of a context that is copied, so that what every call asks costs no more than a few loads.
+/// All of a context that is copied.
 #[derive(Clone, Copy, Debug, Default)]
 struct Plain {
     deadline: Option<Instant>,
     attempt: Option<NonZeroU32>,
     priority: Priority,
     idempotency: Idempotency,
-    // Only in `CURRENT`: whether there is something in `BUDGET`.
-    budgeted: bool,
 }
 
+// The current context: set while a scoped future is polled, and only then, because what travels is the future, not the
+// thread. Each part in a cell of its own, so that what a call does not change or ask for costs it nothing.
 thread_local! {
-    // Set while a scoped future is polled, and only then: what travels is the future, not the thread.
-    static CURRENT: Cell<Plain> = const {
-        Cell::new(Plain {
-            deadline: None,
-            attempt: None,
-            priority: Priority::Normal,
-            idempotency: Idempotency::Unspecified,
-            budgeted: false,
-        })
-    };
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    static ATTEMPT: Cell<Option<NonZeroU32>> = const { Cell::new(None) };
+    static PRIORITY: Cell<Priority> = const { Cell::new(Priority::Normal) };
+    static IDEMPOTENCY: Cell<Idempotency> = const { Cell::new(Idempotency::Unspecified) };
+    // Whether there is a budget.
+    static BUDGETED: Cell<bool> = const { Cell::new(false) };
     static BUDGET: RefCell<Option<SharedRetryBudget>> = const { RefCell::new(None) };
 }
 
 impl CallContext {
     /// The context of the innermost [`scope`](Self::scope) being polled, or the default outside of any.
     pub fn current() -> Self {
-        Self { plain: Plain { budgeted: false, ..CURRENT.get() }, budget: Self::current_budget() }
+        let plain = Plain {
+            deadline: DEADLINE.get(),
+            attempt: ATTEMPT.get(),
+            priority: PRIORITY.get(),
+            idempotency: IDEMPOTENCY.get(),
+        };
+        Self { plain, budget: Self::current_budget() }
     }
 
     /// The current deadline without the rest; what every wait asks.
+    #[inline]
     pub fn current_deadline() -> Option<Instant> {
-        CURRENT.get().deadline
+        DEADLINE.get()
     }
 
     /// Which attempt of a retry the current call belongs to, from 1; `None` outside of any retry.
+    #[inline]
     pub fn current_attempt() -> Option<NonZeroU32> {
-        CURRENT.get().attempt
+        ATTEMPT.get()
     }
 
     /// The budget of the current call, if it has one of its own. Costs next to nothing if it has none.
+    #[inline]
     pub fn current_budget() -> Option<SharedRetryBudget> {
-        if CURRENT.get().budgeted { BUDGET.with_borrow(Clone::clone) } else { None }
+        if BUDGETED.get() { BUDGET.with_borrow(Clone::clone) } else { None }
     }
 
     /// Makes a future and runs it, both in the current context with its deadline brought forward to `deadline`.
     ///
     /// Cheaper than [`scope_with`](Self::scope_with): the rest of the context is the one the future is polled in.
+    #[inline]
     pub fn scope_deadline<F: Future>(deadline: Instant, make: impl FnOnce() -> F) -> Narrowed<F> {
-        Narrowed::new(Narrow { deadline: Some(deadline), attempt: None }, make)
+        Narrowed::new(Narrow::Deadline(deadline), make)
     }
 
     /// Makes a future and runs it, both in the current context as an attempt of a retry: number `attempt`, or with
     /// `None` the one they belong to already.
     ///
     /// Cheaper than [`scope_with`](Self::scope_with): the rest of the context is the one the future is polled in.
+    #[inline]
     pub fn scope_attempt<F: Future>(attempt: Option<NonZeroU32>, make: impl FnOnce() -> F) -> Narrowed<F> {
-        Narrowed::new(Narrow { deadline: None, attempt }, make)
+        Narrowed::new(attempt.map_or(Narrow::Nothing, Narrow::Attempt), make)
     }
 
     /// Runs a future with this context as the [`current`](Self::current) one.
@@ -236,6 +243,7 @@ impl<F: Future> Future for Scoped<F> {
 struct Swap<'a>(&'a mut CallContext);
 
 impl<'a> Swap<'a> {
+    #[inline]
     fn new(context: &'a mut CallContext) -> Self {
         swap(context);
         Self(context)
@@ -249,10 +257,14 @@ impl Drop for Swap<'_> {
 }
 
 fn swap(context: &mut CallContext) {
-    let theirs = Plain { budgeted: context.budget.is_some(), ..context.plain };
-    context.plain = CURRENT.replace(theirs);
-    if theirs.budgeted || context.plain.budgeted {
-        BUDGET.with_borrow_mut(|budget| std::mem::swap(budget, &mut context.budget));
+    let CallContext { plain, budget } = context;
+    plain.deadline = DEADLINE.replace(plain.deadline);
+    plain.attempt = ATTEMPT.replace(plain.attempt);
+    plain.priority = PRIORITY.replace(plain.priority);
+    plain.idempotency = IDEMPOTENCY.replace(plain.idempotency);
+    let budgeted = budget.is_some();
+    if BUDGETED.replace(budgeted) || budgeted {
+        BUDGET.with_borrow_mut(|current| std::mem::swap(current, budget));
     }
 }
 
@@ -268,6 +280,7 @@ pin_project! {
 }
 
 impl<F: Future> Narrowed<F> {
+    #[inline]
     fn new(narrow: Narrow, make: impl FnOnce() -> F) -> Self {
         let _restore = narrow.enter();
         Self { future: make(), narrow }
@@ -275,9 +288,12 @@ impl<F: Future> Narrowed<F> {
 }
 
 impl<F> Narrowed<F> {
-    /// The future within.
-    pub const fn get_ref(&self) -> &F {
-        &self.future
+    /// The deadline that it was given, if it was.
+    pub const fn deadline(&self) -> Option<Instant> {
+        match self.narrow {
+            Narrow::Deadline(deadline) => Some(deadline),
+            Narrow::Attempt(_) | Narrow::Nothing => None,
+        }
     }
 }
 
@@ -293,25 +309,39 @@ impl<F: Future> Future for Narrowed<F> {
 
 /// What is laid over the context that a future is polled in.
 #[derive(Clone, Copy, Debug)]
-struct Narrow {
-    deadline: Option<Instant>,
-    attempt: Option<NonZeroU32>,
+enum Narrow {
+    Nothing,
+    Deadline(Instant),
+    Attempt(NonZeroU32),
 }
 
 impl Narrow {
     fn enter(self) -> Restore {
-        let outside = CURRENT.get();
-        let deadline = self.deadline.into_iter().chain(outside.deadline).min();
-        CURRENT.set(Plain { deadline, attempt: self.attempt.or(outside.attempt), ..outside });
-        Restore(outside)
+        match self {
+            Self::Nothing => Restore::Nothing,
+            Self::Deadline(deadline) => {
+                let outside = DEADLINE.get();
+                DEADLINE.set(Some(outside.map_or(deadline, |earlier| earlier.min(deadline))));
+                Restore::Deadline(outside)
+            }
+            Self::Attempt(attempt) => Restore::Attempt(ATTEMPT.replace(Some(attempt))),
+        }
     }
 }
 
 /// Puts back what was there, when dropped, so that a panic restores it too.
-struct Restore(Plain);
+enum Restore {
+    Nothing,
+    Deadline(Option<Instant>),
+    Attempt(Option<NonZeroU32>),
+}
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        CURRENT.set(self.0);
+        match *self {
+            Self::Nothing => {}
+            Self::Deadline(outside) => DEADLINE.set(outside),
+            Self::Attempt(outside) => ATTEMPT.set(outside),
+        }
     }
 }

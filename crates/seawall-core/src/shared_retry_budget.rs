@@ -41,6 +41,7 @@ impl SharedRetryBudget {
 
     /// Takes note of a first try that succeeded, as [`RetryBudget::record_first_try`] does. Asks for the time only
     /// when a batch is full.
+    #[inline]
     pub fn record_success(&self, now: impl FnOnce() -> Instant) {
         // Nothing but the number itself is read by others, so no order is asked for.
         let gathered = self.0.gathered.fetch_add(1, Ordering::Relaxed).saturating_add(1);

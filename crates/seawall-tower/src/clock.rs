@@ -20,36 +20,30 @@
 //! Everything is restored when a layer panics.
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 use std::time::{Duration, Instant};
 
+// Each in a cell of its own, so that what most passes do not read is not copied either.
 thread_local! {
-    static WAY_IN: Cell<Shared> = const { Cell::new(Shared::Nothing) };
+    // Whether a way in is open.
+    static WAY_IN: Cell<bool> = const { Cell::new(false) };
+    // What the layers on the way in share, once one of them has asked.
+    static SHARED: Cell<Option<Instant>> = const { Cell::new(None) };
     // What the layer below read after its inner future was polled.
     static HANDED_UP: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// What the layers on the way in share.
-#[derive(Clone, Copy)]
-enum Shared {
-    /// No way in is open.
-    Nothing,
-    /// One is, and nobody has asked for the time yet.
-    Unread,
-    /// They share this.
-    Reading(Instant),
-}
-
 /// Tokio's clock as the standard instant that policies take; on the way in, the reading that the stack shares.
 pub(crate) fn now() -> Instant {
-    match WAY_IN.get() {
-        Shared::Nothing => read(),
-        Shared::Unread => {
-            let now = read();
-            WAY_IN.set(Shared::Reading(now));
-            now
-        }
-        Shared::Reading(now) => now,
-    }
+    if WAY_IN.get() { shared(&SHARED) } else { read() }
+}
+
+fn shared(reading: &'static LocalKey<Cell<Option<Instant>>>) -> Instant {
+    reading.get().unwrap_or_else(|| {
+        let now = read();
+        reading.set(Some(now));
+        now
+    })
 }
 
 fn read() -> Instant {
@@ -65,11 +59,11 @@ pub(crate) struct WayIn {
 
 impl WayIn {
     pub(crate) fn open() -> Self {
-        let outermost = matches!(WAY_IN.get(), Shared::Nothing);
+        let outermost = !WAY_IN.replace(true);
         if outermost {
-            WAY_IN.set(Shared::Unread);
+            SHARED.set(None);
         }
-        Self { place: Place { outermost } }
+        Self { place: Place { outermost: usize::from(outermost) } }
     }
 
     /// Where the layer stands; its future needs it for the way out.
@@ -80,8 +74,8 @@ impl WayIn {
 
 impl Drop for WayIn {
     fn drop(&mut self) {
-        if self.place.outermost {
-            WAY_IN.set(Shared::Nothing);
+        if self.place.outermost != 0 {
+            WAY_IN.set(false);
         }
     }
 }
@@ -89,19 +83,15 @@ impl Drop for WayIn {
 /// Whether a layer is the outermost of those that share readings about a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    outermost: bool,
+    // A word of 0 or 1: futures are moved by the word, and a narrow store just before that would stall it.
+    outermost: usize,
 }
 
 impl Place {
     /// Opens the way out: before the inner future is polled.
     pub(crate) fn way_out(self) -> WayOut {
         HANDED_UP.set(None);
-        let way_in = WAY_IN.get();
-        let within = !matches!(way_in, Shared::Nothing);
-        if within {
-            WAY_IN.set(Shared::Nothing);
-        }
-        WayOut { outermost: self.outermost, way_in: within.then_some(way_in) }
+        WayOut { outermost: self.outermost != 0, within: WAY_IN.replace(false) }
     }
 }
 
@@ -109,19 +99,15 @@ impl Place {
 #[must_use = "the way out ends when this is dropped"]
 pub(crate) struct WayOut {
     outermost: bool,
-    // The way in that somebody is polling within.
-    way_in: Option<Shared>,
+    // Whether somebody is polling within a way in.
+    within: bool,
 }
 
 impl WayOut {
     /// The time after the inner future was polled: what the layer below read, or else a new reading for those above.
     #[expect(clippy::unused_self, reason = "only one who has opened the way out may ask")]
     pub(crate) fn now(&self) -> Instant {
-        HANDED_UP.get().unwrap_or_else(|| {
-            let now = read();
-            HANDED_UP.set(Some(now));
-            now
-        })
+        shared(&HANDED_UP)
     }
 }
 
@@ -130,8 +116,8 @@ impl Drop for WayOut {
         if self.outermost {
             HANDED_UP.set(None);
         }
-        if let Some(way_in) = self.way_in {
-            WAY_IN.set(way_in);
+        if self.within {
+            WAY_IN.set(true);
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use seawall_core::{Event, FailureKind, InvalidConfig, Observer, Origin, Refusal};
+use seawall_core::{Event, FailureKind, InvalidConfig, Name, Observer, Origin, Refusal};
 
 /// What a layer is called in errors and events, and who is told of them.
 ///
@@ -60,6 +60,11 @@ impl Identity {
     pub(crate) fn tell_reconfigured(&self, strategy: &'static str, result: &Result<(), InvalidConfig>) {
         let event = if result.is_ok() { Event::Reconfigured } else { Event::ReconfigurationRefused };
         self.tell(strategy, &event);
+    }
+
+    /// What errors call the target.
+    pub(crate) fn name(&self) -> Name {
+        Name::from(&self.target)
     }
 
     pub(crate) fn refusal(&self, layer: &'static str, kind: FailureKind, reason: &'static str) -> Refusal {

@@ -5,6 +5,7 @@ mod ramp;
 mod state;
 mod windows;
 
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 pub use admission::{Admission, Refused};
@@ -155,7 +156,31 @@ impl CircuitBreaker {
         rng: &mut fastrand::Rng,
     ) -> Option<Event> {
         let Admission { epoch, probe, began, .. } = admission;
-        if epoch != Some(self.epoch) || self.mode == CircuitMode::Disabled {
+        self.take_back(epoch?, probe, began, outcome, now, rng)
+    }
+
+    /// The same for a call that flowed, by [`Admission::flowing`]: `began` if anybody said when it started.
+    pub fn exit_flowing(
+        &mut self,
+        epoch: Epoch,
+        began: Option<Instant>,
+        outcome: Outcome,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Event> {
+        self.take_back(epoch, None, began, Some(outcome), now, rng)
+    }
+
+    fn take_back(
+        &mut self,
+        epoch: Epoch,
+        probe: Option<NonZeroU64>,
+        began: Option<Instant>,
+        outcome: Option<Outcome>,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Event> {
+        if epoch != self.epoch || self.mode == CircuitMode::Disabled {
             return None;
         }
         let failed = outcome.and_then(Outcome::speaks_against_backend);

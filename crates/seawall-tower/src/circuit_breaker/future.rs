@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use seawall_core::{Classify, Refusal};
+use seawall_core::{Classify, FailureKind, Name, Refusal, Refused};
 
+use super::STRATEGY;
 use super::ticket::Ticket;
 use crate::clock::Place;
 
@@ -26,7 +27,8 @@ pin_project! {
     #[derive(Debug)]
     enum State<F, C> {
         Calling { #[pin] inner: F, ticket: Ticket, classifier: C, place: Place },
-        Refused { refusal: Option<Refusal> },
+        // The refusal in parts: whole it would make every future larger.
+        Refused { refused: Refused, name: Name },
     }
 }
 
@@ -35,8 +37,8 @@ impl<F, C> ResponseFuture<F, C> {
         Self { state: State::Calling { inner, ticket, classifier, place } }
     }
 
-    pub(super) const fn refused(refusal: Refusal) -> Self {
-        Self { state: State::Refused { refusal: Some(refusal) } }
+    pub(super) const fn refused(refused: Refused, name: Name) -> Self {
+        Self { state: State::Refused { refused, name } }
     }
 }
 
@@ -59,8 +61,11 @@ where
                 ticket.report(classifier.classify(result.as_ref()), || way_out.now());
                 Poll::Ready(result)
             }
-            StateProj::Refused { refusal } => {
-                let refusal = refusal.take().expect("a future is not polled after it is ready");
+            StateProj::Refused { refused: Refused { reason, retry_after }, name } => {
+                let mut refusal = Refusal::new(STRATEGY, name.clone(), FailureKind::Refused, reason);
+                if let Some(wait) = *retry_after {
+                    refusal = refusal.retry_after(wait);
+                }
                 Poll::Ready(Err(refusal.into()))
             }
         }

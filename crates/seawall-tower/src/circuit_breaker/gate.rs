@@ -29,6 +29,14 @@ impl Gate {
             (None, None) => Self::Ask,
         }
     }
+
+    /// The epoch in which every call passes.
+    pub(super) const fn flowing(self) -> Option<Epoch> {
+        match self {
+            Self::Flowing(epoch) | Self::Unmoved(epoch) => Some(epoch),
+            Self::Ask | Self::Open(_) | Self::ForcedOpen => None,
+        }
+    }
 }
 
 /// A [`Gate`] in one atomic word: what it is in the lowest bits, and above them an epoch, or nanoseconds since the
@@ -64,6 +72,11 @@ impl GateWord {
             FORCED_OPEN => Gate::ForcedOpen,
             _ => Gate::Ask,
         }
+    }
+
+    /// Whether it is [`Gate::Unmoved`] in this epoch.
+    pub(super) fn is_unmoved(&self, epoch: Epoch) -> bool {
+        word(epoch.number(), UNMOVED) == Some(self.word.load(Ordering::Acquire))
     }
 
     /// Only with the circuit's lock held.

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use seawall_core::{
-    Admission, CircuitBreaker, CircuitBreakerConfig, CircuitMode, CircuitState, Event, FailureKind,
-    InvalidConfig, Outcome, Refusal, Refused,
+    Admission, CircuitBreaker, CircuitBreakerConfig, CircuitMode, CircuitState, Epoch, Event, InvalidConfig,
+    Name, Outcome, Refused,
 };
 
 use super::STRATEGY;
@@ -117,18 +117,11 @@ impl CircuitBreakerHandle {
         self.0.gate.gate()
     }
 
-    /// Whether handing this result back would change nothing.
-    pub(super) fn is_unmoved_by(&self, admission: &Admission, outcome: Outcome) -> bool {
-        if admission.is_probe() {
-            return false;
-        }
+    /// Whether a call that flowed and took no time would change nothing if its result were handed back.
+    pub(super) fn is_unmoved_by(&self, epoch: Epoch, outcome: Outcome) -> bool {
         match outcome.speaks_against_backend() {
+            Some(failed) => !failed && self.0.gate.is_unmoved(epoch),
             None => true,
-            Some(true) => false,
-            Some(false) => {
-                let took_no_time = admission.began_at().is_none();
-                took_no_time && admission.epoch().map(Gate::Unmoved) == Some(self.gate())
-            }
         }
     }
 
@@ -143,18 +136,21 @@ impl CircuitBreakerHandle {
         self.tell(event);
     }
 
+    /// The same for a call that flowed.
+    pub(super) fn exit_flowing(&self, epoch: Epoch, began: Option<Instant>, outcome: Outcome, now: Instant) {
+        let event = self.with(|State { breaker, rng }| breaker.exit_flowing(epoch, began, outcome, now, rng));
+        self.tell(event);
+    }
+
     pub(super) fn abandoned(&self, elapsed: Duration) {
         self.tell(Some(Event::Abandoned { elapsed }));
     }
 
-    pub(super) fn refusal(&self, refused: Refused) -> Refusal {
+    /// Tells that a call was refused, and gives the name that its error will show.
+    pub(super) fn refused(&self, refused: Refused) -> Name {
         let Refused { reason, retry_after } = refused;
         self.tell(Some(Event::Refused { reason, retry_after }));
-        let refusal = self.0.identity.refusal(STRATEGY, FailureKind::Refused, reason);
-        match retry_after {
-            Some(wait) => refusal.retry_after(wait),
-            None => refusal,
-        }
+        self.0.identity.name()
     }
 
     /// Whether nothing would be lost if the circuit were forgotten: it flows, by its own decision.

@@ -42,7 +42,8 @@ pin_project! {
     #[project = StateProj]
     enum State<F> {
         Calling { #[pin] attempt: Narrowed<F> },
-        Waiting { #[pin] sleep: Sleep },
+        // In a box, because most calls need none, and every future has room for one.
+        Waiting { sleep: Pin<Box<Sleep>> },
         Readying,
     }
 }
@@ -92,10 +93,10 @@ where
                         return Poll::Ready(result);
                     };
                     this.course.watch.pending_on(&way_out);
-                    this.state.set(State::Waiting { sleep: tokio::time::sleep(delay) });
+                    this.state.set(State::Waiting { sleep: Box::pin(tokio::time::sleep(delay)) });
                 }
                 StateProj::Waiting { sleep } => {
-                    ready!(sleep.poll(cx));
+                    ready!(sleep.as_mut().poll(cx));
                     this.state.set(State::Readying);
                 }
                 StateProj::Readying => {

@@ -109,7 +109,7 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
                 self.identity.tell(STRATEGY, &Event::BudgetExhausted { balance });
                 return None;
             }
-            course.paid = Some(Paid::new(budget.clone()));
+            course.retries(|| self.knobs.waits()).paid = Some(Paid::new(budget.clone()));
             left = Some(balance);
         }
         let retried = Event::Retried { attempt: course.attempt, kind: failure.kind, delay, balance: left };
@@ -122,7 +122,7 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
     }
 
     fn wait(&self, course: &mut Course<B::Backoff>, kind: FailureKind) -> Option<Duration> {
-        let (planned, spread) = &mut **course.waits.get_or_insert_with(|| Box::new(self.knobs.waits()));
+        let (planned, spread) = &mut course.retries(|| self.knobs.waits()).waits;
         let planned = planned.next()?;
         if let FailureKind::Overloaded { retry_after: Some(asked) } = kind {
             // To the letter: jitter could only send it earlier.
@@ -148,7 +148,7 @@ fn account<W>(
             Some(_) => budget.with(|budget| budget.record_first_try(false, now())),
         }
     } else {
-        match (course.paid.take(), kind) {
+        match (course.take_paid(), kind) {
             (Some(paid), None) => paid.reward(now()),
             (Some(paid), Some(FailureKind::Refused)) => paid.refund(now()),
             _ => {}

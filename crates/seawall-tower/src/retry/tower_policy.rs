@@ -30,7 +30,7 @@ where
 
     fn clone_request(&mut self, request: &Req) -> Option<Req> {
         // Tower asks for the first copy before the first attempt, and for the next just before it sends a retry.
-        if self.course.paid.is_some() || self.course.waits.is_some() {
+        if self.course.retries.is_some() {
             self.course.resend();
         }
         if self.settings.is_nested() {

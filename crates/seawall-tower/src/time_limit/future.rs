@@ -28,10 +28,10 @@ pin_project! {
         Unlimited { #[pin] inner: F },
         Limited {
             #[pin] inner: Narrowed<F>,
-            // Made when the inner future has to wait: most calls need no timer.
-            #[pin] sleep: Option<Sleep>,
+            // Made when the inner future has to wait, and in a box then: a timer is larger than all the rest, and
+            // every call would be moved with room for it, those that need none too.
+            sleep: Option<Pin<Box<Sleep>>>,
             began: Instant,
-            until: Instant,
             limit: TimeLimitHandle,
         },
         Refused { after: Duration, limit: TimeLimitHandle },
@@ -52,7 +52,7 @@ impl<F: Future> ResponseFuture<F> {
         call: impl FnOnce() -> F,
     ) -> Self {
         let inner = CallContext::scope_deadline(until, call);
-        let state = State::Limited { inner, sleep: None, began, until, limit: limit.clone() };
+        let state = State::Limited { inner, sleep: None, began, limit: limit.clone() };
         Self { state, place: way_in.place() }
     }
 
@@ -73,16 +73,14 @@ where
         let _way_out = this.place.way_out();
         match this.state.project() {
             StateProj::Unlimited { inner } => inner.poll(cx),
-            StateProj::Limited { inner, mut sleep, began, until, limit } => {
+            StateProj::Limited { mut inner, sleep, began, limit } => {
                 // The answer first: one that is there in the last moment counts.
-                if let Poll::Ready(result) = inner.poll(cx) {
+                if let Poll::Ready(result) = inner.as_mut().poll(cx) {
                     return Poll::Ready(result);
                 }
-                if sleep.is_none() {
-                    sleep.set(Some(tokio::time::sleep_until((*until).into())));
-                }
-                if let Some(sleep) = sleep.as_pin_mut() {
-                    ready!(sleep.poll(cx));
+                if let Some(until) = inner.deadline() {
+                    let timer = || Box::pin(tokio::time::sleep_until(until.into()));
+                    ready!(sleep.get_or_insert_with(timer).as_mut().poll(cx));
                 }
                 let after = now().saturating_duration_since(*began);
                 Poll::Ready(Err(limit.ran_out(after).into()))

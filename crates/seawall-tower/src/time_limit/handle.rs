@@ -72,8 +72,11 @@ impl TimeLimitHandle {
     /// Until when a call that began at the time asked for may take: by this limit or by its context, whichever is
     /// earlier. Asks only if this limit is on.
     pub(crate) fn until(&self, began: impl FnOnce() -> Instant) -> Option<Instant> {
-        let own = self.limit().and_then(|limit| began().checked_add(limit));
-        own.into_iter().chain(CallContext::current_deadline()).min()
+        let contexts = CallContext::current_deadline();
+        match self.limit().and_then(|limit| began().checked_add(limit)) {
+            Some(own) => Some(contexts.map_or(own, |contexts| contexts.min(own))),
+            None => contexts,
+        }
     }
 
     /// Tells that a call ran out of time, and makes the refusal that says so.
