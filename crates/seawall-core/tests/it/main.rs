@@ -19,6 +19,7 @@ mod limit_laws;
 mod limit_world;
 mod moving_quantile;
 mod outlier;
+mod pins;
 mod rate_limiter;
 mod rate_limiter_laws;
 mod retry_budget;
