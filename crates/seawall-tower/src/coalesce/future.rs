@@ -13,9 +13,9 @@ use seawall_core::{CallContext, Event, FailureKind, Refusal};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::STRATEGY;
 use super::flights::{Answer, Seat};
 use super::layer::Settings;
+use super::{STRATEGY, WORDS};
 use crate::clock::now;
 
 pin_project! {
@@ -100,7 +100,7 @@ impl<Q: Hash + Eq, R, E: From<Refusal>> Future for ResponseFuture<Q, R, E> {
                 *seat = None;
                 let after = now().saturating_duration_since(*began);
                 settings.identity.tell(STRATEGY, &Event::TimedOut { after });
-                let refusal = refusal(FailureKind::Timeout, "no answer before the deadline");
+                let refusal = refusal(FailureKind::Timeout, WORDS.too_late);
                 Poll::Ready(Err(refusal.elapsed(after).into()))
             }
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::Coalesce;
+use super::{Coalesce, WORDS};
 use crate::Identity;
+use crate::time_limit::TimeLimitHandle;
 
 /// Puts a [`Coalesce`] around services, each of which coalesces its own calls.
 ///
@@ -22,7 +23,7 @@ pub struct CoalesceLayer<K, Req, Q> {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) identity: Identity,
-    pub(super) timeout: Duration,
+    pub(super) limit: TimeLimitHandle,
 }
 
 impl<K, Req, Q> CoalesceLayer<K, Req, Q>
@@ -31,21 +32,30 @@ where
 {
     /// Joins calls whose requests have the same key; one without a key passes through.
     pub fn new(key: K) -> Self {
-        let settings = Settings { identity: Identity::default(), timeout: Duration::from_secs(30) };
-        Self { key, settings: Arc::new(settings), takes: PhantomData }
+        let identity = Identity::default();
+        let limit = TimeLimitHandle::new(identity.clone(), &WORDS, Some(Duration::from_secs(30)));
+        Self { key, settings: Arc::new(Settings { identity, limit }), takes: PhantomData }
     }
 }
 
 impl<K, Req, Q> CoalesceLayer<K, Req, Q> {
     /// Gives up a call after this long, so that one that hangs does not take all later ones with it. 30 s until then.
+    /// Handles taken before are no longer this layer's.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        Arc::make_mut(&mut self.settings).timeout = timeout;
+        let settings = Arc::make_mut(&mut self.settings);
+        settings.limit = TimeLimitHandle::new(settings.identity.clone(), &WORDS, Some(timeout));
         self
     }
 
-    /// Says what the layer is called and who is told.
+    /// That time, to be changed while it is in force; it holds of calls that begin from then on.
+    pub fn handle(&self) -> TimeLimitHandle {
+        self.settings.limit.clone()
+    }
+
+    /// Says what the layer is called and who is told. Handles taken before are no longer this layer's.
     pub fn identity(mut self, identity: Identity) -> Self {
-        Arc::make_mut(&mut self.settings).identity = identity;
+        let limit = self.settings.limit.renamed(identity.clone());
+        self.settings = Arc::new(Settings { identity, limit });
         self
     }
 }

@@ -56,4 +56,12 @@ mod service;
 pub use layer::CoalesceLayer;
 pub use service::Coalesce;
 
+use crate::time_limit::Words;
+
 const STRATEGY: &str = "coalesce";
+
+const WORDS: Words = Words {
+    strategy: STRATEGY,
+    ran_out: "the call took too long",
+    too_late: "no answer before the deadline",
+};

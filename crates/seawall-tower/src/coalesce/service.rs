@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use seawall_core::{CallContext, Event, FailureKind, Refusal};
 use tokio::time::timeout;
@@ -66,8 +67,10 @@ where
             Some(landing) => {
                 let call = make(self.inner.clone(), request);
                 let settings = Arc::clone(&self.settings);
-                let context = CallContext::current().without_deadline().within(settings.timeout, now());
-                let task = tokio::spawn(context.scope(fly(call, landing, settings)));
+                let limit = settings.limit.limit();
+                let context = CallContext::current().without_deadline();
+                let context = limit.map_or(context.clone(), |limit| context.within(limit, now()));
+                let task = tokio::spawn(context.scope(fly(call, landing, limit, settings)));
                 seat.flown_by(task.abort_handle());
             }
             None => self.settings.identity.tell(STRATEGY, &Event::Coalesced),
@@ -86,34 +89,38 @@ async fn make<S: Service<Req>, Req>(mut inner: S, request: Req) -> Result<S::Res
 async fn fly<Q, R, E>(
     call: impl Future<Output = Answer<R, E>>,
     landing: Landing<Q, R, E>,
+    limit: Option<Duration>,
     settings: Arc<Settings>,
 ) where
     Q: Hash + Eq,
     R: Clone,
     E: Clone + From<Refusal>,
 {
-    let limit = settings.timeout;
-    let refusal = |kind, reason| settings.identity.refusal(STRATEGY, kind, reason).executed().elapsed(limit);
     let answer = {
         let mut call = pin!(call);
         let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
             Ok(poll) => poll.map(Some),
             Err(_panic) => Poll::Ready(None),
         });
-        match timeout(limit, caught).await {
+        match within(limit, caught).await {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 let refusal =
                     settings.identity.refusal(STRATEGY, FailureKind::Permanent, "the call panicked");
                 Err(refusal.executed().into())
             }
-            Err(_elapsed) => {
-                settings.identity.tell(STRATEGY, &Event::TimedOut { after: limit });
-                Err(refusal(FailureKind::Timeout, "the call took too long").elapsed(limit).into())
-            }
+            Err(limit) => Err(settings.limit.ran_out(limit).into()),
         }
     };
     landing.land(&answer);
+}
+
+/// The output, or the limit that it took longer than.
+async fn within<F: Future>(limit: Option<Duration>, future: F) -> Result<F::Output, Duration> {
+    match limit {
+        Some(limit) => timeout(limit, future).await.map_err(|_elapsed| limit),
+        None => Ok(future.await),
+    }
 }
 
 impl<S: Service<Req> + Clone, K: Clone, Req, Q> Clone for Coalesce<S, K, Req, Q> {

@@ -75,7 +75,7 @@ impl HedgeHandle {
     /// What [`HedgeConfig::validate`] says; the old configuration then stays.
     pub fn reconfigure(&self, config: &HedgeConfig) -> Result<(), InvalidConfig> {
         let result = self.with(|state| state.hedge.reconfigure(config.clone()));
-        self.tell(if result.is_ok() { &Event::Reconfigured } else { &Event::ReconfigurationRefused });
+        self.0.identity.tell_reconfigured(STRATEGY, &result);
         result
     }
 

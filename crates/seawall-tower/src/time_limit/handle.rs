@@ -11,7 +11,7 @@ use crate::Identity;
 // Of nanoseconds: no limit. As a limit it would be 584 years.
 const OFF: u64 = u64::MAX;
 
-/// The limit of a deadline or an attempt timeout, to be changed while it is in force. Clones are the same limit, and
+/// The limit of a deadline, an attempt timeout or a coalesced call, to be changed while it is in force. Clones are the same limit, and
 /// so is that of every service made by the layer it comes from.
 ///
 /// ```
@@ -80,7 +80,7 @@ impl TimeLimitHandle {
     }
 
     /// Tells that a call ran out of time, and makes the refusal that says so.
-    pub(super) fn ran_out(&self, after: Duration) -> Refusal {
+    pub(crate) fn ran_out(&self, after: Duration) -> Refusal {
         let Shared { identity, words, .. } = &*self.0;
         identity.tell(words.strategy, &Event::TimedOut { after });
         identity.refusal(words.strategy, FailureKind::Timeout, words.ran_out).elapsed(after).executed()

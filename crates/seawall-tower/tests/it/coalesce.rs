@@ -199,6 +199,27 @@ async fn a_call_that_hangs_is_given_up_for_everybody_and_made_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_of_calls_to_come_can_be_changed_and_taken_away() {
+    let recorder = Arc::new(Recorder::default());
+    let (inner, control) = HostileService::<_, _, Error>::echo();
+    let layer = layer().identity(recorder.identity());
+    let handle = layer.handle();
+    let service = layer.layer(inner);
+    handle.set(Some(SECOND)).unwrap();
+    handle.set(Some(Duration::ZERO)).unwrap_err();
+    control.answers([Answer::Hang]);
+    let error = service.clone().oneshot("hello").await.unwrap_err();
+    assert_eq!((error.kind(), error.elapsed()), (FailureKind::Timeout, SECOND));
+
+    handle.set(None).unwrap();
+    control.answers([Answer::Ok("late").after(3600 * SECOND)]);
+    assert_eq!(service.oneshot("hello").await.unwrap(), "late");
+    let timed_out = Event::TimedOut { after: SECOND };
+    let (set, refused) = (Event::Reconfigured, Event::ReconfigurationRefused);
+    assert_eq!(recorder.of("coalesce"), [set, refused, timed_out, set]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_reaches_every_caller_as_it_is() {
     let (service, control) = coalescing();
     let wait = FailureKind::Overloaded { retry_after: Some(SECOND) };
