@@ -1,7 +1,7 @@
 //! Lets calls start at a limited rate, first come, first served.
 //!
 //! The rules are [`seawall_core::RateLimiter`]'s: permits come in evenly, some are saved up, and in no stretch of time
-//! more calls start than the burst and what came in. Its state lives in a [`RateLimiterHandle`]; all services made with
+//! more are given than the burst and what came in. Its state lives in a [`RateLimiterHandle`]; all services made with
 //! the same handle share it, however often a router calls `layer`.
 //!
 //! **Waiting.** A call that finds no permit waits in line. Each waits for its own turn, so calls start one by one, in the

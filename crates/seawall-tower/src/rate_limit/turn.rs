@@ -123,8 +123,10 @@ impl Drop for Turn {
 
 impl Place {
     fn poll(&mut self, limiter: &RateLimiterHandle, cx: &mut Context<'_>) -> Poll<Stage> {
+        // A reading shared with the layers around can be older than the timer: never wait for a turn that has come.
+        let mut come = self.joined;
         loop {
-            let now = now();
+            let now = now().max(come);
             let standing = limiter.with(|line| match line.stand(self.ticket, now, cx.waker()) {
                 Standing::WaitsUntil(turn) if self.patience.until.is_some_and(|until| turn > until) => {
                     line.leave(self.ticket, now);
@@ -144,6 +146,7 @@ impl Place {
                         self.sleep.as_mut().reset(turn.into());
                     }
                     ready!(self.sleep.as_mut().poll(cx));
+                    come = turn;
                 }
             }
         }
