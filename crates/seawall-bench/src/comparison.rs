@@ -105,14 +105,13 @@ pub fn print(comparisons: &[Comparison], json: bool) {
         }
         return;
     }
-    let widths = |name: fn(&Comparison) -> &str, least: usize| {
-        comparisons.iter().map(|c| name(c).chars().count()).max().unwrap_or(0).max(least)
+    let width = |name: fn(&Comparison) -> &str, title: &str| {
+        let names = comparisons.iter().map(|c| name(c).chars().count());
+        names.chain([title.len()]).max().unwrap_or_default()
     };
-    let (what, subject, peer) =
-        (widths(|c| &c.what, 4), widths(|c| &c.subject.name, 7), widths(|c| &c.peer.name, 4));
+    let (subject, peer) = (width(|c| &c.subject.name, "subject"), width(|c| &c.peer.name, "peer"));
     println!(
-        "{:<what$}  {:<subject$}  {:<peer$} {:>7} {:>7} {:<6} {:>9} {:>9} {:>9} {:>9} {:<7} {:>9} {:>9} {:>9} {:>9}",
-        "what",
+        "  {:<subject$}  {:<peer$} {:>7} {:>7} {:<6} {:>9} {:>9} {:>9} {:>9} {:<6} {:>9} {:>9} {:>9} {:>9}",
         "subject",
         "peer",
         "ratio",
@@ -128,11 +127,15 @@ pub fn print(comparisons: &[Comparison], json: bool) {
         "allocs/B",
         "peer's"
     );
+    let mut heading = "";
     for c in comparisons {
+        if c.what != heading {
+            heading = &c.what;
+            println!("{heading}");
+        }
         let sign = if c.better == Better::Higher { "≥" } else { "≤" };
         println!(
-            "{:<what$}  {:<subject$}  {:<peer$} {:>7.3} {:>7} {:<6} {:>9} {:>9} {:>9} {:>9} {:<7} {:>9} {:>9} {:>9} {:>9}",
-            c.what,
+            "  {:<subject$}  {:<peer$} {:>7.3} {:>7} {:<6} {:>9} {:>9} {:>9} {:>9} {:<6} {:>9} {:>9} {:>9} {:>9}",
             c.subject.name,
             c.peer.name,
             c.ratio(),

@@ -27,6 +27,7 @@ pub(crate) const BREAKER_CLOSED: &str = "breaker closed, count window";
 pub(crate) const BREAKER_TIME: &str = "breaker closed, time window";
 pub(crate) const BREAKER_FULL: &str = "breaker closed, full time window";
 pub(crate) const BREAKER_OPEN: &str = "breaker open, refusing";
+pub(crate) const RATE_LIMIT: &str = "rate limit, within it";
 pub(crate) const CONCURRENCY_FIXED: &str = "concurrency limit, fixed";
 pub(crate) const CONCURRENCY_ADAPTIVE: &str = "concurrency limit, adaptive";
 pub(crate) const KEYED_UNIFORM: &str = "keyed registry, every key as often";
@@ -34,6 +35,8 @@ pub(crate) const KEYED_ZIPF: &str = "keyed registry, some keys more often";
 pub(crate) const KEYED_MEMORY: &str = "keyed registry, memory of 1,000,000 keys";
 pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const RETRY: &str = "retry, first try succeeds";
+pub(crate) const STACK: &str = "five layers";
+pub(crate) const CACHE: &str = "cache, hit";
 pub(crate) const HEDGE: &str = "hedge, first attempt answers";
 pub(crate) const LOAD_SHED: &str = "load shed, not needed";
 pub(crate) const FALLBACK: &str = "fallback, not needed";
@@ -58,6 +61,10 @@ pub(crate) const GOALS: &[Goal] = &[
     shown(BREAKER_OPEN, "seawall", "tower-resilience"),
     shown(BREAKER_OPEN, "seawall", "seatbelt"),
     shown(BREAKER_OPEN, "seawall", "failsafe"),
+    goal(RATE_LIMIT, "seawall", "governor", 1.3),
+    shown(RATE_LIMIT, "seawall", "governor, Instant"),
+    shown(RATE_LIMIT, "seawall", "tower-resilience"),
+    shown(RATE_LIMIT, "seawall", "tower-resilience, bucket"),
     goal(CONCURRENCY_FIXED, "seawall", "tower", 1.0),
     shown(CONCURRENCY_FIXED, "seawall", "tower-resilience"),
     shown(CONCURRENCY_FIXED, "seawall", "tower-resilience, backpressure"),
@@ -70,6 +77,16 @@ pub(crate) const GOALS: &[Goal] = &[
     goal(RETRY, "seawall", "tower, TpsBudget", 1.0 / 4.0),
     shown(RETRY, "seawall", "tower-resilience"),
     shown(RETRY, "seawall, no budget", "tower, no budget"),
+    goal(STACK, "seawall", "tower-resilience", 1.0 / 6.0),
+    allocates(STACK, "seawall", 0.0),
+    shown(STACK, "seawall, erased", "tower-resilience"),
+    allocates(STACK, "seawall, erased", 1.0),
+    goal(STACK, "seawall, idle telemetry", "seawall", 1.1),
+    allocates(STACK, "seawall, idle telemetry", 0.0),
+    shown(STACK, "seawall, Prometheus", "seawall"),
+    shown(STACK, "seawall, three layers", "tower, three layers"),
+    shown(CACHE, "seawall", "tower-resilience"),
+    shown(CACHE, "seawall", "moka"),
     shown(HEDGE, "seawall", "tower-resilience"),
     shown(HEDGE, "seawall, fixed delay", "tower-resilience"),
     shown(LOAD_SHED, "seawall", "tower"),

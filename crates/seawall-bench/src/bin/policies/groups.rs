@@ -4,12 +4,12 @@ use seawall_bench::Comparison;
 
 use crate::backend::Backend;
 use crate::goals::{
-    BREAKER_CLOSED, BREAKER_FULL, BREAKER_OPEN, BREAKER_TIME, CHAOS, COALESCE, CONCURRENCY_ADAPTIVE,
-    CONCURRENCY_FIXED, FALLBACK, FLIGHT, HEDGE, KEYED_MEMORY, KEYED_UNIFORM, KEYED_ZIPF, LOAD_SHED, RETRY,
-    TIMEOUT,
+    BREAKER_CLOSED, BREAKER_FULL, BREAKER_OPEN, BREAKER_TIME, CACHE, CHAOS, COALESCE, CONCURRENCY_ADAPTIVE,
+    CONCURRENCY_FIXED, FALLBACK, FLIGHT, HEDGE, KEYED_MEMORY, KEYED_UNIFORM, KEYED_ZIPF, LOAD_SHED,
+    RATE_LIMIT, RETRY, STACK, TIMEOUT,
 };
 use crate::subject::Subject;
-use crate::{breaker, concurrency, flight, keyed, others, retry, timeout};
+use crate::{breaker, cache, concurrency, flight, keyed, others, rate_limit, retry, stack, timeout};
 
 /// Subjects that do the same, and so are measured in turn.
 pub(crate) struct Group {
@@ -21,8 +21,8 @@ pub(crate) struct Group {
     pub(crate) subjects: fn(Backend) -> Vec<Subject>,
 }
 
-/// Five milliseconds or so.
-const CALLS: u64 = 20_000;
+/// Less than a millisecond for most: short samples are disturbed less often.
+const CALLS: u64 = 5_000;
 /// How many calls are in the windows of those whose cost grows with them.
 const FEW_CALLS: u64 = 1_000;
 
@@ -31,10 +31,14 @@ pub(crate) const GROUPS: &[Group] = &[
     group(BREAKER_TIME, FEW_CALLS, breaker::time_window),
     group(BREAKER_FULL, FEW_CALLS, breaker::full_time_window),
     Group { answers: false, ..group(BREAKER_OPEN, CALLS, breaker::open) },
+    group(RATE_LIMIT, CALLS, rate_limit::subjects),
     group(CONCURRENCY_FIXED, CALLS, concurrency::fixed),
     group(CONCURRENCY_ADAPTIVE, CALLS, concurrency::adaptive),
     group(TIMEOUT, CALLS, timeout::subjects),
     group(RETRY, CALLS, retry::subjects),
+    group(STACK, CALLS, stack::subjects),
+    // Whether the backend pends matters to nobody whose answer is there.
+    Group { answers: false, ..group(CACHE, CALLS, cache::hit) },
     group(HEDGE, CALLS, others::hedge),
     group(LOAD_SHED, CALLS, others::load_shed),
     group(FALLBACK, CALLS, others::fallback),

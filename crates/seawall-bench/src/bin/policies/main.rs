@@ -5,6 +5,7 @@
 
 mod backend;
 mod breaker;
+mod cache;
 mod concurrency;
 mod executor;
 mod flight;
@@ -13,8 +14,10 @@ mod groups;
 mod keyed;
 mod measure;
 mod others;
+mod rate_limit;
 mod retry;
 mod rows;
+mod stack;
 mod subject;
 mod timeout;
 

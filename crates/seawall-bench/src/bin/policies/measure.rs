@@ -10,7 +10,7 @@ use seawall_bench::{Side, allocations};
 use crate::subject::{Subject, Work};
 
 /// How often each subject has its turn.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 25;
 /// How often two threads are started for a sample before it is given up.
 const ATTEMPTS: usize = 5;
 

@@ -38,12 +38,16 @@ fn row(goal: &Goal, title: &str, sides: &[Side]) -> Comparison {
 }
 
 fn by_two_threads(title: &str, side: &Side) -> Comparison {
-    let subject = Side { samples: side.two_threads.clone(), two_threads: Vec::new(), ..side.clone() };
-    let alone = Side { name: "one thread".to_owned(), two_threads: Vec::new(), ..side.clone() };
+    let named = |threads, samples: &[f64]| Side {
+        name: format!("{}, {threads}", side.name),
+        samples: samples.to_vec(),
+        two_threads: Vec::new(),
+        ..side.clone()
+    };
     Comparison {
-        what: format!("two threads: {title}"),
-        subject,
-        peer: alone,
+        what: title.to_owned(),
+        subject: named("two threads", &side.two_threads),
+        peer: named("one thread", &side.samples),
         unit: "ns",
         better: Better::Lower,
         goal: Some(TWO_THREADS),
