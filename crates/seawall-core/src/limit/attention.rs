@@ -6,10 +6,8 @@ use super::{Limit, LimitAlgorithm};
 /// them may be [counted](Limit::count) together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attention {
-    /// Whether it looks at anything at all.
+    /// Whether it looks at anything at all: at how calls ended, and at how long they took unless they were ready at once.
     pub learns: bool,
-    /// Whether it looks at how long calls took, unless they were ready at once.
-    pub measures: bool,
     /// How many calls must have been under way, itself included, for an answered one to do more than count.
     pub grows_from: u32,
 }
@@ -26,12 +24,7 @@ impl Limit {
         } else {
             (self.calls / 2.0).ceil() as u32
         };
-        Attention {
-            learns: algorithm != LimitAlgorithm::Fixed,
-            // How quick answers are, beside what timed out, says how fast to grow; and how far to space out calls.
-            measures: algorithm != LimitAlgorithm::Fixed,
-            grows_from,
-        }
+        Attention { learns: algorithm != LimitAlgorithm::Fixed, grows_from }
     }
 
     /// Takes note of answered calls that do no more than count, and of the most that were under way for one of them.

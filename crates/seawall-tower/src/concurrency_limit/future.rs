@@ -53,11 +53,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Calling { inner, call, classifier } => {
+                let way_out = call.way_out();
                 let Poll::Ready(result) = inner.poll(cx) else {
-                    call.pending();
+                    call.pending(way_out.as_ref());
                     return Poll::Pending;
                 };
-                call.end(|| classifier.classify(result.as_ref()));
+                call.end(way_out.as_ref(), || classifier.classify(result.as_ref()));
                 Poll::Ready(result)
             }
             StateProj::Refused { refusal } => {

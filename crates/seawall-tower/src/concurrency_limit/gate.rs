@@ -245,14 +245,12 @@ impl<P: Platform> Inside<P> {
 }
 
 const LEARNS: u64 = 1 << 63;
-const MEASURES: u64 = 1 << 62;
 
 fn pack(attention: Attention) -> u64 {
     let learns = if attention.learns { LEARNS } else { 0 };
-    let measures = if attention.measures { MEASURES } else { 0 };
-    learns | measures | u64::from(attention.grows_from)
+    learns | u64::from(attention.grows_from)
 }
 
 fn unpack(word: u64) -> Attention {
-    Attention { learns: word & LEARNS != 0, measures: word & MEASURES != 0, grows_from: word as u32 }
+    Attention { learns: word & LEARNS != 0, grows_from: word as u32 }
 }

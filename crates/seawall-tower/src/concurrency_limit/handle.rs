@@ -125,20 +125,19 @@ impl ConcurrencyLimitHandle {
 
     /// Takes note of a call's end, and gives its place to the next.
     #[inline]
-    pub(super) fn leave(&self, call: &Call, outcome: Option<Outcome>) {
+    pub(super) fn leave(&self, call: &Call, outcome: Option<Outcome>, now: impl FnOnce() -> Instant) {
         let quiet = match outcome {
             None => true,
             Some(Outcome::Success) => call.in_flight < self.attention().grows_from,
             Some(Outcome::Failure(_)) => false,
         };
         if !quiet || !self.0.gate.try_leave(call.in_flight, outcome.is_some()) {
-            self.leave_with(call, outcome);
+            self.leave_with(call, outcome, now());
         }
     }
 
     #[cold]
-    fn leave_with(&self, call: &Call, outcome: Option<Outcome>) {
-        let now = now();
+    fn leave_with(&self, call: &Call, outcome: Option<Outcome>, now: Instant) {
         let Call { in_flight, epoch, began, .. } = *call;
         let took = began.map(|began| now.saturating_duration_since(began));
         let sample = outcome.map(|_| Sample { epoch, in_flight, took, outcome });

@@ -51,8 +51,11 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         match self.seat.take() {
-            // The permit is in the call before the inner future exists: a panic in the inner `call` gives it back.
-            Ok(call) => ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone()),
+            Ok(mut call) => {
+                // The permit is in the call before the inner future exists: a panic in the inner `call` gives it back.
+                let _way_in = call.begin();
+                ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone())
+            }
             Err(refused) => ResponseFuture::refused(self.seat.limit().refusal(refused)),
         }
     }
