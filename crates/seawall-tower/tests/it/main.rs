@@ -9,6 +9,7 @@ mod circuit_breaker;
 mod coalesce;
 mod coalesce_laws;
 mod concurrency_limit;
+mod concurrency_limit_laws;
 mod configs;
 mod contract;
 mod differential;
