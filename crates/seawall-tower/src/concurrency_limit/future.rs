@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use seawall_core::{Classify, Refusal};
@@ -53,12 +53,18 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Calling { inner, call, classifier } => {
-                let way_out = call.way_out();
+                let Some(way_out) = call.way_out() else {
+                    let result = ready!(inner.poll(cx));
+                    call.end();
+                    return Poll::Ready(result);
+                };
                 let Poll::Ready(result) = inner.poll(cx) else {
-                    call.pending(way_out.as_ref());
+                    call.pending(&way_out);
                     return Poll::Pending;
                 };
-                call.end(way_out.as_ref(), || classifier.classify(result.as_ref()));
+                // A classifier that panics leaves the place to the drop.
+                let outcome = classifier.classify(result.as_ref());
+                call.end_with(outcome, || way_out.now());
                 Poll::Ready(result)
             }
             StateProj::Refused { refusal } => {

@@ -9,7 +9,7 @@ use seawall_core::{
 
 use super::config::ConcurrencyLimitConfig;
 use super::gate::{Gate, Left};
-use super::permit::Call;
+use super::permit::Lesson;
 use super::platform::Std;
 use super::waiter::Waiter;
 use super::{STRATEGY, Waiting};
@@ -115,7 +115,7 @@ impl ConcurrencyLimitHandle {
         self.0.gate.epoch()
     }
 
-    /// Gives back the place of a call that was never made.
+    /// Gives back the place of a call that was never made, or that nothing is learnt from.
     #[inline]
     pub(super) fn give_back(&self, in_flight: u32) {
         if !self.0.gate.try_leave(in_flight, false) {
@@ -125,20 +125,20 @@ impl ConcurrencyLimitHandle {
 
     /// Takes note of a call's end, and gives its place to the next.
     #[inline]
-    pub(super) fn leave(&self, call: &Call, outcome: Option<Outcome>, now: impl FnOnce() -> Instant) {
+    pub(super) fn leave(&self, lesson: &Lesson, outcome: Option<Outcome>, now: impl FnOnce() -> Instant) {
         let quiet = match outcome {
             None => true,
-            Some(Outcome::Success) => call.in_flight < self.attention().grows_from,
+            Some(Outcome::Success) => lesson.in_flight < self.attention().grows_from,
             Some(Outcome::Failure(_)) => false,
         };
-        if !quiet || !self.0.gate.try_leave(call.in_flight, outcome.is_some()) {
-            self.leave_with(call, outcome, now());
+        if !quiet || !self.0.gate.try_leave(lesson.in_flight, outcome.is_some()) {
+            self.leave_with(lesson, outcome, now());
         }
     }
 
     #[cold]
-    fn leave_with(&self, call: &Call, outcome: Option<Outcome>, now: Instant) {
-        let Call { in_flight, epoch, began, .. } = *call;
+    fn leave_with(&self, lesson: &Lesson, outcome: Option<Outcome>, now: Instant) {
+        let Lesson { in_flight, epoch, began, .. } = *lesson;
         let took = began.map(|began| now.saturating_duration_since(began));
         let sample = outcome.map(|_| Sample { epoch, in_flight, took, outcome });
         self.leave_by_lock(Left { sample, took: Some(took.unwrap_or_default()) }, now);

@@ -3,7 +3,7 @@ use std::time::Instant;
 use seawall_core::{CallContext, Epoch, FailureKind, Outcome};
 
 use super::ConcurrencyLimitHandle;
-use crate::clock::{Place, WayIn, WayOut, now};
+use crate::clock::{Place, WayOut, now};
 
 /// One of the places that the limit gives. Dropped, it is given back.
 #[derive(Debug)]
@@ -18,16 +18,23 @@ pub(super) struct Permit {
 pub(super) struct Call {
     /// None once it has ended.
     limit: Option<ConcurrencyLimitHandle>,
+    in_flight: u32,
+    /// None if the limit does not learn from it.
+    lesson: Option<Lesson>,
+}
+
+/// What a limit that learns wants to know of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lesson {
     /// How many calls were under way when it was let in, itself included.
     pub(super) in_flight: u32,
-    was_pending: bool,
-    /// Where the layer stands among those that share clock readings, if the limit learns from the call.
-    place: Option<Place>,
     pub(super) epoch: Epoch,
-    /// When it was pending first, if the limit learns from it.
+    /// When it was pending first. One that is ready at once took no time worth a clock.
     pub(super) began: Option<Instant>,
-    /// Until when it makes sense, if the limit learns from it.
+    /// Until when it makes sense.
     deadline: Option<Instant>,
+    /// Where the layer stands among those that share clock readings.
+    place: Place,
 }
 
 impl Permit {
@@ -51,61 +58,52 @@ impl Drop for Permit {
 
 impl Call {
     #[inline]
-    pub(super) fn new(limit: ConcurrencyLimitHandle, in_flight: u32) -> Self {
-        let epoch = limit.epoch();
-        Self {
-            limit: Some(limit),
-            in_flight,
-            was_pending: false,
-            place: None,
-            epoch,
-            began: None,
-            deadline: None,
-        }
+    pub(super) const fn unlearned(limit: ConcurrencyLimitHandle, in_flight: u32) -> Self {
+        Self { limit: Some(limit), in_flight, lesson: None }
     }
 
-    /// Goes in, as far as the inner call. A limit that learns from it needs the clock on the way out.
-    #[inline]
-    pub(super) fn begin(&mut self) -> Option<WayIn> {
-        let learns = self.limit.as_ref().is_some_and(|limit| limit.attention().learns);
-        let way_in = learns.then(WayIn::open);
-        if let Some(way_in) = &way_in {
-            self.place = Some(way_in.place());
-            self.deadline = CallContext::current_deadline();
-        }
-        way_in
+    pub(super) fn learned(limit: ConcurrencyLimitHandle, in_flight: u32, place: Place) -> Self {
+        let (epoch, deadline) = (limit.epoch(), CallContext::current_deadline());
+        let lesson = Lesson { in_flight, epoch, began: None, deadline, place };
+        Self { limit: Some(limit), in_flight, lesson: Some(lesson) }
     }
 
-    /// Comes out, if the limit learns from the call: before the inner future is polled.
+    /// Comes out of the inner future. A limit that learns needs the clock there: ask before the future is polled.
     #[inline]
     pub(super) fn way_out(&self) -> Option<WayOut> {
-        self.place.map(Place::way_out)
+        self.lesson.as_ref().map(|lesson| lesson.place.way_out())
     }
 
-    /// Says that the call is under way. One that is ready at once took no time worth a clock.
+    /// Says that the call is under way.
+    pub(super) fn pending(&mut self, way_out: &WayOut) {
+        if let Some(lesson) = &mut self.lesson {
+            lesson.began.get_or_insert_with(|| way_out.now());
+        }
+    }
+
+    /// Gives the place back, and tells nothing.
     #[inline]
-    pub(super) fn pending(&mut self, way_out: Option<&WayOut>) {
-        if !self.was_pending {
-            self.was_pending = true;
-            self.began = way_out.map(WayOut::now);
+    pub(super) fn end(&mut self) {
+        if let Some(limit) = self.limit.take() {
+            limit.give_back(self.in_flight);
         }
     }
 
     /// Gives the place back, with what the call tells of the backend.
-    #[inline]
-    pub(super) fn end(&mut self, way_out: Option<&WayOut>, outcome: impl FnOnce() -> Outcome) {
-        // A classifier that panics leaves the place to the drop.
-        let outcome = self.place.map(|_| outcome());
-        if let Some(limit) = self.limit.take() {
-            limit.leave(self, outcome, || way_out.map_or_else(now, WayOut::now));
+    pub(super) fn end_with(&mut self, outcome: Outcome, now: impl FnOnce() -> Instant) {
+        match (self.limit.take(), &self.lesson) {
+            (Some(limit), Some(lesson)) => limit.leave(lesson, Some(outcome), now),
+            (Some(limit), None) => limit.give_back(self.in_flight),
+            (None, _) => {}
         }
     }
 
     #[cold]
-    fn abandoned(&mut self, limit: &ConcurrencyLimitHandle) {
+    fn abandoned(&self, limit: &ConcurrencyLimitHandle) {
+        let Some(lesson) = &self.lesson else { return limit.give_back(self.in_flight) };
         // Dropped after its deadline, it was not answered in time; otherwise its caller lost interest.
-        let overdue = self.was_pending && self.deadline.is_some_and(|deadline| deadline <= now());
-        limit.leave(self, overdue.then_some(Outcome::failure(FailureKind::Timeout)), now);
+        let overdue = lesson.began.is_some() && lesson.deadline.is_some_and(|deadline| deadline <= now());
+        limit.leave(lesson, overdue.then_some(Outcome::failure(FailureKind::Timeout)), now);
     }
 }
 

@@ -1,7 +1,6 @@
 use std::task::{Context, Poll, ready};
 
 use super::handle::Refused;
-use super::permit::Call;
 use super::{ConcurrencyLimitHandle, Waiting};
 
 /// The next call's way to its permit. Dropped, it gives back what it has.
@@ -50,17 +49,17 @@ impl Seat {
         self.poll_waiting(cx)
     }
 
-    /// Makes the call of what was polled.
+    /// The place for the call, of which `poll` has said that there is one, or why there is none.
     ///
     /// # Panics
     ///
     /// When it was not ready.
     #[inline]
-    pub(super) fn take(&mut self) -> Result<Call, Refused> {
+    pub(super) fn take(&mut self) -> Result<u32, Refused> {
         match self.turn {
             Turn::Permitted { in_flight } => {
                 self.turn = Turn::None;
-                Ok(Call::new(self.limit.clone(), in_flight))
+                Ok(in_flight)
             }
             Turn::Refused(refused) => {
                 self.turn = Turn::None;

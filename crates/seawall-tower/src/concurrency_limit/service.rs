@@ -5,7 +5,9 @@ use tower_service::Service;
 
 use super::ConcurrencyLimitHandle;
 use super::future::ResponseFuture;
+use super::permit::Call;
 use super::seat::Seat;
+use crate::clock::WayIn;
 
 /// Holds the calls under way to a limit. See the [module](super). A clone has no permit and waits for none.
 #[derive(Clone, Debug)]
@@ -50,13 +52,19 @@ where
     /// When the service is not ready.
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        match self.seat.take() {
-            Ok(mut call) => {
-                // The permit is in the call before the inner future exists: a panic in the inner `call` gives it back.
-                let _way_in = call.begin();
-                ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone())
-            }
-            Err(refused) => ResponseFuture::refused(self.seat.limit().refusal(refused)),
+        let in_flight = match self.seat.take() {
+            Ok(in_flight) => in_flight,
+            Err(refused) => return ResponseFuture::refused(self.seat.limit().refusal(refused)),
+        };
+        let limit = self.seat.limit().clone();
+        // The permit is in the call before the inner future exists: a panic in the inner `call` gives it back.
+        if limit.attention().learns {
+            let way_in = WayIn::open();
+            let call = Call::learned(limit, in_flight, way_in.place());
+            ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone())
+        } else {
+            let call = Call::unlearned(limit, in_flight);
+            ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone())
         }
     }
 }
