@@ -5,6 +5,8 @@ use super::OutlierConfig;
 use crate::time_window::TimeWindow;
 use crate::{Epoch, Spread};
 
+const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+
 /// What is known of one endpoint.
 #[derive(Debug)]
 pub(super) struct Endpoint {
@@ -69,8 +71,9 @@ impl Endpoint {
     }
 
     pub(super) fn eject_for(&mut self, wait: Duration, now: Instant) {
-        // A time beyond what the clock can hold: come back at once rather than never.
-        self.ejected_until = Some(now.checked_add(wait).unwrap_or(now));
+        // The clock cannot hold every time; then a century will do.
+        let until = now.checked_add(wait).or_else(|| now.checked_add(CENTURY));
+        self.ejected_until = Some(until.unwrap_or(now));
         self.last_wait = wait;
         self.epoch = self.epoch.next();
     }

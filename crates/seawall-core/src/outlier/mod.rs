@@ -60,7 +60,8 @@ impl OutlierDetector {
         Ok(Self { config, endpoints: BTreeMap::new(), next: 0, ejected: 0, panic: false })
     }
 
-    /// Watches another endpoint, healthy until it proves otherwise.
+    /// Watches another endpoint, healthy until it proves otherwise. [`settle`](Self::settle) says whether that ends a
+    /// panic.
     pub fn insert(&mut self, now: Instant) -> EndpointId {
         let id = EndpointId(self.next);
         self.next += 1;
@@ -123,11 +124,8 @@ impl OutlierDetector {
         std::iter::once(ejected).chain(self.panic_decision()).collect()
     }
 
-    /// Takes back every endpoint whose time is over.
+    /// Takes back every endpoint whose time is over, and says whether there is still panic.
     pub fn settle(&mut self, now: Instant) -> Vec<Decision> {
-        if self.next_return().is_none_or(|next| now < next) {
-            return Vec::new();
-        }
         let mut decisions = Vec::new();
         for (&id, endpoint) in &mut self.endpoints {
             if endpoint.returns_at().is_some_and(|until| until <= now) {

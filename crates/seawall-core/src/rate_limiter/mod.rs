@@ -90,8 +90,9 @@ impl RateLimiter {
             return;
         }
         let worth = self.gcra.worth(u64::from(permits.get())).saturating_sub(now.saturating_sub(taken));
-        // A pause may have come after the permits were taken: what it emptied was not theirs.
-        let returned = self.arrival.saturating_sub(worth).max(self.floor(now));
+        // A pause may have come after the permits were taken: what it emptied was not theirs, and is not saved up by
+        // giving them back once it is over.
+        let returned = self.arrival.saturating_sub(worth).max(self.floor(taken));
         self.arrival = returned.min(self.arrival);
     }
 
@@ -184,9 +185,9 @@ impl RateLimiter {
         self.origin
     }
 
-    /// What a pause that is in force holds the arrival time to.
-    fn floor(&self, now: u64) -> u64 {
-        if now < self.paused_until { self.emptied_at(self.paused_until) } else { 0 }
+    /// What a pause that was in force then, or came later, holds the arrival time to.
+    fn floor(&self, then: u64) -> u64 {
+        if then < self.paused_until { self.emptied_at(self.paused_until) } else { 0 }
     }
 
     /// The arrival time with which exactly one permit is there at `until`, and none before.

@@ -129,6 +129,17 @@ fn when_too_few_are_healthy_all_are_used() {
 }
 
 #[test]
+fn more_endpoints_end_a_panic() {
+    let mut bench = Bench::new(1, config());
+    bench.detector.eject(bench.ids[0], 60 * SECOND, bench.start);
+    assert_eq!(bench.used(), [true]);
+    bench.ids.push(bench.detector.insert(bench.start));
+    assert_eq!(bench.settle(Duration::ZERO), [Event::PanicLeft]);
+    assert_eq!(bench.used(), [false, true]);
+    assert_eq!(bench.settle(Duration::ZERO), []);
+}
+
+#[test]
 fn the_result_of_a_call_made_before_an_ejection_does_not_count_after_it() {
     let mut bench = Bench::new(3, OutlierConfig { consecutive_failures: NonZeroU32::new(1), ..config() });
     let (id, late) = (bench.ids[0], bench.detector.epoch(bench.ids[0]));

@@ -147,6 +147,17 @@ fn permits_given_back_do_not_end_a_pause() {
 }
 
 #[test]
+fn permits_given_back_after_a_pause_bring_no_burst() {
+    let (mut limiter, start) = limiter(10);
+    limiter.try_acquire(permits(10), start).unwrap();
+    limiter.pause(20 * MS, start);
+    let end = start + 20 * MS;
+    limiter.refund(permits(10), start, end);
+    assert_eq!(limiter.balance(end), 1);
+    assert_eq!(limiter.balance(end + 10 * MS), 2);
+}
+
+#[test]
 fn another_limit_keeps_what_is_owed() {
     let (mut limiter, start) = limiter(10);
     limiter.try_acquire(permits(10), start).unwrap();

@@ -8,6 +8,7 @@ use seawall_core::{
 };
 use serde::Serialize;
 use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use super::endpoint::Endpoint;
 use super::{BalanceConfig, STRATEGY};
@@ -86,34 +87,37 @@ impl<S> BalanceHandle<S> {
     /// Adds an endpoint, in place of one of the same name, whose history is then forgotten.
     pub fn insert(&self, name: impl Into<Arc<str>>, service: S) {
         let (name, now) = (name.into(), now());
-        self.remove(&name);
-        self.with(|state| {
+        self.decide(|state| {
+            let replaced = state.find(&name);
             let id = state.detector.insert(now);
             let latency = PeakEwma::new(state.config.latency_decay);
             let endpoint = Arc::new(Endpoint::new(name, id, service, latency));
-            state.endpoints = state.endpoints.iter().cloned().chain([endpoint]).collect();
+            state.endpoints = state.without(replaced).chain([endpoint]).collect();
+            let mut decisions = replaced.map_or_else(Vec::new, |old| state.detector.remove(old));
+            decisions.extend(state.detector.settle(now));
+            state.next_return = state.detector.next_return();
+            decisions
         });
         self.0.changed.notify_waiters();
     }
 
     /// Removes an endpoint; calls under way go on. `false` if there was none of this name.
     pub fn remove(&self, name: &str) -> bool {
-        let Some(id) = self.find(name) else { return false };
-        self.decide(|state| {
-            state.endpoints = state.endpoints.iter().filter(|endpoint| endpoint.id != id).cloned().collect();
-            let decisions = state.detector.remove(id);
-            state.next_return = state.detector.next_return();
-            decisions
+        let removed = self.decide_of(name, |state, id| {
+            state.endpoints = state.without(Some(id)).collect();
+            state.detector.remove(id)
         });
-        true
+        if removed {
+            // Some may wait for it to be ready.
+            self.0.changed.notify_waiters();
+        }
+        removed
     }
 
     /// Leaves an endpoint alone for so long, over any limit. `false` if there is none of this name.
     pub fn eject(&self, name: &str, wait: Duration) -> bool {
         let now = now();
-        let Some(id) = self.find(name) else { return false };
-        self.decide(|state| state.detector.eject(id, wait, now));
-        true
+        self.decide_of(name, |state, id| state.detector.eject(id, wait, now))
     }
 
     /// All endpoints, in the order they were added.
@@ -167,8 +171,9 @@ impl<S> BalanceHandle<S> {
         self.with(|state| state.next_return)
     }
 
-    pub(super) fn changed(&self) -> Arc<Notify> {
-        Arc::clone(&self.0.changed)
+    /// Ready when the set has changed since this was called.
+    pub(super) fn changed(&self) -> OwnedNotified {
+        Arc::clone(&self.0.changed).notified_owned()
     }
 
     pub(super) fn rng(&self) -> fastrand::Rng {
@@ -203,10 +208,17 @@ impl<S> BalanceHandle<S> {
         }
     }
 
-    fn find(&self, name: &str) -> Option<EndpointId> {
-        self.with(|state| {
-            state.endpoints.iter().find(|endpoint| *endpoint.name == *name).map(|endpoint| endpoint.id)
-        })
+    /// Decides about one endpoint; `false` if there is none of this name.
+    fn decide_of(&self, name: &str, run: impl FnOnce(&mut State<S>, EndpointId) -> Vec<Decision>) -> bool {
+        let mut found = false;
+        self.decide(|state| {
+            let Some(id) = state.find(name) else { return Vec::new() };
+            found = true;
+            let decisions = run(state, id);
+            state.next_return = state.detector.next_return();
+            decisions
+        });
+        found
     }
 
     /// Lets the detector decide, and tells everybody what it decided.
@@ -243,6 +255,16 @@ impl<S> BalanceHandle<S> {
     fn with<T>(&self, run: impl FnOnce(&mut State<S>) -> T) -> T {
         // A panic while it was locked left a set that is still a set.
         run(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S> State<S> {
+    fn find(&self, name: &str) -> Option<EndpointId> {
+        self.endpoints.iter().find(|endpoint| *endpoint.name == *name).map(|endpoint| endpoint.id)
+    }
+
+    fn without(&self, id: Option<EndpointId>) -> impl Iterator<Item = Arc<Endpoint<S>>> {
+        self.endpoints.iter().filter(move |endpoint| Some(endpoint.id) != id).cloned()
     }
 }
 

@@ -114,7 +114,7 @@ impl<S, C> Balance<S, C> {
         S: Service<Req> + Clone,
         C: Classify<S::Response, S::Error>,
     {
-        // Begun before looking, so that no change is missed in between.
+        // Asked for before looking, so that no change is missed in between.
         let changed = self.handle.changed();
         let now = now();
         let endpoints = self.handle.settled(now);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Sleep;
 use tower_service::Service;
@@ -44,11 +43,11 @@ pub(super) enum Progress<S, E> {
 impl<S> Waiting<S> {
     pub(super) fn new(
         candidates: Vec<Candidate<S>>,
-        changed: Arc<Notify>,
+        changed: OwnedNotified,
         next_return: Option<Instant>,
     ) -> Self {
         let returns = next_return.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
-        Self { candidates, changed: Box::pin(changed.notified_owned()), returns }
+        Self { candidates, changed: Box::pin(changed), returns }
     }
 
     pub(super) fn poll<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Progress<S, S::Error>>

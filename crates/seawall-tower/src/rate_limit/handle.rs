@@ -91,13 +91,8 @@ impl RateLimiterHandle {
     /// What [`RateLimitConfig::validate`] says; the old configuration then stays.
     pub fn reconfigure(&self, config: &RateLimitConfig) -> Result<(), InvalidConfig> {
         let adopted = self.adopt(config);
-        let before = adopted.inspect_err(|_| self.tell(&Event::ReconfigurationRefused))?;
-        let limit = config.per_second();
-        if before.to_bits() != limit.to_bits() {
-            self.tell(&Event::LimitChanged { limit });
-        }
-        self.tell(&Event::Reconfigured);
-        Ok(())
+        self.tell_adopted(&adopted, config.per_second());
+        adopted.map(drop)
     }
 
     /// How many permits could be taken at once.
@@ -135,6 +130,15 @@ impl RateLimiterHandle {
             line.serve(now, None);
             Ok(before)
         })
+    }
+
+    /// Tells how it went: `limit` permits a second are there now instead of as many as before, or nothing has changed.
+    pub(super) fn tell_adopted(&self, adopted: &Result<f64, InvalidConfig>, limit: f64) {
+        let Ok(before) = adopted else { return self.tell(&Event::ReconfigurationRefused) };
+        if before.to_bits() != limit.to_bits() {
+            self.tell(&Event::LimitChanged { limit });
+        }
+        self.tell(&Event::Reconfigured);
     }
 
     /// Takes permits without the lock, if that is possible.

@@ -64,20 +64,26 @@ impl KeyedRateLimiterHandle {
     /// # Errors
     /// What [`RateLimitConfig::validate`] says; the old configuration then stays.
     pub fn reconfigure(&self, config: &RateLimitConfig) -> Result<(), InvalidConfig> {
-        // Locked until every limiter has it, so that two that come at once do not mix.
-        let mut in_force = self.config();
-        // Tells of it too, once.
-        self.0.overflow.reconfigure(config)?;
-        in_force.clone_from(config);
-        for (_, shared) in self.0.limiters.entries() {
-            RateLimiterHandle::from_shared(shared).adopt(config)?;
-        }
-        Ok(())
+        let adopted = self.adopt(config);
+        // Told once for all, and outside of the lock: an observer may look at the limiters.
+        self.0.overflow.tell_adopted(&adopted, config.per_second());
+        adopted.map(drop)
     }
 
     /// How many keys are remembered.
     pub fn keys(&self) -> usize {
         self.0.limiters.entries().len()
+    }
+
+    fn adopt(&self, config: &RateLimitConfig) -> Result<f64, InvalidConfig> {
+        // Locked until every limiter has it, so that two that come at once do not mix.
+        let mut in_force = self.config();
+        let before = self.0.overflow.adopt(config)?;
+        in_force.clone_from(config);
+        for (_, shared) in self.0.limiters.entries() {
+            RateLimiterHandle::from_shared(shared).adopt(config)?;
+        }
+        Ok(before)
     }
 
     fn make(&self) -> Shared {

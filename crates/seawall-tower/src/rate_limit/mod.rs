@@ -1,8 +1,9 @@
 //! Lets calls start at a limited rate, first come, first served.
 //!
 //! The rules are [`seawall_core::RateLimiter`]'s: permits come in evenly, some are saved up, and in no stretch of time
-//! more are given than the burst and what came in. Its state lives in a [`RateLimiterHandle`]; all services made with
-//! the same handle share it, however often a router calls `layer`.
+//! more are given than the burst and what came in. Calls start as they get theirs, unless they then have to wait for the
+//! inner service: those that it holds up may start together. The limiter's state lives in a [`RateLimiterHandle`]; all
+//! services made with the same handle share it, however often a router calls `layer`.
 //!
 //! **Waiting.** A call that finds no permit waits in line. Each waits for its own turn, so calls start one by one, in the
 //! order in which they came, and nobody overtakes them. The permit comes first and the inner service is polled then:

@@ -1,11 +1,13 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, Event, FailureKind, Observer, Origin, OutlierConfig};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use seawall_tower::{Balance, BalanceConfig, BalanceHandle, Identity};
-use tokio_test::{assert_pending, assert_ready_ok, task};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::limit::ConcurrencyLimit;
+use tower::util::Either;
 use tower::{Service, ServiceExt};
 
 type Backend = HostileService<(), &'static str, Error>;
@@ -21,6 +23,28 @@ fn backend(name: &'static str, took: Duration) -> ((&'static str, Backend), Cont
 
 fn handle<S>(endpoints: impl IntoIterator<Item = (&'static str, S)>) -> BalanceHandle<S> {
     BalanceHandle::seeded(Identity::new("target"), &BalanceConfig::default(), endpoints, 7).unwrap()
+}
+
+/// An observer that remembers: what it is about, and the event.
+#[derive(Default)]
+struct Events(Mutex<Vec<(String, Event)>>);
+
+impl Events {
+    fn new() -> (Arc<Self>, Identity) {
+        let events = Arc::new(Self::default());
+        let identity = Identity::new("target").observer(Arc::clone(&events) as Arc<dyn Observer>);
+        (events, identity)
+    }
+
+    fn all(&self) -> Vec<(String, Event)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Events {
+    fn observe(&self, origin: Origin<'_>, event: &Event) {
+        self.0.lock().unwrap().push((origin.target.to_owned(), *event));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,6 +178,103 @@ async fn a_waiting_call_takes_an_endpoint_that_is_added() {
     assert_eq!(service.call(()).await.unwrap(), "two");
 }
 
+#[tokio::test]
+async fn a_waiting_call_leaves_an_endpoint_that_is_removed() {
+    let (one, first) = backend("one", Duration::ZERO);
+    first.readiness([Readiness::Blocked]);
+    let handle = handle([one]);
+    let mut call = task::spawn(Balance::new(handle.clone()).oneshot(()));
+    assert_pending!(call.poll());
+    assert!(handle.remove("one"));
+    assert!(call.is_woken());
+    let error = assert_ready_err!(call.poll());
+    assert_eq!(error.to_string(), "balance `target`: there is no endpoint");
+    assert_eq!(first.counts().instances, 0);
+}
+
+/// One that is never ready, and at whose first poll the set changes: as when it is changed by another thread.
+#[derive(Clone)]
+struct Changing {
+    change: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Service<()> for Changing {
+    type Response = &'static str;
+    type Error = Error;
+    type Future = std::future::Ready<Result<&'static str, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        (self.change)();
+        Poll::Pending
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        unreachable!("it is never ready")
+    }
+}
+
+#[tokio::test]
+async fn no_change_is_missed_that_comes_while_a_call_looks() {
+    let handle = BalanceHandle::<Either<Changing, Backend>>::new(
+        Identity::default(),
+        &BalanceConfig::default(),
+        [] as [(&str, _); 0],
+    )
+    .unwrap();
+    let set = handle.clone();
+    let once = Once::new();
+    let change = move || {
+        once.call_once(|| {
+            let ((name, service), _control) = backend("late", Duration::ZERO);
+            set.insert(name, Either::Right(service));
+        });
+    };
+    handle.insert("never", Either::Left(Changing { change: Arc::new(change) }));
+    let mut service = Balance::new(handle);
+    assert_ready_ok!(task::spawn(service.ready()).poll());
+    assert_eq!(service.call(()).await.unwrap(), "late");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_replaced_at_one_stroke() {
+    let (events, identity) = Events::new();
+    let (one, _first) = backend("one", Duration::ZERO);
+    let (two, _second) = backend("two", Duration::ZERO);
+    let handle = BalanceHandle::new(identity, &BalanceConfig::default(), [one, two]).unwrap();
+    handle.eject("two", SECOND);
+    let ((name, again), control) = backend("one", Duration::ZERO);
+    handle.insert(name, again);
+    assert_eq!(events.all().len(), 1, "in between, there was no endpoint left and panic");
+    assert_eq!(handle.endpoints().len(), 2);
+    assert_eq!(Balance::new(handle).oneshot(()).await.unwrap(), "one");
+    assert_eq!(control.counts().calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn panic_ends_when_healthy_endpoints_are_added() {
+    let (events, identity) = Events::new();
+    let (one, _first) = backend("one", Duration::ZERO);
+    let handle = BalanceHandle::new(identity, &BalanceConfig::default(), [one]).unwrap();
+    assert!(handle.eject("one", 60 * SECOND));
+    assert_eq!(Balance::new(handle.clone()).oneshot(()).await.unwrap(), "one", "panic: it is all there is");
+    let (two, _second) = backend("two", Duration::ZERO);
+    handle.insert(two.0, two.1);
+    for _ in 0..20 {
+        assert_eq!(Balance::new(handle.clone()).oneshot(()).await.unwrap(), "two");
+    }
+    assert_eq!(events.all().last(), Some(&("target".to_owned(), Event::PanicLeft)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_may_eject_for_ever() {
+    let (one, _first) = backend("one", Duration::ZERO);
+    let (two, _second) = backend("two", Duration::ZERO);
+    let handle = handle([one, two]);
+    assert!(handle.eject("one", Duration::MAX));
+    tokio::time::advance(1000 * SECOND).await;
+    assert!(handle.endpoints()[0].ejected);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_an_endpoint_a_call_is_refused_and_says_until_when() {
     let empty = Balance::new(handle::<Backend>([]));
@@ -262,17 +383,9 @@ async fn a_clone_is_not_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn the_configuration_changes_while_it_runs() {
-    #[derive(Default)]
-    struct Events(Mutex<Vec<(String, Event)>>);
-    impl Observer for Events {
-        fn observe(&self, origin: Origin<'_>, event: &Event) {
-            self.0.lock().unwrap().push((origin.target.to_owned(), *event));
-        }
-    }
-    let events = Arc::new(Events::default());
+    let (events, identity) = Events::new();
     let (one, _first) = backend("one", Duration::ZERO);
     let (two, _second) = backend("two", Duration::ZERO);
-    let identity = Identity::new("target").observer(Arc::clone(&events) as Arc<dyn Observer>);
     let handle = BalanceHandle::new(identity, &BalanceConfig::default(), [one, two]).unwrap();
     let bad = BalanceConfig { latency_decay: Duration::ZERO, ..BalanceConfig::default() };
     assert_eq!(handle.reconfigure(&bad).unwrap_err().to_string(), "latency_decay is 0s: must be above zero");
@@ -282,7 +395,7 @@ async fn the_configuration_changes_while_it_runs() {
     let wait = SECOND;
     let told = |target: &str, event| (target.to_owned(), event);
     assert_eq!(
-        *events.0.lock().unwrap(),
+        events.all(),
         [
             told("target", Event::ReconfigurationRefused),
             told("two", Event::Ejected { reason: "by an operator", wait }),

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use seawall_core::{CallContext, Error, Event, FailureKind, RateLimitConfig};
+use seawall_core::{CallContext, Error, Event, FailureKind, Observer, Origin, RateLimitConfig};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use seawall_tower::rate_limit::by_request::{ByKey, RequestRateLimitLayer};
 use seawall_tower::{Identity, KeyedRateLimiterHandle, RateLimitLayer, RateLimiterHandle};
@@ -188,4 +188,27 @@ async fn another_limit_is_in_force_for_every_key_and_told_once() {
     assert_eq!(limiters.limiter("another").balance(), 5);
     let nobody = KeyedRateLimiterHandle::new(Identity::default(), &broken, NonZeroUsize::MIN);
     assert!(nobody.is_err());
+}
+
+/// As one that counts the keys when the limit changes, or makes a call of its own.
+#[tokio::test(start_paused = true)]
+async fn an_observer_that_is_told_of_another_limit_may_use_the_limiters() {
+    #[derive(Default)]
+    struct Looking(OnceLock<KeyedRateLimiterHandle>, Mutex<Vec<Event>>);
+    impl Observer for Looking {
+        fn observe(&self, _: Origin<'_>, event: &Event) {
+            let limiters = self.0.get().unwrap();
+            assert_eq!(limiters.limiter("observer").balance(), 3, "the limit told of is in force");
+            self.1.lock().unwrap().push(*event);
+        }
+    }
+    let observer = Arc::new(Looking::default());
+    let identity = Identity::default().observer(Arc::clone(&observer) as Arc<dyn Observer>);
+    let limiters = KeyedRateLimiterHandle::new(identity, &config(2), NonZeroUsize::MIN).unwrap();
+    observer.0.set(limiters.clone()).unwrap();
+    let faster = RateLimitConfig { limit: permits(1_000), ..config(3) };
+    limiters.reconfigure(&faster).unwrap();
+    limiters.reconfigure(&RateLimitConfig { period: Duration::ZERO, ..config(3) }).unwrap_err();
+    let told = [Event::LimitChanged { limit: 1000.0 }, Event::Reconfigured, Event::ReconfigurationRefused];
+    assert_eq!(*observer.1.lock().unwrap(), told);
 }
