@@ -1,7 +1,7 @@
 use std::time::Instant;
 
-use crate::sync::{Arc, AtomicU32, Mutex, MutexGuard, Ordering, PoisonError};
-use crate::{InvalidConfig, RetryBudget, RetryBudgetConfig};
+use super::sync::{Arc, AtomicU32, Mutex, MutexGuard, Ordering, PoisonError};
+use super::{InvalidConfig, RetryBudget, RetryBudgetConfig};
 
 // So many successes are gathered at the most before the budget is told.
 const LARGEST_BATCH: u32 = 64;

@@ -173,4 +173,69 @@ proptest! {
             }
         }
     }
+
+    /// What a layer may leave out: a breaker that is not told of successes where it is unmoved by them opens at the very
+    /// call at which one opens that is told of all.
+    #[test]
+    fn successes_that_move_nothing_may_be_left_out(
+        size in 1u32..20,
+        failed in prop::collection::vec(prop_oneof![6 => Just(false), 1 => Just(true)], 0..600),
+    ) {
+        let config = CircuitBreakerConfig {
+            count_window: NonZeroU32::new(size),
+            consecutive_failures: NonZeroU32::new(4),
+            time_window: None,
+            ..rates_only()
+        };
+        let (mut told, mut spared) = (Bench::new(config.clone()), Bench::new(config));
+        for failed in failed {
+            let outcome = if failed { FAILED } else { Outcome::Success };
+            let event = told.call(outcome);
+            if failed || !spared.breaker.is_unmoved_by_success() {
+                prop_assert_eq!(spared.call(outcome).is_some(), event.is_some());
+            } else {
+                prop_assert_eq!(event, None);
+            }
+            if event.is_some() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_breaker_that_looks_at_time_or_has_room_left_is_moved_by_success() {
+    let count = |calls| CircuitBreakerConfig {
+        time_window: None,
+        count_window: NonZeroU32::new(calls),
+        ..rates_only()
+    };
+    let mut bench = Bench::new(count(3));
+    for _ in 0..3 {
+        assert!(!bench.breaker.is_unmoved_by_success());
+        bench.call(Outcome::Success);
+    }
+    assert!(bench.breaker.is_unmoved_by_success());
+    bench.call(FAILED);
+    assert!(!bench.breaker.is_unmoved_by_success());
+    bench.breaker.switch(CircuitMode::Disabled, bench.now);
+    assert!(bench.breaker.is_unmoved_by_success(), "nothing is counted");
+    bench.breaker.switch(CircuitMode::ForcedOpen, bench.now);
+    assert!(!bench.breaker.is_unmoved_by_success());
+
+    let mut both = Bench::new(rates_only());
+    (0..500).for_each(|_| assert!(both.call(Outcome::Success).is_none()));
+    assert!(!both.breaker.is_unmoved_by_success(), "the time window counts them");
+}
+
+#[test]
+fn a_full_time_window_takes_no_more_room_than_an_empty_one() {
+    let mut bench = Bench::new(rates_only());
+    let empty = format!("{:?}", bench.breaker).matches("Tally").count();
+    for call in 0..100_000 {
+        bench.call(if call % 50 == 0 { FAILED } else { Outcome::Success });
+        bench.pass(Duration::from_micros(99));
+    }
+    // Ten buckets, their sum and the sum of the count window, as at first.
+    assert_eq!((empty, format!("{:?}", bench.breaker).matches("Tally").count()), (12, 12));
 }

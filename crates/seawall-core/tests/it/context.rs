@@ -1,9 +1,12 @@
-use std::future::{Future, poll_fn};
+use std::future::{Future, Ready, poll_fn};
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use seawall_core::{CallContext, Error, FailureKind, Priority, Refusal};
+use seawall_core::{
+    CallContext, Error, FailureKind, Priority, Refusal, RetryBudget, RetryBudgetConfig, SharedRetryBudget,
+};
 
 use crate::retry_budget::some_instant;
 
@@ -34,6 +37,62 @@ fn a_panic_inside_of_a_scope_restores_the_context_outside() {
         assert!(result.is_err());
         assert_eq!(CallContext::current().priority_class(), Priority::Low);
     });
+}
+
+#[test]
+fn a_narrowed_future_sees_the_rest_of_the_context_that_it_is_polled_in() {
+    let now = some_instant();
+    let near = now + Duration::from_secs(1);
+    let seen = || {
+        let context = CallContext::current();
+        (context.deadline_at(), context.attempt_number(), context.priority_class())
+    };
+    let attempt = NonZeroU32::new(2);
+    let future = CallContext::scope_deadline(near, || {
+        CallContext::scope_attempt(attempt, || {
+            assert_eq!(seen(), (Some(near), 2, Priority::Normal), "while it is made");
+            poll_fn(move |_| Poll::Ready(seen()))
+        })
+    });
+    let outside = CallContext::default().priority(Priority::Low).within(Duration::from_secs(9), now);
+    let mut future = pin!(outside.scope(future));
+    let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert_eq!(polled, Poll::Ready((Some(near), 2, Priority::Low)));
+    assert_eq!(seen(), (None, 1, Priority::Normal), "and leaves nothing behind");
+}
+
+#[test]
+fn a_narrowed_deadline_is_never_later_than_the_one_outside() {
+    let now = some_instant();
+    let far = now + Duration::from_secs(9);
+    let outside = CallContext::default().within(Duration::from_secs(1), now);
+    outside.enter(|| {
+        let _narrowed = CallContext::scope_deadline(far, || {
+            assert_eq!(CallContext::current_deadline(), Some(now + Duration::from_secs(1)));
+            std::future::ready(())
+        });
+    });
+}
+
+#[test]
+fn a_panic_inside_of_a_narrowed_context_restores_the_one_outside() {
+    let make = || CallContext::scope_attempt(NonZeroU32::new(3), || -> Ready<()> { panic!("inside") });
+    assert!(std::panic::catch_unwind(make).is_err());
+    assert_eq!(CallContext::current_attempt(), None);
+}
+
+#[test]
+fn a_budget_travels_with_its_context_and_not_beyond() {
+    let config = RetryBudgetConfig { reserve: 7.0, ..RetryBudgetConfig::default() };
+    let now = some_instant();
+    let budget = SharedRetryBudget::new(RetryBudget::new(config, now).unwrap());
+    let balance = || CallContext::current_budget().map(|budget| budget.with(|budget| budget.balance(now)));
+    CallContext::default().budget(budget).enter(|| {
+        assert_eq!(balance(), Some(7.0));
+        CallContext::default().enter(|| assert_eq!(balance(), None));
+        assert_eq!(balance(), Some(7.0));
+    });
+    assert_eq!(balance(), None);
 }
 
 #[test]

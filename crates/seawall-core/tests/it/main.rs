@@ -24,5 +24,7 @@ mod rate_limiter;
 mod rate_limiter_laws;
 mod retry_budget;
 mod rollout;
+mod shared_budget_laws;
+mod shared_budget_model;
 mod wait_queue;
 mod wait_queue_laws;
