@@ -23,6 +23,11 @@ pub(crate) const TWO_THREADS: f64 = 2.5;
 /// How often somebody who waits for another's call may be polled.
 pub(crate) const POLLS_A_WAIT: f64 = 3.0;
 
+/// After how many failures in a row a count window of 100 calls opens at 50 %.
+pub(crate) const FAILURES_TO_OPEN: f64 = 50.0;
+/// By how many points the retries of an outage may miss the share of calls that a budget grants.
+pub(crate) const POINTS_OFF: f64 = 1.0;
+
 pub(crate) const BREAKER_CLOSED: &str = "breaker closed, count window";
 pub(crate) const BREAKER_TIME: &str = "breaker closed, time window";
 pub(crate) const BREAKER_FULL: &str = "breaker closed, full time window";
@@ -43,6 +48,9 @@ pub(crate) const FALLBACK: &str = "fallback, not needed";
 pub(crate) const CHAOS: &str = "chaos, switched off";
 pub(crate) const COALESCE: &str = "coalesce, nobody joins";
 pub(crate) const FLIGHT: &str = "single flight, polls of a waiter";
+
+pub(crate) const FAILURES: &str = "failures in a row until a count window opens";
+pub(crate) const AMPLIFICATION: &str = "retry budget in an outage, points off";
 
 pub(crate) const GOALS: &[Goal] = &[
     goal(BREAKER_CLOSED, "seawall", "recloser", 1.0),

@@ -4,12 +4,12 @@ use seawall_bench::Comparison;
 
 use crate::backend::Backend;
 use crate::goals::{
-    BREAKER_CLOSED, BREAKER_FULL, BREAKER_OPEN, BREAKER_TIME, CACHE, CHAOS, COALESCE, CONCURRENCY_ADAPTIVE,
-    CONCURRENCY_FIXED, FALLBACK, FLIGHT, HEDGE, KEYED_MEMORY, KEYED_UNIFORM, KEYED_ZIPF, LOAD_SHED,
-    RATE_LIMIT, RETRY, STACK, TIMEOUT,
+    AMPLIFICATION, BREAKER_CLOSED, BREAKER_FULL, BREAKER_OPEN, BREAKER_TIME, CACHE, CHAOS, COALESCE,
+    CONCURRENCY_ADAPTIVE, CONCURRENCY_FIXED, FAILURES, FALLBACK, FLIGHT, HEDGE, KEYED_MEMORY, KEYED_UNIFORM,
+    KEYED_ZIPF, LOAD_SHED, RATE_LIMIT, RETRY, STACK, TIMEOUT,
 };
 use crate::subject::Subject;
-use crate::{breaker, cache, concurrency, flight, keyed, others, rate_limit, retry, stack, timeout};
+use crate::{breaker, cache, concurrency, defects, flight, keyed, others, rate_limit, retry, stack, timeout};
 
 /// Subjects that do the same, and so are measured in turn.
 pub(crate) struct Group {
@@ -55,8 +55,12 @@ pub(crate) struct Figure {
     pub(crate) measure: fn() -> Vec<Comparison>,
 }
 
-pub(crate) const FIGURES: &[Figure] =
-    &[Figure { what: FLIGHT, measure: flight::polls }, Figure { what: KEYED_MEMORY, measure: keyed::memory }];
+pub(crate) const FIGURES: &[Figure] = &[
+    Figure { what: FLIGHT, measure: flight::polls },
+    Figure { what: KEYED_MEMORY, measure: keyed::memory },
+    Figure { what: FAILURES, measure: defects::failures_to_open },
+    Figure { what: AMPLIFICATION, measure: defects::amplification },
+];
 
 const fn group(what: &'static str, calls: u64, subjects: fn(Backend) -> Vec<Subject>) -> Group {
     Group { what, calls, answers: true, subjects }

@@ -7,6 +7,7 @@ mod backend;
 mod breaker;
 mod cache;
 mod concurrency;
+mod defects;
 mod executor;
 mod flight;
 mod goals;
