@@ -67,7 +67,8 @@ impl FsConfig {
     }
 
     /// The part that is the pipeline's. No time limit of an attempt: work on a thread cannot be stopped, so
-    /// cutting an attempt short and making another would only double the work.
+    /// cutting an attempt short and making another would only double the work. No limit to learn either: a disk says
+    /// nothing of overload, and `concurrency` is the limit.
     pub(crate) fn pipeline(&self) -> PipelineConfig {
         PipelineConfig {
             deadline: self.deadline,
@@ -75,6 +76,7 @@ impl FsConfig {
             retry: self.retry.clone(),
             retry_budget: self.retry_budget.clone(),
             circuit_breaker: self.circuit_breaker.clone(),
+            concurrency_limit: None,
             ..PipelineConfig::default()
         }
     }

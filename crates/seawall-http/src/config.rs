@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 /// | `max_redirects` | 10 | redirects followed before the call fails; 0 hands the redirect to the caller |
 /// | `pipeline.deadline` | 30 s | for a whole call, all attempts and waits included, until the response's headers |
 /// | `pipeline.attempt_timeout` | 10 s | for one attempt, until the response's headers |
+/// | `pipeline.concurrency_limit` | adaptive | requests under way at a server, until the response's headers; or `"off"` |
+/// | `pipeline.rate_limit` | `"off"` | requests to a server each second, if it has a limit of its own |
 /// | `pipeline.*` | | the other policies: see [`PipelineConfig`] |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -42,7 +44,7 @@ pub struct HttpConfig {
     pub pool_idle_timeout: Duration,
     /// How many redirects are followed before the call fails; with 0 the caller gets the redirect itself.
     pub max_redirects: usize,
-    /// Deadline, retry, circuit breaker and attempt time-out, one set of states per `scheme://host:port`.
+    /// Deadline, retry, circuit breaker, limits and attempt time-out, one set of states per `scheme://host:port`.
     pub pipeline: PipelineConfig,
 }
 

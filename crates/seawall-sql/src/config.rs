@@ -1,7 +1,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::InvalidConfig;
+use seawall_core::{CircuitBreakerConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig, or_off};
+use seawall_tower::{ConcurrencyLimitConfig, Load, PipelineConfig, RetryConfig};
 use serde::{Deserialize, Serialize};
 
 /// Configuration of an [`Sql`](crate::Sql) client.
@@ -16,14 +17,15 @@ use serde::{Deserialize, Serialize};
 /// | `pool.max_lifetime` | 30m | a connection older than this, less up to a tenth at random, is closed |
 /// | `sqlite.busy_timeout` | 5s | how long SQLite waits for a lock that another process holds |
 /// | `sqlite.synchronous` | `normal` | `normal`: a power cut may lose the last commits, never the file; `full`: none |
-/// | `pipeline` | see [`PipelineConfig`](seawall_tower::PipelineConfig) | deadline, retry, circuit breaker |
+/// | `pipeline` | see [`PipelineConfig`] | deadline, retry, circuit breaker, rate limit |
+/// | `pipeline.concurrency_limit` | `"off"` | a limit that learns, in front of the pool, which is one already |
 ///
 /// ```
 /// let config: seawall_sql::SqlConfig =
 ///     serde_json::from_str(r#"{"pool": {"size": 4, "wait_timeout": "250ms"}}"#).unwrap();
 /// assert_eq!(config.pool.size.get(), 4);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SqlConfig {
     /// The pool of connections.
@@ -31,7 +33,39 @@ pub struct SqlConfig {
     /// What only SQLite has.
     pub sqlite: SqliteConfig,
     /// The default stack in front of the database.
-    pub pipeline: seawall_tower::PipelineConfig,
+    #[serde(deserialize_with = "PipelineSection::deserialize")]
+    pub pipeline: PipelineConfig,
+}
+
+impl Default for SqlConfig {
+    fn default() -> Self {
+        Self { pool: PoolConfig::default(), sqlite: SqliteConfig::default(), pipeline: pipeline() }
+    }
+}
+
+/// The pool is a limit already, and of two limits in a row one only waits for the other.
+fn pipeline() -> PipelineConfig {
+    PipelineConfig { concurrency_limit: None, ..PipelineConfig::default() }
+}
+
+/// Reads a [`PipelineConfig`] with the defaults of this crate for what it leaves out.
+#[derive(Deserialize)]
+#[serde(remote = "PipelineConfig", default = "pipeline", deny_unknown_fields)]
+struct PipelineSection {
+    #[serde(with = "or_off::duration")]
+    deadline: Option<Duration>,
+    #[serde(with = "or_off::duration")]
+    attempt_timeout: Option<Duration>,
+    retry: RetryConfig,
+    retry_budget: RetryBudgetConfig,
+    circuit_breaker: CircuitBreakerConfig,
+    #[serde(with = "or_off")]
+    concurrency_limit: Option<ConcurrencyLimitConfig>,
+    #[serde(with = "or_off")]
+    rate_limit: Option<RateLimitConfig>,
+    max_targets: NonZeroUsize,
+    #[serde(with = "or_off")]
+    expected_load: Option<Load>,
 }
 
 impl SqlConfig {

@@ -44,7 +44,7 @@ pub enum HealthStatus {
 }
 
 /// A client's name, and how its targets do.
-type Circuits = (&'static str, Vec<TargetStatus>);
+type Targets = (&'static str, Vec<TargetStatus>);
 
 impl AsyncIoSystem {
     /// Asks each client how it is: the database by a round trip, all of them by what their circuits say.
@@ -54,7 +54,7 @@ impl AsyncIoSystem {
     /// Takes at most 5 s, and no longer than the deadline of the caller's
     /// [`CallContext`](seawall_core::CallContext). Cancel safe.
     pub async fn health(&self) -> Health {
-        let mut checks: Vec<Check> = self.circuits().map(Check::of_circuits).collect();
+        let mut checks: Vec<Check> = self.targets().map(Check::of_circuits).collect();
         #[cfg(feature = "sql")]
         if let Err(error) = self.ask_database().await {
             checks.retain(|check| check.name != "sql");
@@ -69,11 +69,11 @@ impl AsyncIoSystem {
 
     /// The targets, of all clients, whose circuits let no ordinary call through at present.
     pub fn open_circuits(&self) -> Vec<String> {
-        self.circuits().flat_map(|(_, targets)| not_flowing(targets)).collect()
+        self.targets().flat_map(|(_, targets)| not_flowing(targets)).collect()
     }
 
-    fn circuits(&self) -> impl Iterator<Item = Circuits> {
-        let clients: [Option<Circuits>; 3] = [
+    pub(crate) fn targets(&self) -> impl Iterator<Item = Targets> {
+        let clients: [Option<Targets>; 3] = [
             #[cfg(feature = "sql")]
             self.parts.sql.pipeline().map(|pipeline| ("sql", pipeline.targets())),
             #[cfg(not(feature = "sql"))]
@@ -108,7 +108,7 @@ fn not_flowing(targets: Vec<TargetStatus>) -> impl Iterator<Item = String> {
 }
 
 impl Check {
-    fn of_circuits((name, targets): Circuits) -> Self {
+    fn of_circuits((name, targets): Targets) -> Self {
         let open: Vec<String> = not_flowing(targets).collect();
         if open.is_empty() {
             return Self { name, status: HealthStatus::Up, reason: String::new() };

@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+
+use seawall_tower::TargetStatus;
 use serde::Serialize;
 
 use crate::AsyncIoSystem;
@@ -14,6 +17,9 @@ pub struct SystemStats {
     /// The cache.
     #[cfg(feature = "cache")]
     pub cache: seawall_cache::CacheStats,
+    /// Where each client's targets stand, by client: circuit, retry budget, limit, calls under way and waiting. A client
+    /// over a stack of your own has none.
+    pub targets: BTreeMap<&'static str, Vec<TargetStatus>>,
     /// Calls under way through any client, HTTP responses whose body is still being read included.
     pub in_flight: usize,
 }
@@ -28,6 +34,7 @@ impl AsyncIoSystem {
             sql: self.parts.sql.stats(),
             #[cfg(feature = "cache")]
             cache: self.parts.cache.stats(),
+            targets: self.targets().collect(),
             in_flight: self.parts.gate.inside(),
         }
     }

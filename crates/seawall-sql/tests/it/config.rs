@@ -1,4 +1,6 @@
+use seawall_core::RateLimitConfig;
 use seawall_sql::SqlConfig;
+use seawall_tower::PipelineConfig;
 
 #[test]
 fn the_defaults_are_what_the_docs_say() {
@@ -23,4 +25,30 @@ fn the_defaults_are_what_the_docs_say() {
 #[test]
 fn a_field_that_does_not_exist_is_refused() {
     assert!(serde_json::from_str::<SqlConfig>(r#"{"pool": {"sice": 1}}"#).is_err());
+}
+
+#[test]
+fn the_pool_is_the_only_limit_unless_another_is_asked_for() {
+    let limit = |json: &str| serde_json::from_str::<SqlConfig>(json).unwrap().pipeline.concurrency_limit;
+    assert_eq!(SqlConfig::default().pipeline.concurrency_limit, None);
+    assert_eq!(limit("{}"), None);
+    // A section with something else in it asks for none.
+    assert_eq!(limit(r#"{"pipeline": {"deadline": "5s"}}"#), None);
+    let asked = limit(r#"{"pipeline": {"concurrency_limit": {"queue": {"max_waiting": 7}}}}"#);
+    assert_eq!(asked.unwrap().queue.max_waiting, 7);
+    // Everything else is as it is in every pipeline.
+    let concurrency_limit = PipelineConfig::default().concurrency_limit;
+    let config = PipelineConfig { concurrency_limit, ..SqlConfig::default().pipeline };
+    assert_eq!(config, PipelineConfig::default());
+}
+
+#[test]
+fn a_pipeline_survives_being_written_and_read() {
+    let mut config = SqlConfig::default();
+    config.pipeline.deadline = None;
+    config.pipeline.rate_limit = Some(RateLimitConfig::default());
+    let written = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<SqlConfig>(&written).unwrap(), config);
+    let error = serde_json::from_str::<SqlConfig>(r#"{"pipeline": {"dead_line": "1s"}}"#).unwrap_err();
+    assert!(error.to_string().contains("unknown field `dead_line`"), "{error}");
 }

@@ -1,10 +1,11 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, InvalidConfig, RetryBudgetConfig};
+use seawall_core::{CircuitBreakerConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig};
 use serde::{Deserialize, Serialize};
 
 use super::Load;
+use crate::concurrency_limit::ConcurrencyLimitConfig;
 use crate::retry::RetryConfig;
 
 /// How a [`Pipeline`](super::Pipeline) guards calls.
@@ -16,6 +17,8 @@ use crate::retry::RetryConfig;
 /// | `retry` | [`RetryConfig`] | how calls are repeated |
 /// | `retry_budget` | [`RetryBudgetConfig`] | how much repeating each target is spared |
 /// | `circuit_breaker` | [`CircuitBreakerConfig`] | when each target's circuit opens |
+/// | `concurrency_limit` | [`ConcurrencyLimitConfig`] | how many calls may be under way at each target; or `"off"` |
+/// | `rate_limit` | `off` | how many calls may start at each target; or a [`RateLimitConfig`] |
 /// | `max_targets` | `1024` | how many targets are remembered |
 /// | `expected_load` | `off` | what a target is expected to get and bear, for [`lint`](PipelineConfig::lint) to judge by |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,13 @@ pub struct PipelineConfig {
     pub retry_budget: RetryBudgetConfig,
     /// When each target's circuit opens.
     pub circuit_breaker: CircuitBreakerConfig,
+    /// How many calls may be under way at each target. `None` (`"off"`) is no limit. Default
+    /// [`ConcurrencyLimitConfig::default`]: it learns what the target bears, and leaves one alone that is well.
+    #[serde(with = "seawall_core::or_off")]
+    pub concurrency_limit: Option<ConcurrencyLimitConfig>,
+    /// How many calls may start at each target. Default `None` (`"off"`): no limit.
+    #[serde(with = "seawall_core::or_off")]
+    pub rate_limit: Option<RateLimitConfig>,
     /// How many targets are remembered. Default 1024.
     pub max_targets: NonZeroUsize,
     /// What a target is expected to get and able to bear: what [`lint`](Self::lint) judges the retry budget by, and
@@ -50,6 +60,8 @@ impl Default for PipelineConfig {
             retry: RetryConfig::default(),
             retry_budget: RetryBudgetConfig::default(),
             circuit_breaker: CircuitBreakerConfig::default(),
+            concurrency_limit: Some(ConcurrencyLimitConfig::default()),
+            rate_limit: None,
             max_targets: const { NonZeroUsize::new(1024).unwrap() },
             expected_load: None,
         }
@@ -70,6 +82,10 @@ impl PipelineConfig {
         self.retry.validate().map_err(|invalid| invalid.within("retry"))?;
         self.retry_budget.validate().map_err(|invalid| invalid.within("retry_budget"))?;
         self.circuit_breaker.validate().map_err(|invalid| invalid.within("circuit_breaker"))?;
+        let limit = self.concurrency_limit.as_ref().map_or(Ok(()), ConcurrencyLimitConfig::validate);
+        limit.map_err(|invalid| invalid.within("concurrency_limit"))?;
+        let limit = self.rate_limit.as_ref().map_or(Ok(()), RateLimitConfig::validate);
+        limit.map_err(|invalid| invalid.within("rate_limit"))?;
         let load = self.expected_load.as_ref().map_or(Ok(()), Load::validate);
         load.map_err(|invalid| invalid.within("expected_load"))
     }

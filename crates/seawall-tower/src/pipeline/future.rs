@@ -12,14 +12,12 @@ use seawall_core::{Classify, Event, Outcome, Refusal};
 use tower_service::Service;
 
 use super::STRATEGY;
+use super::service::Guarded;
 use super::target::Target;
 use crate::Replay;
-use crate::attempt_timeout::AttemptTimeout;
-use crate::circuit_breaker::CircuitBreaker;
-use crate::clock::Stopwatch;
+use crate::clock::{Place, Stopwatch, WayOut};
 use crate::{deadline, retry};
 
-type Guarded<S, C> = CircuitBreaker<AttemptTimeout<S>, C>;
 type Inner<S, Req, C> = deadline::future::ResponseFuture<
     retry::future::ResponseFuture<Guarded<S, C>, Req, C, ExponentialBuilder>,
 >;
@@ -35,6 +33,7 @@ pin_project! {
         #[pin]
         inner: Inner<S, Req, C>,
         report: Report<C>,
+        place: Place,
     }
 }
 
@@ -42,8 +41,8 @@ impl<S, Req, C> ResponseFuture<S, Req, C>
 where
     Guarded<S, C>: Service<Req>,
 {
-    pub(super) const fn new(inner: Inner<S, Req, C>, target: Arc<Target<C>>) -> Self {
-        Self { inner, report: Report { target, watch: Stopwatch::new(), done: false } }
+    pub(super) const fn new(inner: Inner<S, Req, C>, target: Arc<Target<C>>, place: Place) -> Self {
+        Self { inner, report: Report { target, watch: Stopwatch::new(), done: false }, place }
     }
 }
 
@@ -57,11 +56,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let way_out = this.place.way_out();
         let Poll::Ready(result) = this.inner.poll(cx) else {
-            this.report.watch.pending();
+            this.report.watch.pending_on(&way_out);
             return Poll::Pending;
         };
-        this.report.completed(this.report.target.classifier.classify(result.as_ref()));
+        this.report.completed(this.report.target.classifier.classify(result.as_ref()), &way_out);
         Poll::Ready(result)
     }
 }
@@ -85,9 +85,9 @@ struct Report<C> {
 }
 
 impl<C> Report<C> {
-    fn completed(&mut self, outcome: Outcome) {
+    fn completed(&mut self, outcome: Outcome, way_out: &WayOut) {
         self.done = true;
-        let elapsed = self.watch.read();
+        let elapsed = self.watch.read_by(|| way_out.now());
         self.target.identity.tell(STRATEGY, &Event::Completed { outcome, elapsed });
     }
 }

@@ -1,10 +1,14 @@
 //! The default stack of a client, with a circuit and a retry budget per target.
 //!
 //! Outermost first: [deadline](crate::deadline) → [retry](crate::retry) with its budget → per target
-//! [ [circuit breaker](crate::circuit_breaker) → [attempt timeout](crate::attempt_timeout) ] → the service.
+//! [ [circuit breaker](crate::circuit_breaker) → [concurrency limit](crate::concurrency_limit) →
+//! [rate limit](crate::rate_limit) → [attempt timeout](crate::attempt_timeout) ] → the service.
 //!
 //! A target is what fails as one: an HTTP authority, a database, a node. All layers made for a target share its
-//! circuit and its budget, however often they are made.
+//! circuit, its budget and its limits, however often they are made.
+//!
+//! [`Pipeline::reconfigure`] changes every knob live. The concurrency limit and the rate limit can be off; one that is
+//! switched off forgets nothing and holds nobody back, except those who already wait in its queue.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -24,15 +28,18 @@
 //! # }
 //! ```
 
+mod blueprint;
 mod config;
 pub mod future;
 mod layer;
+mod optional;
 mod service;
 mod stability;
 mod target;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use blueprint::Blueprint;
 pub use config::PipelineConfig;
 pub use layer::PipelineLayer;
 use seawall_core::{ByKind, InvalidConfig, Observer};
@@ -42,6 +49,8 @@ use target::Target;
 pub use target::TargetStatus;
 
 use crate::circuit_breaker::CircuitBreakerHandle;
+use crate::concurrency_limit::ConcurrencyLimitHandle;
+use crate::rate_limit::RateLimiterHandle;
 use crate::registry::Registry;
 
 const STRATEGY: &str = "pipeline";
@@ -54,8 +63,10 @@ pub struct Pipeline<C = ByKind> {
 
 #[derive(Debug)]
 struct Shared<C> {
-    blueprint: target::Blueprint<C>,
+    blueprint: Blueprint<C>,
     targets: Registry<Target<C>>,
+    /// Held while a new configuration is put in force, so that targets end up with the same one.
+    reconfiguring: Mutex<()>,
 }
 
 impl<C> Pipeline<C> {
@@ -71,14 +82,34 @@ impl<C> Pipeline<C> {
     ) -> Result<Self, InvalidConfig> {
         config.validate()?;
         let targets = Registry::new(config.max_targets, Target::is_forgettable);
-        let blueprint = target::Blueprint::new(name, config.clone(), classifier, observer);
-        Ok(Self { shared: Arc::new(Shared { blueprint, targets }) })
+        let blueprint = Blueprint::new(name, config.clone(), classifier, observer);
+        Ok(Self { shared: Arc::new(Shared { blueprint, targets, reconfiguring: Mutex::new(()) }) })
     }
 
     /// What works against itself in the numbers of the configuration: [`PipelineConfig::lint`]. Worth a line in the
     /// log when a program starts.
     pub fn warnings(&self) -> Vec<StabilityWarning> {
-        self.shared.blueprint.config.lint()
+        self.shared.blueprint.config().lint()
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> PipelineConfig {
+        PipelineConfig::clone(&self.shared.blueprint.config())
+    }
+
+    /// Puts another configuration in force, for the targets that are remembered and for those to come, in services made
+    /// before too. What was counted, learnt and owed is kept. Calls under way end by what they began with.
+    ///
+    /// Each layer of each target tells [`Event::Reconfigured`](seawall_core::Event::Reconfigured), and so does the
+    /// pipeline itself, of the target `*`; or it tells
+    /// [`Event::ReconfigurationRefused`](seawall_core::Event::ReconfigurationRefused), once.
+    ///
+    /// # Errors
+    /// What [`PipelineConfig::validate`] says; the old configuration then stays everywhere.
+    pub fn reconfigure(&self, config: &PipelineConfig) -> Result<(), InvalidConfig> {
+        let result = config.validate().and_then(|()| self.shared.put_in_force(config));
+        self.shared.blueprint.identity("*").tell_reconfigured(STRATEGY, &result);
+        result
     }
 
     /// The targets called so far and still remembered, by name.
@@ -98,11 +129,44 @@ impl<C: Clone> Pipeline<C> {
 
     /// The circuit of `target`.
     pub fn breaker(&self, target: &str) -> CircuitBreakerHandle {
-        self.target(target).breaker().clone()
+        self.target(target).breaker.clone()
     }
 
-    fn target(&self, target: &str) -> Arc<Target<C>> {
-        self.shared.targets.entry(target, || self.shared.blueprint.build(target))
+    /// The concurrency limit of `target`. While it is off in the configuration, it holds nobody back.
+    pub fn concurrency_limit(&self, target: &str) -> ConcurrencyLimitHandle {
+        self.target(target).limit.clone()
+    }
+
+    /// The rate limiter of `target`. While it is off in the configuration, it holds nobody back.
+    pub fn rate_limiter(&self, target: &str) -> RateLimiterHandle {
+        self.target(target).limiter.clone()
+    }
+
+    fn target(&self, name: &str) -> Arc<Target<C>> {
+        let Shared { blueprint, targets, .. } = &*self.shared;
+        let mut built_after = None;
+        let target = targets.entry(name, || {
+            let config = built_after.insert(blueprint.config());
+            blueprint.build(name, config)
+        });
+        // Whoever put another in force meanwhile did not find this target yet.
+        while let Some(config) = built_after.take() {
+            let current = blueprint.config();
+            if !Arc::ptr_eq(&config, &current) {
+                target.reconfigure(&current).expect("a configuration is validated before it is in force");
+                built_after = Some(current);
+            }
+        }
+        target
+    }
+}
+
+impl<C> Shared<C> {
+    fn put_in_force(&self, config: &PipelineConfig) -> Result<(), InvalidConfig> {
+        let _alone = self.reconfiguring.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = self.blueprint.adopt(config.clone());
+        self.targets.resize(config.max_targets);
+        self.targets.entries().iter().try_for_each(|(_, target)| target.reconfigure(&config))
     }
 }
 

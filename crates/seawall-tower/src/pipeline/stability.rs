@@ -72,6 +72,13 @@ pub enum StabilityWarning {
         /// The time of one attempt.
         attempt_timeout: Duration,
     },
+    /// A call may wait for its turn until its deadline, so that it is let in when it is too late for it to be made.
+    WaitsOutlastDeadline {
+        /// The longest waits at the concurrency limit and at the rate limit, together.
+        waits: Duration,
+        /// The time of the call.
+        deadline: Duration,
+    },
     /// With all retries that the budgets allow while nothing works, the target gets more than it can bear: an outage that a spike began
     /// does not end with the spike.
     RetriesExceedCapacity {
@@ -93,6 +100,7 @@ impl StabilityWarning {
             Self::AttemptsOutlastDeadline { .. } => "attempts_outlast_deadline",
             Self::WindowTooShort { .. } => "window_too_short",
             Self::LeaseTooShort { .. } => "lease_too_short",
+            Self::WaitsOutlastDeadline { .. } => "waits_outlast_deadline",
             Self::RetriesExceedCapacity { .. } => "retries_exceed_capacity",
         }
     }
@@ -115,6 +123,11 @@ impl fmt::Display for StabilityWarning {
                 f,
                 "the half-open lease of {lease:?} is shorter than an attempt of {attempt_timeout:?}: a slow probe is \
                  given up before it answers"
+            ),
+            Self::WaitsOutlastDeadline { waits, deadline } => write!(
+                f,
+                "calls may wait {waits:?} for their turn and have a deadline of {deadline:?}: they are let in when it is \
+                 too late"
             ),
             Self::RetriesExceedCapacity { load, ratio, trickle, amplified } => write!(
                 f,
@@ -144,10 +157,14 @@ impl PipelineConfig {
     /// assert!(PipelineConfig::default().lint().is_empty());
     /// ```
     pub fn lint(&self) -> Vec<StabilityWarning> {
-        [self.lint_attempts(), self.lint_window(), self.lint_lease(), self.lint_load()]
-            .into_iter()
-            .flatten()
-            .collect()
+        let warnings = [
+            self.lint_attempts(),
+            self.lint_window(),
+            self.lint_lease(),
+            self.lint_waits(),
+            self.lint_load(),
+        ];
+        warnings.into_iter().flatten().collect()
     }
 
     fn lint_attempts(&self) -> Option<StabilityWarning> {
@@ -176,6 +193,15 @@ impl PipelineConfig {
     fn lint_lease(&self) -> Option<StabilityWarning> {
         let (lease, attempt_timeout) = (self.circuit_breaker.half_open_lease, self.longest_attempt()?);
         (lease < attempt_timeout).then_some(StabilityWarning::LeaseTooShort { lease, attempt_timeout })
+    }
+
+    fn lint_waits(&self) -> Option<StabilityWarning> {
+        let deadline = self.deadline?;
+        // Without a longest wait, the deadline cuts each where it makes no sense any more.
+        let of_limit = self.concurrency_limit.as_ref().and_then(|limit| limit.queue.max_wait);
+        let of_rate = self.rate_limit.as_ref().and_then(|limit| limit.max_wait);
+        let waits = of_limit.unwrap_or_default().saturating_add(of_rate.unwrap_or_default());
+        (waits >= deadline).then_some(StabilityWarning::WaitsOutlastDeadline { waits, deadline })
     }
 
     /// The test is `λ (1 + b) + N r < μ`: what retries add must leave the target able to catch up.

@@ -1,15 +1,15 @@
-use std::fmt;
-use std::sync::Arc;
-
-use seawall_core::{CircuitState, Observer, RetryBudget, SharedRetryBudget};
+use seawall_core::{CircuitState, InvalidConfig, RetryBudget, SharedRetryBudget};
 use serde::Serialize;
 
 use super::PipelineConfig;
+use super::optional::Switch;
 use crate::Identity;
 use crate::attempt_timeout::AttemptTimeoutLayer;
 use crate::circuit_breaker::CircuitBreakerHandle;
 use crate::clock::now;
+use crate::concurrency_limit::ConcurrencyLimitHandle;
 use crate::deadline::DeadlineLayer;
+use crate::rate_limit::RateLimiterHandle;
 use crate::retry::RetryPolicy;
 
 /// How one target of a pipeline does.
@@ -22,14 +22,12 @@ pub struct TargetStatus {
     pub circuit: CircuitState,
     /// What its budget holds, in retries.
     pub budget_balance: f64,
-}
-
-/// What every target of a pipeline is built after.
-pub(super) struct Blueprint<C> {
-    name: &'static str,
-    pub(super) config: PipelineConfig,
-    pub(super) classifier: C,
-    observer: Arc<dyn Observer>,
+    /// How many calls may be under way at a time; `None` where the concurrency limit is off.
+    pub limit: Option<f64>,
+    /// How many calls the concurrency limit has let in that have not ended; 0 where it is off.
+    pub in_flight: u32,
+    /// How many calls wait for their turn, at the concurrency limit and at the rate limit together.
+    pub waiting: usize,
 }
 
 /// What all layers made for one target share.
@@ -40,48 +38,62 @@ pub(super) struct Target<C> {
     pub(super) deadline: DeadlineLayer,
     pub(super) retry: RetryPolicy<C>,
     budget: SharedRetryBudget,
-    breaker: CircuitBreakerHandle,
+    pub(super) breaker: CircuitBreakerHandle,
+    pub(super) limit: ConcurrencyLimitHandle,
+    pub(super) limits_concurrency: Switch,
+    pub(super) limiter: RateLimiterHandle,
+    pub(super) limits_rate: Switch,
     pub(super) attempt_timeout: AttemptTimeoutLayer,
 }
 
-impl<C> Blueprint<C> {
+impl<C: Clone> Target<C> {
+    /// What is off is made all the same, as by its defaults: it may be switched on.
+    ///
+    /// # Errors
+    /// What [`PipelineConfig::validate`] says.
     pub(super) fn new(
-        name: &'static str,
-        config: PipelineConfig,
+        identity: Identity,
+        config: &PipelineConfig,
         classifier: C,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
-        Self { name, config, classifier, observer }
-    }
-}
-
-impl<C: Clone> Blueprint<C> {
-    pub(super) fn build(&self, target: &str) -> Target<C> {
-        let identity = Identity::new(target).pipeline(self.name).observer(Arc::clone(&self.observer));
-        let config = &self.config;
-        let checked = "the pipeline's configuration was validated when it was made";
-        let budget = RetryBudget::new(config.retry_budget.clone(), now()).expect(checked);
-        let budget = SharedRetryBudget::new(budget);
-        let retry = RetryPolicy::new(&config.retry).expect(checked);
-        let breaker = CircuitBreakerHandle::new(identity.clone(), &config.circuit_breaker).expect(checked);
-        Target {
+    ) -> Result<Self, InvalidConfig> {
+        let budget = SharedRetryBudget::new(RetryBudget::new(config.retry_budget.clone(), now())?);
+        let retry = RetryPolicy::new(&config.retry)?.budget(budget.clone()).identity(identity.clone());
+        let (limit, rate) = (config.concurrency_limit.as_ref(), config.rate_limit.as_ref());
+        Ok(Self {
             deadline: DeadlineLayer::optional(config.deadline).identity(identity.clone()),
-            retry: retry
-                .budget(budget.clone())
-                .identity(identity.clone())
-                .classifier(self.classifier.clone()),
+            retry: retry.classifier(classifier.clone()),
             budget,
-            breaker,
+            breaker: CircuitBreakerHandle::new(identity.clone(), &config.circuit_breaker)?,
+            limit: ConcurrencyLimitHandle::new(identity.clone(), &limit.cloned().unwrap_or_default())?,
+            limits_concurrency: Switch::new(limit.is_some()),
+            limiter: RateLimiterHandle::new(identity.clone(), &rate.cloned().unwrap_or_default())?,
+            limits_rate: Switch::new(rate.is_some()),
             attempt_timeout: AttemptTimeoutLayer::optional(config.attempt_timeout).identity(identity.clone()),
-            classifier: self.classifier.clone(),
+            classifier,
             identity,
-        }
+        })
     }
 }
 
 impl<C> Target<C> {
-    pub(super) const fn breaker(&self) -> &CircuitBreakerHandle {
-        &self.breaker
+    /// Puts another configuration in force, which every layer tells, and keeps what was counted, learnt and owed.
+    ///
+    /// # Errors
+    /// What [`PipelineConfig::validate`] says.
+    pub(super) fn reconfigure(&self, config: &PipelineConfig) -> Result<(), InvalidConfig> {
+        self.deadline.handle().set(config.deadline)?;
+        self.retry.reconfigure(&config.retry)?;
+        self.retry.reconfigure_budget(&config.retry_budget)?;
+        self.breaker.reconfigure(&config.circuit_breaker)?;
+        if let Some(limit) = &config.concurrency_limit {
+            self.limit.reconfigure(limit)?;
+        }
+        self.limits_concurrency.turn(config.concurrency_limit.is_some());
+        if let Some(limit) = &config.rate_limit {
+            self.limiter.reconfigure(limit)?;
+        }
+        self.limits_rate.turn(config.rate_limit.is_some());
+        self.attempt_timeout.handle().set(config.attempt_timeout)
     }
 
     pub(super) fn status(&self, name: &str) -> TargetStatus {
@@ -90,21 +102,27 @@ impl<C> Target<C> {
             target: name.to_owned(),
             circuit: self.breaker.state(),
             budget_balance: self.budget.with(|budget| budget.balance(now)),
+            limit: self.limits_concurrency.is_on().then(|| self.limit.limit()),
+            in_flight: self.limit.in_flight(),
+            waiting: self.limit.waiting() + self.limiter.waiting(),
         }
     }
 
+    /// Whether nothing would be lost with it: it stands where a new one would.
     pub(super) fn is_forgettable(&self) -> bool {
         self.breaker.is_forgettable()
+            && (!self.limits_concurrency.is_on() || self.limit.is_idle())
+            && (!self.limits_rate.is_on() || self.limiter.is_idle())
+            && self.has_its_reserve()
     }
-}
 
-// By hand, because an observer need not have a debug form.
-impl<C: fmt::Debug> fmt::Debug for Blueprint<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Blueprint")
-            .field("name", &self.name)
-            .field("config", &self.config)
-            .field("classifier", &self.classifier)
-            .finish_non_exhaustive()
+    /// Whether a new budget would hold no more. One that nothing comes back to unless it is called would never be
+    /// forgotten again, so it may be.
+    fn has_its_reserve(&self) -> bool {
+        let now = now();
+        self.budget.with(|budget| {
+            let (reserve, trickle) = (budget.config().reserve, budget.config().trickle);
+            trickle <= 0.0 || budget.balance(now) >= reserve - 1e-9
+        })
     }
 }

@@ -112,7 +112,6 @@ impl RateLimiterHandle {
     }
 
     /// Whether nothing would be lost if the limiter were forgotten: nobody waits, and it has saved up all it can.
-    #[allow(dead_code, reason = "asked by the registries that keep a limiter among other things")]
     pub(crate) fn is_idle(&self) -> bool {
         self.0.is_idle()
     }

@@ -44,7 +44,7 @@ const MOST_SHARDS: usize = 16;
 /// further, at 256 in all, and the next insertion goes on where it stopped. Names are hashed with a seed of each
 /// registry, so nobody outside can choose names that collide.
 pub struct Registry<V> {
-    capacity: usize,
+    capacity: AtomicUsize,
     may_forget: fn(&V) -> bool,
     hasher: DefaultHashBuilder,
     /// How many are kept in all shards, or are about to be.
@@ -63,7 +63,7 @@ impl<V> Registry<V> {
         let capacity = capacity.get();
         let shards = (capacity / SHARE).next_power_of_two().min(MOST_SHARDS);
         Self {
-            capacity,
+            capacity: AtomicUsize::new(capacity),
             may_forget,
             hasher: DefaultHashBuilder::default(),
             kept: AtomicUsize::new(0),
@@ -83,6 +83,17 @@ impl<V> Registry<V> {
             return value;
         }
         self.keep(index, hash, name, Arc::new(make()))
+    }
+
+    /// Keeps at most `capacity` values from here on. Of those that are too many it forgets what may be forgotten; the
+    /// others stay on top until it is resized again, and new names take the places of those that may be forgotten.
+    pub fn resize(&self, capacity: NonZeroUsize) {
+        self.capacity.store(capacity.get(), Relaxed);
+        let mut full: Vec<usize> = (0..self.shards.len()).collect();
+        // One from each in turn, so that none is emptied for the others.
+        while !full.is_empty() {
+            full.retain(|shard| self.kept.load(Relaxed) > capacity.get() && self.shrink(*shard));
+        }
     }
 
     /// All values kept, by name.
@@ -133,8 +144,19 @@ impl<V> Registry<V> {
         value
     }
 
+    /// Forgets one value of this shard, whichever may be.
+    fn shrink(&self, index: usize) -> bool {
+        let mut looks = usize::MAX;
+        let forgotten = self.write(index).forget_one(&mut looks, self.may_forget);
+        if forgotten.is_some() {
+            self.kept.fetch_sub(1, Relaxed);
+        }
+        forgotten.is_some()
+    }
+
     fn reserve(&self) -> bool {
-        let one_more = |kept| (kept < self.capacity).then_some(kept + 1);
+        let capacity = self.capacity.load(Relaxed);
+        let one_more = |kept| (kept < capacity).then_some(kept + 1);
         self.kept.fetch_update(Relaxed, Relaxed, one_more).is_ok()
     }
 

@@ -24,6 +24,9 @@ fn the_defaults_are_those_that_the_documentation_lists() {
         (&pipeline["deadline"], &pipeline["attempt_timeout"], &pipeline["max_targets"]),
         (&"30s".into(), &"10s".into(), &1024.into())
     );
+    let limit = serde_json::to_value(ConcurrencyLimitConfig::default()).unwrap();
+    assert_eq!((&pipeline["concurrency_limit"], &pipeline["rate_limit"]), (&limit, &"off".into()));
+    assert_eq!(pipeline["expected_load"], "off");
     assert_eq!(pipeline["circuit_breaker"], serde_json::to_value(CircuitBreakerConfig::default()).unwrap());
 }
 
@@ -38,8 +41,12 @@ fn the_defaults_are_valid_and_limits_can_be_off() {
     assert_eq!((patient.limit.max.get(), patient.queue.max_wait), (5, None));
     assert!(serde_json::from_str::<ConcurrencyLimitConfig>(r#"{"max_concurrent": 1}"#).is_err());
     let config: PipelineConfig =
-        serde_json::from_str(r#"{"deadline": "off", "attempt_timeout": "off"}"#).unwrap();
+        serde_json::from_str(r#"{"deadline": "off", "attempt_timeout": "off", "concurrency_limit": "off"}"#)
+            .unwrap();
     assert_eq!((config.deadline, config.attempt_timeout), (None, None));
+    assert_eq!(config.concurrency_limit, None);
+    let config: PipelineConfig = serde_json::from_str(r#"{"rate_limit": {"limit": 7}}"#).unwrap();
+    assert_eq!(config.rate_limit.unwrap().limit.get(), 7);
     assert!(serde_json::from_str::<PipelineConfig>(r#"{"dead_line": "1s"}"#).is_err());
 }
 

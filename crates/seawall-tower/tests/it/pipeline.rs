@@ -1,15 +1,16 @@
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
 use seawall_core::{
     ByKind, CallContext, CircuitState, Error, Event, FailureKind, Idempotency, Jitter, Observer, Outcome,
+    RateLimitConfig,
 };
 use seawall_testkit::hostile::{Answer, HostileService};
-use seawall_tower::{Pipeline, PipelineConfig, RetryConfig};
+use seawall_tower::{ConcurrencyLimitConfig, Pipeline, PipelineConfig, RetryConfig};
 use tokio::time::Instant;
-use tokio_test::{assert_pending, task};
-use tower::{Layer, ServiceExt};
+use tokio_test::{assert_pending, assert_ready, task};
+use tower::{Layer, Service, ServiceExt};
 
 use crate::recorder::Recorder;
 
@@ -17,6 +18,11 @@ fn pipeline(config: &PipelineConfig) -> (Pipeline, Arc<Recorder>) {
     let recorder = Arc::new(Recorder::default());
     let observer = Arc::clone(&recorder) as Arc<dyn Observer>;
     (Pipeline::new("test", config, ByKind, observer).unwrap(), recorder)
+}
+
+/// A pipeline with more targets than the recorder knows.
+fn unheard(config: &PipelineConfig) -> Pipeline {
+    Pipeline::new("test", config, ByKind, Arc::new(())).unwrap()
 }
 
 fn idempotent() -> CallContext {
@@ -53,14 +59,14 @@ async fn layers_of_one_target_share_its_circuit_and_other_targets_have_their_own
     assert_eq!(error.kind(), FailureKind::Refused);
 
     // Nobody listens here: the recorder knows only one target.
-    let pipeline = Pipeline::new("test", &PipelineConfig::default(), ByKind, Arc::new(())).unwrap();
+    let pipeline = unheard(&PipelineConfig::default());
     pipeline.breaker("target").force_open();
     assert_eq!(pipeline.layer("another").layer(inner).oneshot("hello").await.unwrap(), "hello");
 }
 
 #[tokio::test(start_paused = true)]
 async fn targets_are_listed_with_circuit_and_budget() {
-    let pipeline = Pipeline::new("test", &PipelineConfig::default(), ByKind, Arc::new(())).unwrap();
+    let pipeline = unheard(&PipelineConfig::default());
     pipeline.breaker("b").force_open();
     let (inner, _) = HostileService::<&str, &str, Error>::echo();
     pipeline.layer("a").layer(inner).oneshot("hello").await.unwrap();
@@ -80,7 +86,7 @@ async fn targets_are_listed_with_circuit_and_budget() {
 #[tokio::test(start_paused = true)]
 async fn targets_are_bounded_and_one_that_is_open_is_never_forgotten() {
     let config = PipelineConfig { max_targets: NonZeroUsize::new(3).unwrap(), ..PipelineConfig::default() };
-    let pipeline = Pipeline::new("test", &config, ByKind, Arc::new(())).unwrap();
+    let pipeline = unheard(&config);
     pipeline.breaker("open").force_open();
     for host in 0..100 {
         let _layer = pipeline.layer(&format!("host-{host}"));
@@ -114,4 +120,249 @@ async fn an_open_circuit_costs_no_retry_and_no_budget() {
     assert_eq!(control.counts().calls, 0);
     assert!((pipeline.targets()[0].budget_balance - 3.0).abs() < 1e-9);
     assert!(!recorder.of("retry").iter().any(|event| matches!(event, Event::Retried { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_beyond_the_limit_wait_their_turn_and_are_shown() {
+    let limit = ConcurrencyLimitConfig::fixed(NonZeroU32::MIN);
+    let config = PipelineConfig { concurrency_limit: Some(limit), ..PipelineConfig::default() };
+    let (pipeline, recorder) = pipeline(&config);
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    control.answers([Answer::Hang]);
+    let mut first = task::spawn(pipeline.layer("target").layer(inner.clone()).oneshot("first"));
+    let mut second = task::spawn(pipeline.layer("target").layer(inner).oneshot("second"));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    let status = &pipeline.targets()[0];
+    assert_eq!((status.limit, status.in_flight, status.waiting), (Some(1.0), 1, 1));
+    assert_eq!(pipeline.concurrency_limit("target").in_flight(), 1);
+    drop(first);
+    assert!(second.is_woken());
+    assert_eq!(assert_ready!(second.poll()).unwrap(), "second");
+    assert!(matches!(recorder.of("concurrency_limit")[..], [Event::Dequeued { .. }]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_circuit_takes_no_place_and_no_permit() {
+    let config = PipelineConfig {
+        concurrency_limit: Some(ConcurrencyLimitConfig::fixed(NonZeroU32::MIN)),
+        rate_limit: Some(RateLimitConfig::default()),
+        ..PipelineConfig::default()
+    };
+    let (pipeline, _recorder) = pipeline(&config);
+    pipeline.breaker("target").force_open();
+    let (inner, _control) = HostileService::<&str, &str, Error>::echo();
+    for _ in 0..20 {
+        let error = pipeline.layer("target").layer(inner.clone()).oneshot("hello").await.unwrap_err();
+        assert_eq!(error.layer(), "circuit_breaker");
+    }
+    assert_eq!(pipeline.rate_limiter("target").balance(), RateLimitConfig::default().burst.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_without_a_place() {
+    let limit = ConcurrencyLimitConfig::fixed(NonZeroU32::MIN);
+    let config = PipelineConfig { concurrency_limit: Some(limit), ..PipelineConfig::default() };
+    let (pipeline, _recorder) = pipeline(&config);
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    control.answers([Answer::failure(FailureKind::Transient)]);
+    let call = pipeline.layer("target").layer(inner).oneshot("hello");
+    let mut call = task::spawn(idempotent().scope(call));
+    assert_pending!(call.poll());
+    assert_eq!((control.counts().calls, pipeline.targets()[0].in_flight), (1, 0));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(assert_ready!(call.poll()).unwrap(), "hello");
+}
+
+fn slow_rate() -> RateLimitConfig {
+    let one = NonZeroU32::MIN;
+    RateLimitConfig { limit: one, burst: one, max_wait: None, ..RateLimitConfig::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_are_switched_on_and_off_live_in_services_made_before() {
+    let off = PipelineConfig { concurrency_limit: None, ..PipelineConfig::default() };
+    let pipeline = unheard(&off);
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let service = pipeline.layer("target").layer(inner);
+    let call = || service.clone().oneshot("hello");
+    for _ in 0..100 {
+        call().await.unwrap();
+    }
+    assert_eq!(pipeline.targets()[0].limit, None);
+
+    pipeline.reconfigure(&PipelineConfig { rate_limit: Some(slow_rate()), ..off.clone() }).unwrap();
+    call().await.unwrap();
+    assert_eq!(call().await.unwrap_err().layer(), "rate_limit");
+    pipeline.reconfigure(&off).unwrap();
+    for _ in 0..100 {
+        call().await.unwrap();
+    }
+    // What was owed before is owed still.
+    pipeline.reconfigure(&PipelineConfig { rate_limit: Some(slow_rate()), ..off.clone() }).unwrap();
+    assert_eq!(call().await.unwrap_err().layer(), "rate_limit");
+
+    let mut one = ConcurrencyLimitConfig::fixed(NonZeroU32::MIN);
+    one.queue.max_waiting = 0;
+    pipeline.reconfigure(&PipelineConfig { concurrency_limit: Some(one), ..off.clone() }).unwrap();
+    control.answers([Answer::Hang]);
+    let mut hanging = task::spawn(call());
+    assert_pending!(hanging.poll());
+    assert_eq!(call().await.unwrap_err().layer(), "concurrency_limit");
+    assert_eq!(pipeline.targets()[0].limit, Some(1.0));
+    pipeline.reconfigure(&off).unwrap();
+    call().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_ready_is_called_where_it_became_ready() {
+    let off = PipelineConfig { concurrency_limit: None, ..PipelineConfig::default() };
+    let on = PipelineConfig { rate_limit: Some(slow_rate()), ..PipelineConfig::default() };
+    for (first, then) in [(&off, &on), (&on, &off)] {
+        let pipeline = unheard(first);
+        let (inner, control) = HostileService::<&str, &str, Error>::echo();
+        let mut service = pipeline.layer("target").layer(inner);
+        service.ready().await.unwrap();
+        pipeline.reconfigure(then).unwrap();
+        assert_eq!(service.call("hello").await.unwrap(), "hello");
+        assert_eq!(service.ready().await.unwrap().call("again").await.unwrap(), "again");
+        assert_eq!(control.counts().calls, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_knob_changes_live_and_what_was_counted_stays() {
+    let (pipeline, recorder) = pipeline(&PipelineConfig::default());
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let service = pipeline.layer("target").layer(inner);
+    control.answers((0..4).map(|_| Answer::failure(FailureKind::Transient)));
+    for _ in 0..4 {
+        service.clone().oneshot("hello").await.unwrap_err();
+    }
+    assert_eq!(pipeline.breaker("target").state(), CircuitState::Closed);
+
+    let mut config = PipelineConfig {
+        deadline: Some(Duration::from_secs(8)),
+        attempt_timeout: Some(Duration::from_secs(2)),
+        ..PipelineConfig::default()
+    };
+    config.retry.max_attempts = NonZeroU32::MIN;
+    config.retry_budget.reserve = 1.0;
+    config.circuit_breaker.ramp = Duration::ZERO;
+    pipeline.reconfigure(&config).unwrap();
+    assert_eq!(pipeline.config(), config);
+    let told: Vec<_> =
+        ["deadline", "retry", "circuit_breaker", "concurrency_limit", "attempt_timeout", "pipeline"]
+            .map(|strategy| {
+                recorder.of(strategy).iter().filter(|event| **event == Event::Reconfigured).count()
+            })
+            .into();
+    // The retry and its budget are two.
+    assert_eq!(told, [1, 2, 1, 1, 1, 1]);
+
+    // The fifth failure in a row opens: the four before are not forgotten. And it is cut by the new time-out.
+    control.answers([Answer::Hang]);
+    let began = Instant::now();
+    let error = idempotent().scope(service.oneshot("hello")).await.unwrap_err();
+    assert_eq!((error.kind(), began.elapsed()), (FailureKind::Timeout, Duration::from_secs(2)));
+    assert_eq!(pipeline.breaker("target").state(), CircuitState::Open);
+    // A reserve of 1, and a tenth for each of the five calls.
+    assert!(pipeline.targets()[0].budget_balance < 1.6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn targets_to_come_are_built_after_the_new_configuration() {
+    let pipeline = unheard(&PipelineConfig::default());
+    let timeout = Some(Duration::from_secs(2));
+    pipeline.reconfigure(&PipelineConfig { attempt_timeout: timeout, ..PipelineConfig::default() }).unwrap();
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    control.answers([Answer::Hang]);
+    let began = Instant::now();
+    pipeline.layer("target").layer(inner).oneshot("hello").await.unwrap_err();
+    assert_eq!(began.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_makes_no_sense_changes_nothing_anywhere() {
+    let (pipeline, recorder) = pipeline(&PipelineConfig::default());
+    let breaker = pipeline.breaker("target");
+    let mut config = PipelineConfig { deadline: None, ..PipelineConfig::default() };
+    config.circuit_breaker.ramp = Duration::ZERO;
+    config.rate_limit = Some(RateLimitConfig { period: Duration::ZERO, ..RateLimitConfig::default() });
+    let error = pipeline.reconfigure(&config).unwrap_err();
+    assert_eq!(error.to_string(), "rate_limit.period is 0s: must be above zero");
+    assert_eq!(pipeline.config(), PipelineConfig::default());
+    assert_eq!(breaker.config(), PipelineConfig::default().circuit_breaker);
+    assert_eq!(recorder.of("pipeline"), [Event::ReconfigurationRefused]);
+    assert_eq!(recorder.of("circuit_breaker"), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_number_of_targets_changes_live() {
+    let pipeline = unheard(&PipelineConfig::default());
+    pipeline.breaker("open").force_open();
+    for host in 0..50 {
+        let _layer = pipeline.layer(&format!("host-{host}"));
+    }
+    let three = PipelineConfig { max_targets: NonZeroUsize::new(3).unwrap(), ..PipelineConfig::default() };
+    pipeline.reconfigure(&three).unwrap();
+    let names: Vec<_> = pipeline.targets().into_iter().map(|status| status.target).collect();
+    assert!(names.len() == 3 && names.contains(&"open".to_owned()), "{names:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_owes_something_is_not_forgotten() {
+    let config = PipelineConfig {
+        rate_limit: Some(slow_rate()),
+        max_targets: NonZeroUsize::MIN,
+        ..PipelineConfig::default()
+    };
+    let pipeline = unheard(&config);
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let kept = || pipeline.targets()[0].target.clone();
+    // A permit was taken, which comes back within a second.
+    pipeline.layer("rate").layer(inner.clone()).oneshot("hello").await.unwrap();
+    let _ = pipeline.layer("other");
+    assert_eq!(kept(), "rate");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let _ = pipeline.layer("budget");
+    assert_eq!(kept(), "budget");
+    // A retry was paid for in vain, which trickles in within ten seconds.
+    pipeline.reconfigure(&PipelineConfig { rate_limit: None, ..config }).unwrap();
+    control.answers((0..3).map(|_| Answer::failure(FailureKind::Transient)));
+    let call = pipeline.layer("budget").layer(inner).oneshot("hello");
+    idempotent().scope(call).await.unwrap_err();
+    let _ = pipeline.layer("other");
+    assert_eq!(kept(), "budget");
+    tokio::time::advance(Duration::from_mins(1)).await;
+    let _ = pipeline.layer("other");
+    assert_eq!(kept(), "other");
+}
+
+#[test]
+fn targets_made_while_the_configuration_changes_end_up_with_it() {
+    let config = |seconds| PipelineConfig {
+        attempt_timeout: Some(Duration::from_secs(seconds)),
+        ..PipelineConfig::default()
+    };
+    let pipeline = unheard(&config(1));
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let pipeline = &pipeline;
+            scope.spawn(move || {
+                for host in 0..200 {
+                    let _layer = pipeline.layer(&format!("host-{thread}-{host}"));
+                }
+            });
+        }
+        for seconds in 2..20 {
+            let mut next = config(seconds);
+            next.circuit_breaker.half_open_lease = Duration::from_secs(seconds);
+            pipeline.reconfigure(&next).unwrap();
+        }
+    });
+    let last = pipeline.config().circuit_breaker;
+    for status in pipeline.targets() {
+        assert_eq!(pipeline.breaker(&status.target).config(), last);
+    }
 }

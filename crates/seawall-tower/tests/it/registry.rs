@@ -101,6 +101,29 @@ fn a_full_part_takes_room_from_the_others() {
 }
 
 #[test]
+fn a_registry_grows_and_shrinks() {
+    let size = |size| NonZeroUsize::new(size).unwrap();
+    let registry = registry(2000);
+    let held = registry.entry("held", || false);
+    for number in 0..1999 {
+        registry.entry(&number.to_string(), || number < 100);
+    }
+    registry.resize(size(500));
+    let kept = names(&registry);
+    assert_eq!(kept.len(), 500);
+    assert!(kept.contains(&"held".to_owned()) && (0..100).all(|number| kept.contains(&number.to_string())));
+    // What may not be forgotten stays, however small the registry is to be.
+    registry.resize(size(1));
+    assert_eq!(names(&registry).len(), 101);
+    registry.entry("new", || false);
+    assert!(!names(&registry).contains(&"new".to_owned()));
+    drop(held);
+    registry.resize(size(102));
+    registry.entry("new", || false);
+    assert_eq!(names(&registry).len(), 102);
+}
+
+#[test]
 fn an_insertion_looks_at_no_more_than_256_values() {
     struct Asked(Arc<AtomicUsize>);
     let looks = Arc::new(AtomicUsize::new(0));

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::BackoffBuilder;
-use seawall_core::{ByKind, CircuitBreakerConfig, RetryBudgetConfig};
+use seawall_core::{ByKind, CircuitBreakerConfig, RateLimitConfig, RetryBudgetConfig};
 use seawall_tower::{Load, Pipeline, PipelineConfig, RetryConfig, StabilityWarning};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -152,6 +152,23 @@ fn the_lease_of_a_probe_is_held_against_an_attempt() {
     assert_eq!(lease(None, Some(12 * SECOND)), [message]);
     assert_eq!(lease(Some(20 * SECOND), Some(12 * SECOND)), [message]);
     assert_eq!(lease(Some(10 * SECOND), None), [""; 0]);
+}
+
+#[test]
+fn waits_for_a_turn_are_held_against_the_deadline() {
+    let rate_limit = RateLimitConfig { max_wait: Some(SECOND), ..RateLimitConfig::default() };
+    let waits = |deadline| {
+        told(|config| {
+            attempts(config, 1);
+            config.attempt_timeout = Some(SECOND);
+            (config.deadline, config.rate_limit) = (Some(deadline), Some(rate_limit.clone()));
+        })
+    };
+    assert_eq!(
+        waits(2 * SECOND),
+        ["calls may wait 2s for their turn and have a deadline of 2s: they are let in when it is too late"]
+    );
+    assert_eq!(waits(2 * SECOND + Duration::from_millis(1)), [""; 0]);
 }
 
 #[test]

@@ -27,6 +27,13 @@ async fn what_was_done_is_in_the_numbers() {
     assert_eq!((pools.writer.opened, pools.writer.in_use), (1, 0));
     assert_eq!(stats.cache.misses, 1);
     assert_eq!(stats.in_flight, 0);
+    let [target] = &stats.targets["http"][..] else { panic!("{:?}", stats.targets) };
+    assert_eq!(
+        (&target.target, target.limit, target.in_flight, target.waiting),
+        (&server.url, Some(50.0), 0, 0)
+    );
+    // The pool is the limit of the database.
+    assert_eq!(stats.targets["sql"][0].limit, None);
 }
 
 #[tokio::test]
@@ -38,7 +45,8 @@ async fn a_call_under_way_is_counted() {
         async move { request.send().await }
     });
     server.arrival().await;
-    assert_eq!(io.stats().in_flight, 1);
+    let stats = io.stats();
+    assert_eq!((stats.in_flight, stats.targets["http"][0].in_flight), (1, 1));
     server.go_on();
     let response = call.await.unwrap().unwrap();
     response.into_body().collect(100).await.unwrap();
