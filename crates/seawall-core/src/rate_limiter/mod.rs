@@ -165,7 +165,7 @@ impl RateLimiter {
         self.gcra
     }
 
-    /// The state: the theoretical arrival time, on the scale of [`nanos`](Self::nanos).
+    /// The state: the theoretical arrival time, in [nanoseconds](Gcra::nanos) since the limiter was made.
     pub const fn arrival(&self) -> u64 {
         self.arrival
     }
@@ -175,14 +175,8 @@ impl RateLimiter {
         self.arrival = arrival;
     }
 
-    /// A moment on the scale of this limiter: nanoseconds since it was made.
-    pub fn nanos(&self, now: Instant) -> u64 {
+    fn nanos(&self, now: Instant) -> u64 {
         Gcra::nanos(self.origin, now)
-    }
-
-    /// When it was made.
-    pub const fn origin(&self) -> Instant {
-        self.origin
     }
 
     /// What a pause that was in force then, or came later, holds the arrival time to.

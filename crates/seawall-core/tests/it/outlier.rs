@@ -214,7 +214,7 @@ proptest! {
     fn ejections_are_bounded_announced_and_end(steps in proptest::collection::vec(step(), 0..300)) {
         let config = OutlierConfig { consecutive_failures: NonZeroU32::new(2), ..OutlierConfig::default() };
         let mut bench = Bench::new(4, config.clone());
-        let (mut at, mut ejected, mut by_operator) = (Duration::ZERO, 0_i64, false);
+        let (mut at, mut ejected, mut panic) = (Duration::ZERO, 0_i64, false);
         for step in steps {
             let now = bench.start + at;
             let pick = |which: usize, ids: &[EndpointId]| (!ids.is_empty()).then(|| which % ids.len());
@@ -234,7 +234,7 @@ proptest! {
                 }
                 Step::Insert => {
                     bench.ids.push(bench.detector.insert(now));
-                    vec![]
+                    bench.detector.settle(now)
                 }
                 Step::Remove(which) => {
                     let Some(place) = pick(which, &bench.ids) else { continue };
@@ -244,26 +244,33 @@ proptest! {
                 }
                 Step::Eject(which) => {
                     let Some(place) = pick(which, &bench.ids) else { continue };
-                    by_operator = true;
                     ejected -= i64::from(bench.detector.is_ejected(bench.ids[place]));
                     bench.detector.eject(bench.ids[place], SECOND, now)
                 }
             };
             for (_, event) in told {
                 match event {
-                    Event::Ejected { wait, .. } => {
+                    Event::Ejected { wait, reason } => {
                         prop_assert!(wait <= config.max_ejection_duration);
                         ejected += 1;
+                        // Operators eject as many as they like, and removing healthy ones leaves a larger share.
+                        let endpoints = i64::try_from(bench.ids.len()).unwrap();
+                        prop_assert!(reason == "by an operator" || ejected <= (endpoints / 2).max(1));
+                        prop_assert!(reason == "by an operator" || ejected < endpoints);
                     }
                     Event::Readmitted => ejected -= 1,
-                    _ => {}
+                    Event::PanicEntered { .. } => prop_assert!(!std::mem::replace(&mut panic, true)),
+                    Event::PanicLeft => prop_assert!(std::mem::replace(&mut panic, false)),
+                    _ => prop_assert!(false, "{:?} is none of its events", event),
                 }
             }
             let counted = bench.ids.iter().filter(|&&id| bench.detector.is_ejected(id)).count();
             prop_assert_eq!(i64::try_from(counted).unwrap(), ejected);
-            // Removing healthy ones can leave a larger share; only the detector's own ejections are bounded.
-            prop_assert!(by_operator || bench.ids.is_empty() || bench.used().iter().any(|&used| used)
-                || bench.ids.len() <= counted);
+            prop_assert_eq!(bench.detector.is_panicking(), panic, "nobody was told");
+            prop_assert_eq!(panic, counted * 2 > bench.ids.len());
+            for &id in &bench.ids {
+                prop_assert_eq!(bench.detector.uses(id), panic || !bench.detector.is_ejected(id));
+            }
         }
         bench.detector.settle(bench.start + at + config.max_ejection_duration);
         prop_assert!(bench.used().iter().all(|&used| used), "everybody comes back");

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use seawall_core::{RateLimitConfig, RateLimiter};
+use seawall_core::{Gcra, RateLimitConfig, RateLimiter};
 
 use crate::rate_limiter::{config, permits};
 use crate::retry_budget::some_instant;
@@ -192,11 +192,12 @@ proptest! {
     /// The permits owed are those owed before, to the nanosecond that the new interval is rounded up to.
     #[test]
     fn another_configuration_keeps_what_is_owed(old in configs(), new in configs(), before in plain_steps()) {
-        let mut now = some_instant();
+        let start = some_instant();
+        let mut now = start;
         let mut limiter = RateLimiter::new(old, now).unwrap();
         run(&mut limiter, &mut now, &before);
         let owed = |limiter: &RateLimiter| {
-            let owed = limiter.arrival().saturating_sub(limiter.nanos(now));
+            let owed = limiter.arrival().saturating_sub(Gcra::nanos(start, now));
             owed as f64 / limiter.gcra().interval() as f64
         };
         let before = owed(&limiter);

@@ -7,7 +7,8 @@
 //! - **Outlier ejection.** An endpoint that keeps failing is left alone for a while, up to a share of them; when too few
 //!   are healthy, all are used ([`OutlierDetector`](seawall_core::OutlierDetector)).
 //! - **Readiness.** An endpoint that is not ready is passed over for one that is. While none is, the call waits for
-//!   whichever is first, for a change of the set, or for an ejected one to come back, and holds nothing else.
+//!   whichever is first, for a change of the set, or for an ejected one to come back, and holds nothing else. At the
+//!   deadline of its [`CallContext`](seawall_core::CallContext) it is refused.
 //!
 //! Endpoints are added, removed, ejected and looked at through the [`BalanceHandle`]; every service made with the same
 //! handle shares what they have told.

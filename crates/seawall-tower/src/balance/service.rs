@@ -74,6 +74,9 @@ where
                 State::Waiting(waiting) => match waiting.poll(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Progress::Changed) => Ok(State::Idle),
+                    Poll::Ready(Progress::Expired) => {
+                        Ok(State::Refused("no endpoint was ready before the deadline"))
+                    }
                     Poll::Ready(Progress::Ready(candidate)) => Ok(State::Ready(candidate)),
                     Poll::Ready(Progress::Failed { endpoint, error, last }) => {
                         self.failed(&endpoint, &error);

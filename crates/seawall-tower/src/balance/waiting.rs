@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use seawall_core::CallContext;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::Sleep;
 use tower_service::Service;
@@ -27,8 +28,12 @@ pub(super) struct Waiting<S> {
     candidates: Vec<Candidate<S>>,
     changed: Pin<Box<OwnedNotified>>,
     // Until an ejected endpoint comes back.
-    returns: Option<Pin<Box<Sleep>>>,
+    returns: Timer,
+    // Until the deadline of the call's context.
+    deadline: Timer,
 }
+
+type Timer = Option<Pin<Box<Sleep>>>;
 
 /// What has come of it.
 pub(super) enum Progress<S, E> {
@@ -38,6 +43,8 @@ pub(super) enum Progress<S, E> {
     Failed { endpoint: Arc<Endpoint<S>>, error: E, last: bool },
     /// There are other endpoints to choose from now.
     Changed,
+    /// The deadline has passed.
+    Expired,
 }
 
 impl<S> Waiting<S> {
@@ -46,8 +53,9 @@ impl<S> Waiting<S> {
         changed: OwnedNotified,
         next_return: Option<Instant>,
     ) -> Self {
-        let returns = next_return.map(|at| Box::pin(tokio::time::sleep_until(at.into())));
-        Self { candidates, changed: Box::pin(changed), returns }
+        let timer = |at: Instant| Box::pin(tokio::time::sleep_until(at.into()));
+        let deadline = CallContext::current_deadline().map(timer);
+        Self { candidates, changed: Box::pin(changed), returns: next_return.map(timer), deadline }
     }
 
     pub(super) fn poll<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Progress<S, S::Error>>
@@ -70,8 +78,12 @@ impl<S> Waiting<S> {
                 Poll::Pending => {}
             }
         }
-        let returned = self.returns.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
-        if returned || self.changed.as_mut().poll(cx).is_ready() {
+        let mut is_over =
+            |timer: &mut Timer| timer.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        if is_over(&mut self.deadline) {
+            return Poll::Ready(Progress::Expired);
+        }
+        if is_over(&mut self.returns) || self.changed.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Progress::Changed);
         }
         Poll::Pending

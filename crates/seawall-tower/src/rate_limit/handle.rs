@@ -184,8 +184,8 @@ impl RateLimiterHandle {
 
 impl Shared {
     pub(super) fn new(identity: Identity, config: &RateLimitConfig) -> Result<Self, InvalidConfig> {
-        let limiter = RateLimiter::new(config.clone(), now())?;
-        let (origin, lane) = (limiter.origin(), Lane::closed());
+        let (origin, lane) = (now(), Lane::closed());
+        let limiter = RateLimiter::new(config.clone(), origin)?;
         lane.open(limiter.gcra(), limiter.arrival());
         Ok(Self { identity, origin, lane, line: Mutex::new(Line::new(limiter)) })
     }

@@ -178,6 +178,22 @@ async fn a_waiting_call_takes_an_endpoint_that_is_added() {
     assert_eq!(service.call(()).await.unwrap(), "two");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_until_its_deadline() {
+    let (one, first) = backend("one", Duration::ZERO);
+    first.readiness([Readiness::Blocked]);
+    let handle = handle([one]);
+    let service = Balance::new(handle.clone());
+    let began = tokio::time::Instant::now();
+    let context = CallContext::default().within(SECOND, began.into_std());
+    let call = tokio::time::timeout(60 * SECOND, context.scope(service.oneshot(())));
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "balance `target`: no endpoint was ready before the deadline");
+    assert_eq!((error.kind(), began.elapsed()), (FailureKind::Refused, SECOND));
+    assert_eq!(first.counts().instances, 1, "its place was given up, the prototype is left");
+    drop(handle);
+}
+
 #[tokio::test]
 async fn a_waiting_call_leaves_an_endpoint_that_is_removed() {
     let (one, first) = backend("one", Duration::ZERO);
