@@ -8,7 +8,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use seawall_core::InvalidConfig;
+use seawall_core::{HedgeConfig, InvalidConfig};
 use serde::{Deserialize, Serialize};
 
 use super::PipelineConfig;
@@ -79,6 +79,15 @@ pub enum StabilityWarning {
         /// The time of the call.
         deadline: Duration,
     },
+    /// The last hedge is due when the call has no time left.
+    HedgesOutlastDeadline {
+        /// Attempts of a call beside the first.
+        hedges: u32,
+        /// How long after the one before each is sent, at the least.
+        delay: Duration,
+        /// The time of the call.
+        deadline: Duration,
+    },
     /// With all retries that the budgets allow while nothing works, the target gets more than it can bear: an outage that a spike began
     /// does not end with the spike.
     RetriesExceedCapacity {
@@ -101,6 +110,7 @@ impl StabilityWarning {
             Self::WindowTooShort { .. } => "window_too_short",
             Self::LeaseTooShort { .. } => "lease_too_short",
             Self::WaitsOutlastDeadline { .. } => "waits_outlast_deadline",
+            Self::HedgesOutlastDeadline { .. } => "hedges_outlast_deadline",
             Self::RetriesExceedCapacity { .. } => "retries_exceed_capacity",
         }
     }
@@ -128,6 +138,11 @@ impl fmt::Display for StabilityWarning {
                 f,
                 "calls may wait {waits:?} for their turn and have a deadline of {deadline:?}: they are let in when it is \
                  too late"
+            ),
+            Self::HedgesOutlastDeadline { hedges, delay, deadline } => write!(
+                f,
+                "{hedges} hedges, each {delay:?} after the one before, do not fit into the deadline of {deadline:?}: the \
+                 last is never sent"
             ),
             Self::RetriesExceedCapacity { load, ratio, trickle, amplified } => write!(
                 f,
@@ -165,6 +180,20 @@ impl PipelineConfig {
             self.lint_load(),
         ];
         warnings.into_iter().flatten().collect()
+    }
+
+    /// What works against itself when calls through this pipeline are hedged: a [`Hedge`](crate::Hedge) around it, or a
+    /// stack of one's own by these numbers.
+    pub fn lint_hedge(&self, hedge: &HedgeConfig) -> Option<StabilityWarning> {
+        let deadline = self.deadline?;
+        // The moving quantile can be anything from here on up.
+        let delay = hedge.fixed_delay.unwrap_or(hedge.minimum_delay);
+        let hedges = hedge.max_hedges.get();
+        (delay.saturating_mul(hedges) >= deadline).then_some(StabilityWarning::HedgesOutlastDeadline {
+            hedges,
+            delay,
+            deadline,
+        })
     }
 
     fn lint_attempts(&self) -> Option<StabilityWarning> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::BackoffBuilder;
-use seawall_core::{ByKind, CircuitBreakerConfig, RateLimitConfig, RetryBudgetConfig};
+use seawall_core::{ByKind, CircuitBreakerConfig, HedgeConfig, RateLimitConfig, RetryBudgetConfig};
 use seawall_tower::{Load, Pipeline, PipelineConfig, RetryConfig, StabilityWarning};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -169,6 +169,21 @@ fn waits_for_a_turn_are_held_against_the_deadline() {
         ["calls may wait 2s for their turn and have a deadline of 2s: they are let in when it is too late"]
     );
     assert_eq!(waits(2 * SECOND + Duration::from_millis(1)), [""; 0]);
+}
+
+#[test]
+fn the_delays_of_hedges_are_held_against_the_deadline() {
+    let told = |delay, hedges| {
+        let max_hedges = NonZeroU32::new(hedges).unwrap();
+        let hedge = HedgeConfig { fixed_delay: delay, max_hedges, ..HedgeConfig::default() };
+        PipelineConfig::default().lint_hedge(&hedge).map(|warning| warning.to_string())
+    };
+    assert_eq!(told(None, 1), None);
+    assert_eq!(told(Some(10 * SECOND), 2), None);
+    assert_eq!(
+        told(Some(10 * SECOND), 3).unwrap(),
+        "3 hedges, each 10s after the one before, do not fit into the deadline of 30s: the last is never sent"
+    );
 }
 
 #[test]
