@@ -20,8 +20,8 @@ use crate::InvalidConfig;
 pub struct RolloutConfig {
     /// The share of calls that the canary gets, from 0 to 1. Default 0.
     pub weight: f64,
-    /// The canary is given up when its failure rate is at least so much above the stable stack's. Above 0 and at most
-    /// 1; `None` (`"off"`) never. Default 0.05.
+    /// The canary is given up when its failure rate is at least so much above the stable stack's, and that is more than
+    /// chance explains. Above 0 and at most 1; `None` (`"off"`) never. Default 0.05.
     #[serde(with = "crate::or_off")]
     pub failure_rate_margin: Option<f64>,
     /// The same for the share of slow calls. Default 0.5.

@@ -9,6 +9,9 @@ use crate::tally::Tally;
 use crate::time_window::TimeWindow;
 use crate::{Epoch, Event, InvalidConfig, Outcome};
 
+/// How many standard errors are no accident, however often one looks.
+const SURE: f64 = 5.0;
+
 /// One of the two stacks of a [`Rollout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,8 +28,10 @@ pub enum Arm {
 /// Callers place each call at a point from 0 to 1: the same point for the same user, and the user always meets the same
 /// stack. Raising the weight moves users only to the canary, never back.
 ///
-/// Both rates are taken in the same window, so trouble that both stacks share gives nothing up. A canary that was given
-/// up gets no calls until somebody sets a weight again.
+/// Both rates are taken in the same window, so trouble that both stacks share gives nothing up. Nor does bad luck: of
+/// twenty calls one or two fail now and then, and who looks after every call would meet such twenty within the hour. So
+/// the difference must also be five times its standard error (the z-test for two proportions). A canary that was given up
+/// gets no calls until somebody sets a weight again.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -165,9 +170,13 @@ impl Rollout {
         if canary.calls < self.config.minimum_number_of_calls.get() {
             return None;
         }
+        let mut both = stable;
+        both += canary;
         let breaks = |margin: Option<f64>, part: fn(&Tally) -> u32| {
             let rate = |tally: &Tally| f64::from(part(tally)) / f64::from(tally.calls.max(1));
-            margin.is_some_and(|margin| rate(&canary) - rate(&stable) >= margin)
+            let worse = rate(&canary) - rate(&stable);
+            margin.is_some_and(|margin| worse >= margin)
+                && worse >= SURE * standard_error(rate(&both), &stable, &canary)
         };
         if breaks(self.config.failure_rate_margin, |tally| tally.failures) {
             Some("failure rate")
@@ -177,4 +186,10 @@ impl Rollout {
             None
         }
     }
+}
+
+/// By how much the rates of two stacks differ by chance when both are this. A stack without calls is taken to be perfect.
+fn standard_error(rate: f64, stable: &Tally, canary: &Tally) -> f64 {
+    let share = |tally: &Tally| if tally.calls == 0 { 0.0 } else { 1.0 / f64::from(tally.calls) };
+    (rate * (1.0 - rate) * (share(stable) + share(canary))).sqrt()
 }

@@ -23,12 +23,41 @@ fn a_canary_that_fails_more_often_is_given_up_after_enough_calls() {
     let now = some_instant();
     let mut rollout = Rollout::new(at(0.5), now).unwrap();
     record(&mut rollout, Arm::Stable, Outcome::Success, 100, now);
-    record(&mut rollout, Arm::Canary, Outcome::Success, 18, now);
-    assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 1, now), []);
+    record(&mut rollout, Arm::Canary, Outcome::Success, 10, now);
+    assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 9, now), []);
     let given_up = Event::RolledBack { reason: "failure rate" };
     assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 1, now), [given_up]);
     assert!(rollout.is_rolled_back());
     assert_eq!(rollout.choose(0.0), Arm::Stable);
+}
+
+/// For an hour nine calls a second go to the stable stack and one to the canary: after how many seconds is it given up?
+fn given_up_after(stable: f64, canary: f64, seed: u64) -> Option<u64> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let start = some_instant();
+    let mut rollout = Rollout::new(at(0.1), start).unwrap();
+    (0..36_000).find_map(|call| {
+        let (arm, rate) = if rng.f64() < 0.1 { (Arm::Canary, canary) } else { (Arm::Stable, stable) };
+        let outcome = if rng.f64() < rate { FAILED } else { Outcome::Success };
+        let now = start + Duration::from_millis(100 * call);
+        (!record(&mut rollout, arm, outcome, 1, now).is_empty()).then_some(call / 10)
+    })
+}
+
+#[test]
+fn a_canary_that_does_as_well_as_the_stable_stack_is_not_given_up_by_chance() {
+    for rate in [0.005, 0.01, 0.02, 0.1] {
+        let given_up = (0..20).filter(|&seed| given_up_after(rate, rate, seed).is_some()).count();
+        assert!(given_up <= 1, "{given_up} of 20 at {rate}");
+    }
+}
+
+#[test]
+fn a_canary_that_does_clearly_worse_is_given_up_within_minutes() {
+    for seed in 0..20 {
+        let after = given_up_after(0.01, 0.2, seed);
+        assert!(after.is_some_and(|seconds| seconds < 120), "{after:?}");
+    }
 }
 
 #[test]
