@@ -22,7 +22,7 @@ use crate::{InvalidConfig, Jitter};
 /// | `wait_jitter` | `equal` | how that time is spread |
 /// | `permitted_calls_in_half_open` | `5` | how many probes decide |
 /// | `half_open_success_threshold` | `0.6` | it closes when at least this share of the probes succeeds |
-/// | `half_open_lease` | `10s` | a probe not heard of for so long makes room for another |
+/// | `half_open_lease` | `15s` | a probe not heard of for so long makes room for another |
 /// | `ramp` | `5s` | for so long after closing, calls are let in by degrees; zero lets all in at once |
 ///
 /// The count window takes the places that no call has filled yet for successes: a window of 100 at 50 % opens at the
@@ -64,7 +64,8 @@ pub struct CircuitBreakerConfig {
     pub permitted_calls_in_half_open: NonZeroU32,
     /// It closes when at least this share of the probes succeeds. Above 0 and at most 1. Default 0.6.
     pub half_open_success_threshold: f64,
-    /// A probe that has not ended after so long is forgotten and makes room for another. Above zero. Default 10 s.
+    /// A probe that has not ended after so long is forgotten and makes room for another. Above zero, and longer than an
+    /// attempt may take: a probe that is cut only then would have no say. Default 15 s.
     #[serde(with = "crate::friendly_duration")]
     pub half_open_lease: Duration,
     /// For so long after closing, a share of the calls is let in that grows in a line to all of them. Default 5 s.
@@ -88,7 +89,7 @@ impl Default for CircuitBreakerConfig {
             wait_jitter: Jitter::Equal,
             permitted_calls_in_half_open: const { NonZeroU32::new(5).unwrap() },
             half_open_success_threshold: 0.6,
-            half_open_lease: Duration::from_secs(10),
+            half_open_lease: Duration::from_secs(15),
             ramp: Duration::from_secs(5),
         }
     }

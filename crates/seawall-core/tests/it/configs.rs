@@ -21,7 +21,7 @@ fn the_defaults_are_those_that_the_documentation_lists() {
   "wait_jitter": "equal",
   "permitted_calls_in_half_open": 5,
   "half_open_success_threshold": 0.6,
-  "half_open_lease": "10s",
+  "half_open_lease": "15s",
   "ramp": "5s"
 }"#
     );

@@ -17,7 +17,7 @@ fn no_more_than_five_probes_are_under_way_at_once() {
     let mut bench = half_open();
     let probes: Vec<_> = std::iter::from_fn(|| bench.enter()).collect();
     assert_eq!(probes.len(), 5);
-    assert_eq!(bench.breaker.enter(bench.now).unwrap_err().retry_after, Some(Duration::from_secs(10)));
+    assert_eq!(bench.breaker.enter(bench.now).unwrap_err().retry_after, Some(Duration::from_secs(15)));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn probes_that_hang_block_the_circuit_for_one_lease_and_have_no_say_afterwards()
     let mut bench = half_open();
     let hanging: Vec<_> = (0..5).map(|_| bench.enter().unwrap()).collect();
     assert!(bench.enter().is_none());
-    bench.pass(Duration::from_secs(10));
+    bench.pass(Duration::from_secs(15));
     let fresh = bench.enter().expect("the leases are over");
     for probe in hanging {
         assert_eq!(bench.exit(probe, Some(FAILED)), None);
@@ -73,7 +73,7 @@ fn probes_that_hang_block_the_circuit_for_one_lease_and_have_no_say_afterwards()
 fn a_probe_that_ends_after_its_lease_has_no_say_even_if_nobody_took_its_place() {
     let mut bench = half_open();
     let late: Vec<_> = (0..5).map(|_| bench.enter().unwrap()).collect();
-    bench.pass(Duration::from_secs(10));
+    bench.pass(Duration::from_secs(15));
     for probe in late {
         assert_eq!(bench.exit(probe, Some(Outcome::Success)), None);
     }

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! right: retry → circuit breaker → attempt timeout     the breaker learns of the time-out
-//! wrong: attempt timeout → circuit breaker             the breaker sees a dropped call, which counts for nothing
+//! wrong: attempt timeout → circuit breaker             the breaker sees a dropped call, and guesses why by its deadline
 //! ```
 
 pub mod future;

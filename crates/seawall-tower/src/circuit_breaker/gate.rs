@@ -30,6 +30,11 @@ impl Gate {
         }
     }
 
+    /// Whether every call is refused, for now or for good.
+    pub(super) const fn is_shut(self) -> bool {
+        matches!(self, Self::Open(_) | Self::ForcedOpen)
+    }
+
     /// The epoch in which every call passes.
     pub(super) const fn flowing(self) -> Option<Epoch> {
         match self {

@@ -68,6 +68,11 @@ impl<S, C> CircuitBreaker<S, C> {
     fn spend_grant(&mut self) -> Result<Ticket, Refused> {
         match std::mem::replace(&mut self.grant, Grant::Undecided) {
             Grant::Refused(refused) => Err(refused),
+            Grant::Admitted(ticket) if self.breaker.gate().is_shut() => {
+                // It was shut after this call was let in. A probe gives its place back first.
+                drop(ticket);
+                self.admit()
+            }
             Grant::Admitted(mut ticket) => {
                 // Being ready and idle is not being slow.
                 ticket.began(now());

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use seawall_core::{Admission, CallContext, Epoch, FailureKind, Outcome};
+use seawall_core::{Admission, CallContext, Epoch, Failure, FailureKind, Outcome};
 
 use super::CircuitBreakerHandle;
 use crate::clock::{WayOut, now};
@@ -62,12 +62,29 @@ impl Ticket {
                 self.leave = Leave::Spent;
                 let began = self.waiting.map(|waiting| waiting.since);
                 if began.is_some() || !self.breaker.is_unmoved_by(epoch, outcome) {
-                    self.breaker.exit_flowing(epoch, began, outcome, now());
+                    let now = now();
+                    if !self.came_too_late(outcome, now) {
+                        self.breaker.exit_flowing(epoch, began, outcome, now);
+                    }
                 }
             }
-            Leave::Admitted(_) => self.exit(Some(outcome), now()),
+            Leave::Admitted(_) => {
+                let now = now();
+                let outcome = Some(outcome).filter(|outcome| !self.came_too_late(*outcome, now));
+                self.exit(outcome, now);
+            }
             Leave::Spent => {}
         }
+    }
+
+    /// Whether the call was refused at once further in because its caller's time was over. That says something about
+    /// the caller; nobody asked the backend.
+    fn came_too_late(&self, outcome: Outcome, now: Instant) -> bool {
+        const NOT_IN_TIME: Outcome =
+            Outcome::Failure(Failure { kind: FailureKind::Timeout, may_have_executed: false });
+        self.waiting.is_none()
+            && outcome == NOT_IN_TIME
+            && CallContext::current_deadline().is_some_and(|deadline| deadline <= now)
     }
 
     #[cold]

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Time spent in `poll_ready` counts. When it is used up, `poll_ready` says ready and `call` refuses, because an
-//! error from `poll_ready` would end the service. Place a load balancer inside of this layer, not outside: it would
+//! error from `poll_ready` would end the service. What the inner service had reserved by then, such as its place in a
+//! queue, is given back; for that it is `Clone`. Place a load balancer inside of this layer, not outside: it would
 //! take an endpoint that is never ready for one that is.
 //!
 //! ```

@@ -48,7 +48,7 @@ impl<S: Clone> Clone for Deadline<S> {
 
 impl<S, Req> Service<Req> for Deadline<S>
 where
-    S: Service<Req>,
+    S: Service<Req> + Clone,
     S::Error: From<Refusal>,
 {
     type Response = S::Response;
@@ -74,6 +74,8 @@ where
             && sleep.as_mut().poll(cx).is_ready()
         {
             self.wait = Wait::Vain(now().saturating_duration_since(*began));
+            // Leaves the queue it waited in: a place given to a service that is idle is lost to all others.
+            self.inner = self.inner.clone();
             return Poll::Ready(Ok(()));
         }
         Poll::Pending

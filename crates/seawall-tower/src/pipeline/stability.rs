@@ -65,7 +65,7 @@ pub enum StabilityWarning {
         /// The time of one attempt.
         attempt_timeout: Duration,
     },
-    /// A probe of a half-open circuit is given up while it may still answer.
+    /// A probe of a half-open circuit is given up while it may still answer, or time out.
     LeaseTooShort {
         /// How long a probe holds its place.
         lease: Duration,
@@ -131,8 +131,8 @@ impl fmt::Display for StabilityWarning {
             ),
             Self::LeaseTooShort { lease, attempt_timeout } => write!(
                 f,
-                "the half-open lease of {lease:?} is shorter than an attempt of {attempt_timeout:?}: a slow probe is \
-                 given up before it answers"
+                "the half-open lease of {lease:?} is not longer than an attempt of {attempt_timeout:?}: a probe that \
+                 hangs is given up before it times out, and has no say"
             ),
             Self::WaitsOutlastDeadline { waits, deadline } => write!(
                 f,
@@ -221,7 +221,7 @@ impl PipelineConfig {
 
     fn lint_lease(&self) -> Option<StabilityWarning> {
         let (lease, attempt_timeout) = (self.circuit_breaker.half_open_lease, self.longest_attempt()?);
-        (lease < attempt_timeout).then_some(StabilityWarning::LeaseTooShort { lease, attempt_timeout })
+        (lease <= attempt_timeout).then_some(StabilityWarning::LeaseTooShort { lease, attempt_timeout })
     }
 
     fn lint_waits(&self) -> Option<StabilityWarning> {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use backon::BackoffBuilder;
 use pin_project_lite::pin_project;
@@ -16,7 +17,7 @@ use super::course::Course;
 use super::knobs::number;
 use super::settings::Settings;
 use crate::Replay;
-use crate::clock::{Place, WayIn};
+use crate::clock::{Place, WayIn, now};
 
 pin_project! {
     /// The answer of the last attempt. Dropped, it stops retrying, and a retry not sent yet is given back to the
@@ -34,17 +35,18 @@ pin_project! {
         course: Course<B::Backoff>,
         place: Place,
         #[pin]
-        state: State<S::Future>,
+        state: State<S::Future, Result<S::Response, S::Error>>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F> {
+    enum State<F, T> {
         Calling { #[pin] attempt: Narrowed<F> },
-        // In a box, because most calls need none, and every future has room for one.
-        Waiting { sleep: Pin<Box<Sleep>> },
-        Readying,
+        // In boxes, because most calls need none, and every future has room for them.
+        Waiting { sleep: Pin<Box<Sleep>>, failed: Option<Box<T>> },
+        // `limit` wakes at the deadline of the call's context.
+        Readying { limit: Option<Pin<Box<Sleep>>>, failed: Option<Box<T>> },
     }
 }
 
@@ -82,28 +84,43 @@ where
                     let classifier = &this.settings.classifier;
                     let outcome = classifier.classify(result.as_ref());
                     let idempotency = || this.request.as_ref().map(|request| classifier.idempotency(request));
-                    let now = || way_out.now();
-                    let Some(delay) = this.settings.conclude(this.course, outcome, idempotency, now) else {
-                        if let Err(error) = &mut result
-                            && !this.course.nested
-                        {
-                            let elapsed = this.course.watch.read_by(now);
-                            classifier.note_attempts(error, this.course.attempt, elapsed);
+                    let time = || way_out.now();
+                    let Some(delay) = this.settings.conclude(this.course, outcome, idempotency, time) else {
+                        if !this.course.nested {
+                            note(&mut result, classifier, this.course, time);
                         }
                         return Poll::Ready(result);
                     };
                     this.course.watch.pending_on(&way_out);
-                    this.state.set(State::Waiting { sleep: Box::pin(tokio::time::sleep(delay)) });
+                    let (sleep, failed) = (Box::pin(tokio::time::sleep(delay)), Some(Box::new(result)));
+                    this.state.set(State::Waiting { sleep, failed });
                 }
-                StateProj::Waiting { sleep } => {
+                StateProj::Waiting { sleep, failed } => {
                     ready!(sleep.as_mut().poll(cx));
-                    this.state.set(State::Readying);
+                    let failed = failed.take();
+                    this.state.set(State::Readying { limit: None, failed });
                 }
-                StateProj::Readying => {
-                    if let Err(mut error) = ready!(this.inner.poll_ready(cx)) {
-                        let classifier = &this.settings.classifier;
-                        classifier.note_attempts(&mut error, this.course.attempt, this.course.watch.read());
-                        return Poll::Ready(Err(error));
+                StateProj::Readying { limit, failed } => {
+                    let (readiness, deadline) = (this.inner.poll_ready(cx), CallContext::current_deadline());
+                    let result = match (readiness, deadline) {
+                        (Poll::Ready(Err(error)), _) => Some(Err(error)),
+                        // The failure that was to be repeated is the answer if that took too long.
+                        (Poll::Ready(Ok(())), Some(deadline)) if deadline <= now() => {
+                            failed.take().map(|failed| *failed)
+                        }
+                        (Poll::Ready(Ok(())), _) => None,
+                        (Poll::Pending, Some(deadline)) => {
+                            let timer = || Box::pin(tokio::time::sleep_until(deadline.into()));
+                            ready!(limit.get_or_insert_with(timer).as_mut().poll(cx));
+                            failed.take().map(|failed| *failed)
+                        }
+                        (Poll::Pending, None) => return Poll::Pending,
+                    };
+                    if let Some(mut result) = result {
+                        // Not sent, so what it cost goes back.
+                        drop(this.course.take_paid());
+                        note(&mut result, &this.settings.classifier, this.course, now);
+                        return Poll::Ready(result);
                     }
                     let request =
                         this.request.take().expect("a retry is decided only with a request to send");
@@ -115,6 +132,18 @@ where
                 }
             }
         }
+    }
+}
+
+/// Tells an error how many attempts there were.
+fn note<R, E, W>(
+    result: &mut Result<R, E>,
+    classifier: &impl Classify<R, E>,
+    course: &Course<W>,
+    now: impl FnOnce() -> Instant,
+) {
+    if let Err(error) = result {
+        classifier.note_attempts(error, course.attempt, course.watch.read_by(now));
     }
 }
 
@@ -132,8 +161,8 @@ where
 {
     let another = !course.nested && settings.allows_after(course.attempt);
     let copy = if another { settings.classifier.replay(&request) } else { None };
-    // One that never retries leaves it to those within.
-    let attempt = (another || course.attempt > 1).then(|| number(course.attempt));
+    // One that will not retry leaves it to those within.
+    let attempt = (copy.is_some() || course.attempt > 1).then(|| number(course.attempt));
     (CallContext::scope_attempt(attempt, || inner.call(request)), copy)
 }
 

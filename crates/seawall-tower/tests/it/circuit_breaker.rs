@@ -1,9 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, CircuitState, Error, Event, FailureKind, Jitter};
+use seawall_core::{CallContext, CircuitBreakerConfig, CircuitState, Error, Event, FailureKind, Jitter};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
-use seawall_tower::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
+use seawall_tower::{
+    AttemptTimeoutLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, PipelineConfig,
+};
 use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, ServiceExt};
 
@@ -121,7 +123,7 @@ async fn hanging_probes_hold_the_circuit_for_one_lease() {
         assert_pending!(call.poll());
     }
     assert_eq!(bench.call().await.unwrap_err().kind(), FailureKind::Refused);
-    tokio::time::advance(Duration::from_secs(10)).await;
+    tokio::time::advance(Duration::from_secs(15)).await;
     bench.call().await.unwrap();
 }
 
@@ -149,6 +151,67 @@ async fn a_circuit_that_opened_after_readiness_refuses_the_call() {
     let calls = bench.control.counts().calls;
     assert_eq!(bench.service.call("hello").await.unwrap_err().kind(), FailureKind::Refused);
     assert_eq!(bench.control.counts().calls, calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_was_ready_is_refused_once_the_circuit_is_shut() {
+    for forced in [true, false] {
+        let bench = bench();
+        bench.half_open().await;
+        let mut probe = bench.service.clone();
+        probe.ready().await.unwrap();
+        if forced {
+            bench.breaker.force_open();
+        } else {
+            bench.control.answers((0..3).map(|_| Answer::failure(FailureKind::Transient)));
+            for _ in 0..3 {
+                bench.call().await.unwrap_err();
+            }
+            assert_eq!(bench.breaker.state(), CircuitState::Open);
+        }
+        let calls = bench.control.counts().calls;
+        assert_eq!(probe.call("hello").await.unwrap_err().kind(), FailureKind::Refused, "forced: {forced}");
+        assert_eq!(bench.control.counts().calls, calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_who_come_too_late_say_nothing_of_the_backend() {
+    let bench = bench();
+    let guarded = AttemptTimeoutLayer::new(Duration::from_secs(1)).layer(bench.service.get_ref().clone());
+    let service = CircuitBreakerLayer::new(bench.breaker.clone()).layer(guarded);
+    let late = CallContext::default().deadline(tokio::time::Instant::now().into_std());
+    for _ in 0..5 {
+        let error = late.clone().scope(service.clone().oneshot("hello")).await.unwrap_err();
+        assert_eq!((error.layer(), error.kind()), ("attempt_timeout", FailureKind::Timeout));
+    }
+    assert_eq!((bench.breaker.state(), bench.control.counts().calls), (CircuitState::Closed, 0));
+
+    // Not as probes either.
+    bench.half_open().await;
+    for _ in 0..5 {
+        late.clone().scope(service.clone().oneshot("hello")).await.unwrap_err();
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::HalfOpen);
+    for _ in 0..3 {
+        service.clone().oneshot("hello").await.unwrap();
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_the_default_numbers_probes_that_hang_until_they_time_out_open_it_again() {
+    let bench = bench();
+    bench.half_open().await;
+    let attempt = AttemptTimeoutLayer::optional(PipelineConfig::default().attempt_timeout);
+    let guarded = attempt.layer(bench.service.get_ref().clone());
+    let service = CircuitBreakerLayer::new(bench.breaker.clone()).layer(guarded);
+    bench.control.answers((0..5).map(|_| Answer::Hang));
+    let probes: Vec<_> = (0..5).map(|_| tokio::spawn(service.clone().oneshot("hello"))).collect();
+    for probe in probes {
+        assert_eq!(probe.await.unwrap().unwrap_err().kind(), FailureKind::Timeout);
+    }
+    assert_eq!(bench.breaker.state(), CircuitState::Open);
 }
 
 #[tokio::test(start_paused = true)]

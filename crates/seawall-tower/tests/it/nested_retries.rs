@@ -3,9 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use seawall_core::{Error, FailureKind, Idempotency, RetryBudget, RetryBudgetConfig, SharedRetryBudget};
+use seawall_core::{
+    ByKind, Classify, Error, FailureKind, Idempotency, Outcome, RetryBudget, RetryBudgetConfig,
+    SharedRetryBudget,
+};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService};
-use seawall_tower::{RetryConfig, RetryLayer, RetryPolicy};
+use seawall_tower::{Replay, RetryConfig, RetryLayer, RetryPolicy};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt};
 
@@ -41,6 +44,29 @@ async fn a_retry_that_makes_one_attempt_leaves_it_to_the_one_within() {
     let (inner, control) = failing();
     let nested = RetryLayer::new(policy(1)).layer(RetryLayer::new(policy(3)).layer(inner));
     nested.oneshot("hello").await.unwrap_err();
+    assert_eq!(control.counts().calls, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_without_a_copy_of_the_request_leaves_it_to_the_one_within() {
+    #[derive(Clone)]
+    struct Streams;
+    impl Classify<&'static str, Error> for Streams {
+        fn classify(&self, result: Result<&&'static str, &Error>) -> Outcome {
+            ByKind.classify(result)
+        }
+    }
+    impl Replay<&'static str> for Streams {
+        fn replay(&self, _: &&'static str) -> Option<&'static str> {
+            None
+        }
+        fn idempotency(&self, _: &&'static str) -> Idempotency {
+            Idempotency::Idempotent
+        }
+    }
+    let (inner, control) = failing();
+    let within = RetryLayer::new(policy(3)).layer(inner);
+    RetryLayer::new(policy(3).classifier(Streams)).layer(within).oneshot("hello").await.unwrap_err();
     assert_eq!(control.counts().calls, 3);
 }
 

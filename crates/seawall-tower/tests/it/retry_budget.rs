@@ -1,3 +1,4 @@
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,11 +6,11 @@ use seawall_core::{
     CallContext, Error, Event, FailureKind, Idempotency, Jitter, RetryBudget, RetryBudgetConfig,
     SharedRetryBudget,
 };
-use seawall_testkit::hostile::{Answer, Hostile, HostileService};
+use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use seawall_tower::{Retry, RetryConfig, RetryLayer, RetryPolicy};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, task};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service as _, ServiceExt};
 
 use crate::recorder::Recorder;
 
@@ -71,6 +72,23 @@ async fn a_retry_that_works_is_refunded_and_one_that_fails_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_attempt_in_towers_retry_is_settled_too() {
+    let budget = budget(3.0);
+    let config =
+        RetryConfig { max_attempts: const { NonZeroU32::new(2).unwrap() }, ..RetryConfig::default() };
+    let policy = RetryPolicy::new(&config).unwrap().unspecified_is(Idempotency::Idempotent);
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let service = tower::retry::RetryLayer::new(policy.budget(budget.clone())).layer(inner);
+    control.answers(failures(1));
+    service.clone().oneshot("hello").await.unwrap();
+    assert!((balance(&budget) - 3.0).abs() < 1e-9, "it was worth its cost");
+
+    control.answers(failures(2));
+    assert_eq!(service.oneshot("hello").await.unwrap_err().attempts(), 2);
+    assert!((balance(&budget) - 2.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_retry_that_another_layer_refused_is_refunded() {
     let (budget, recorder) = (budget(3.0), Arc::default());
     let (service, control) = retrying(&budget, &recorder);
@@ -102,6 +120,21 @@ async fn a_retry_dropped_before_it_is_sent_is_refunded_and_one_dropped_later_is_
     assert_pending!(call.poll());
     drop(call);
     assert!((balance(&budget) - 2.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_whose_turn_does_not_come_before_the_deadline_is_not_sent_and_costs_nothing() {
+    let (budget, recorder) = (budget(3.0), Arc::default());
+    let (mut service, control) = retrying(&budget, &recorder);
+    control.answers(failures(1));
+    let began = Instant::now();
+    let context = CallContext::default().within(Duration::from_secs(1), began.into_std());
+    let call = tokio::spawn(context.scope(service.ready().await.unwrap().call("hello")));
+    control.readiness([Readiness::Blocked]);
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (FailureKind::Transient, 1), "what was to be repeated");
+    assert_eq!((began.elapsed(), control.counts().calls), (Duration::from_secs(1), 1));
+    assert!((balance(&budget) - 3.0).abs() < 1e-9);
 }
 
 #[tokio::test(start_paused = true)]

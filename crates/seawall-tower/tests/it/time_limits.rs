@@ -5,7 +5,7 @@ use seawall_core::{CallContext, Error, Event, FailureKind};
 use seawall_testkit::hostile::{Answer, HostileService, Readiness};
 use seawall_tower::{AttemptTimeoutLayer, DeadlineLayer};
 use tokio::time::Instant;
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 use crate::recorder::Recorder;
 
@@ -74,6 +74,23 @@ async fn waiting_for_readiness_is_part_of_the_call() {
     assert!(!error.may_have_executed());
     assert_eq!(began.elapsed(), 2 * SECOND);
     assert_eq!(control.counts().calls, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_waited_in_vain_leaves_its_place_in_the_queue_to_others() {
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    control.answers([Answer::Ok("long").after(2 * SECOND)]);
+    let service =
+        ServiceBuilder::new().layer(DeadlineLayer::new(3 * SECOND)).concurrency_limit(1).service(inner);
+    let holder = tokio::spawn(service.clone().oneshot("hello"));
+    tokio::task::yield_now().await;
+    // A connection that lives for long, and idles after its call.
+    let mut idle = service.clone();
+    let given_up = within(SECOND).scope(async { idle.ready().await.unwrap().call("hello").await }).await;
+    assert_eq!(given_up.unwrap_err().kind(), FailureKind::Timeout);
+    assert_eq!(holder.await.unwrap().unwrap(), "long");
+    assert_eq!(service.oneshot("next").await.unwrap(), "next");
+    drop(idle);
 }
 
 #[tokio::test(start_paused = true)]

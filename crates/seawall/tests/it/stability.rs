@@ -99,8 +99,8 @@ async fn numbers_that_work_against_each_other_are_warned_of_once_and_by_client()
             of(
                 "fs",
                 "lease_too_short",
-                "the half-open lease of 10s is shorter than an attempt of 60s: \
-                 a slow probe is given up before it answers"
+                "the half-open lease of 15s is not longer than an attempt of 60s: \
+                 a probe that hangs is given up before it times out, and has no say"
             ),
         ]
     );
