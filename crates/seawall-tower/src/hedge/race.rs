@@ -119,22 +119,22 @@ where
                         return false;
                     }
                     match self.first.settings.pay(self.sent) {
-                        Some(paid) => {
+                        Some(paid) if !is_too_late() => {
                             timer.set(Some(tokio::time::sleep(delay)));
                             self.step = Step::Ready(paid);
                         }
-                        None => self.send_no_more(),
+                        _ => self.send_no_more(),
                     }
                 }
                 Step::Ready(_) => match inner.poll_ready(cx) {
-                    Poll::Ready(Ok(())) => {
+                    Poll::Ready(Ok(())) if !is_too_late() => {
                         self.send();
                         timer.set(self.spare.as_ref().map(|_| tokio::time::sleep(delay)));
                         return true;
                     }
                     Poll::Pending if is_pending(timer.as_mut(), cx) => return false,
                     // An error is not the call's: its first attempt may still answer.
-                    Poll::Ready(Err(_)) | Poll::Pending => self.send_no_more(),
+                    Poll::Ready(_) | Poll::Pending => self.send_no_more(),
                 },
             }
         }
@@ -198,6 +198,11 @@ where
         }
         result
     }
+}
+
+/// Whether nobody waits for the answer of what would be sent now.
+fn is_too_late() -> bool {
+    CallContext::current_deadline().is_some_and(|deadline| deadline <= now())
 }
 
 fn is_pending(timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> bool {

@@ -35,18 +35,19 @@ pin_project! {
         course: Course<B::Backoff>,
         place: Place,
         #[pin]
-        state: State<S::Future, Result<S::Response, S::Error>>,
+        state: State<S::Future, S::Error>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, T> {
+    enum State<F, E> {
         Calling { #[pin] attempt: Narrowed<F> },
-        // In boxes, because most calls need none, and every future has room for them.
-        Waiting { sleep: Pin<Box<Sleep>>, failed: Option<Box<T>> },
+        // In boxes, because most calls need none, and every future has room for them. `failed` is the error that is to
+        // be repeated; a response is let go at once, because the inner service may wait for what it holds.
+        Waiting { sleep: Pin<Box<Sleep>>, failed: Option<Box<E>> },
         // `limit` wakes at the deadline of the call's context.
-        Readying { limit: Option<Pin<Box<Sleep>>>, failed: Option<Box<T>> },
+        Readying { limit: Option<Pin<Box<Sleep>>>, failed: Option<Box<E>> },
     }
 }
 
@@ -92,7 +93,7 @@ where
                         return Poll::Ready(result);
                     };
                     this.course.watch.pending_on(&way_out);
-                    let (sleep, failed) = (Box::pin(tokio::time::sleep(delay)), Some(Box::new(result)));
+                    let (sleep, failed) = (Box::pin(tokio::time::sleep(delay)), result.err().map(Box::new));
                     this.state.set(State::Waiting { sleep, failed });
                 }
                 StateProj::Waiting { sleep, failed } => {
@@ -101,24 +102,25 @@ where
                     this.state.set(State::Readying { limit: None, failed });
                 }
                 StateProj::Readying { limit, failed } => {
-                    let (readiness, deadline) = (this.inner.poll_ready(cx), CallContext::current_deadline());
-                    let result = match (readiness, deadline) {
-                        (Poll::Ready(Err(error)), _) => Some(Err(error)),
-                        // The failure that was to be repeated is the answer if that took too long.
+                    // The error that was to be repeated is the answer if that takes too long.
+                    let deadline = CallContext::current_deadline().filter(|_| failed.is_some());
+                    let error = match (this.inner.poll_ready(cx), deadline) {
+                        (Poll::Ready(Err(error)), _) => Some(error),
                         (Poll::Ready(Ok(())), Some(deadline)) if deadline <= now() => {
-                            failed.take().map(|failed| *failed)
+                            failed.take().map(|e| *e)
                         }
                         (Poll::Ready(Ok(())), _) => None,
                         (Poll::Pending, Some(deadline)) => {
                             let timer = || Box::pin(tokio::time::sleep_until(deadline.into()));
                             ready!(limit.get_or_insert_with(timer).as_mut().poll(cx));
-                            failed.take().map(|failed| *failed)
+                            failed.take().map(|e| *e)
                         }
                         (Poll::Pending, None) => return Poll::Pending,
                     };
-                    if let Some(mut result) = result {
+                    if let Some(error) = error {
                         // Not sent, so what it cost goes back.
                         drop(this.course.take_paid());
+                        let mut result = Err(error);
                         note(&mut result, &this.settings.classifier, this.course, now);
                         return Poll::Ready(result);
                     }

@@ -5,7 +5,7 @@
 //! - the call is idempotent, by its [`CallContext`](seawall_core::CallContext) or else by the backend's [`Replay`], or
 //!   the backend certainly never began it;
 //! - it has attempts left, and the wait ends before the context's deadline (should the inner service then not be ready
-//!   in time, the failure is the answer after all);
+//!   in time, the error is the answer after all);
 //! - the [`RetryBudget`](seawall_core::RetryBudget) pays: the context's own, or else the layer's.
 //!
 //! The wait is the next of a [backon](https://docs.rs/backon) sequence, spread by [`Jitter`](seawall_core::Jitter); a
@@ -21,7 +21,8 @@
 //! Nested retries do not multiply. A retry whose call is part of an attempt of another Seawall retry (its context says
 //! so) passes the call through, once, and leaves the decision and the budget to the outer one, which knows the whole
 //! call; it still tells its observer of the attempt. So three attempts in three are three, not nine. A retry that makes
-//! one attempt only, or has no copy of the request to send, does not count. Where you mean to multiply, say [`RetryPolicy::within_retries`] to the inner one.
+//! one attempt only, or has no copy of the request to send, does not count. Where you mean to multiply, say
+//! [`RetryPolicy::within_retries`] to the inner one.
 //!
 //! [`RetryPolicy::reconfigure`] changes every knob of [`RetryConfig`] while calls are under way.
 //!

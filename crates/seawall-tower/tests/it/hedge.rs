@@ -289,6 +289,26 @@ async fn a_delay_that_ends_after_the_deadline_is_not_begun() {
     assert_eq!(control.counts().calls, 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_the_deadline() {
+    // The second hedge would be due then; the first one may be due before, and ready only then.
+    for readiness in [vec![], vec![Readiness::Blocked]] {
+        let two = HedgeConfig { max_hedges: NonZeroU32::new(2).unwrap(), ..fixed() };
+        let handle = handle(&two);
+        let (inner, control) = HostileService::<&str, &str, Error>::echo();
+        let mut service = layer(handle.clone()).layer(inner);
+        let blocked = readiness.len() as u64;
+        control.answers([Answer::Ok("slow").after(millis(100)), Answer::Hang, Answer::Ok("never")]);
+        let context = CallContext::default().within(millis(30), Instant::now().into_std());
+        let call = tokio::spawn(context.scope(service.ready().await.unwrap().call("hello")));
+        control.readiness(readiness);
+        tokio::time::sleep(millis(35)).await;
+        control.unblock();
+        assert_eq!(call.await.unwrap().unwrap(), "slow");
+        assert_eq!(control.counts().calls, 2 - blocked, "{blocked} blocked");
+    }
+}
+
 fn shared(reserve: f64) -> SharedRetryBudget {
     let config = RetryBudgetConfig { reserve, trickle: 0.0, ..RetryBudgetConfig::default() };
     SharedRetryBudget::new(RetryBudget::new(config, Instant::now().into_std()).unwrap())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seawall_core::{CallContext, Error, Event, FailureKind, Idempotency, Jitter, Outcome};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
-use seawall_tower::{Retry, RetryConfig, RetryLayer, RetryPolicy};
+use seawall_tower::{ByClone, Retry, RetryConfig, RetryLayer, RetryPolicy};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -142,6 +142,25 @@ async fn readiness_is_asked_for_before_each_attempt_and_its_error_ends_the_call(
 
     let error = service.oneshot("hello").await.unwrap_err();
     assert_eq!(error.name(), "gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_to_be_repeated_is_let_go_before_the_wait() {
+    // The inner service is ready again only when what the response holds is free.
+    let connection = Arc::new(tokio::sync::Semaphore::new(1));
+    let lend = service_fn(move |()| {
+        let connection = Arc::clone(&connection);
+        async move { Ok::<_, Error>((connection.acquire_owned().await, CallContext::current_attempt())) }
+    });
+    let first_is_bad = ByClone::new(|result: Result<&(_, Option<NonZeroU32>), &Error>| match result {
+        Ok((_, Some(attempt))) if attempt.get() == 1 => Outcome::failure(FailureKind::Transient),
+        _ => Outcome::Success,
+    });
+    let service = RetryLayer::new(policy(&exact()).classifier(first_is_bad)).layer(lend);
+    let context = CallContext::default().within(Duration::from_secs(1), Instant::now().into_std());
+    let call = tokio::time::timeout(Duration::from_secs(9), context.scope(service.oneshot(())));
+    let (_connection, attempt) = call.await.expect("it hangs").unwrap();
+    assert_eq!(attempt, NonZeroU32::new(2));
 }
 
 #[tokio::test(start_paused = true)]
