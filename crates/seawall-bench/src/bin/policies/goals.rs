@@ -102,11 +102,15 @@ pub(crate) const GOALS: &[Goal] = &[
     shown(CHAOS, "seawall", "tower-resilience"),
     shown(COALESCE, "seawall", "tower-resilience"),
     goal(KEYED_UNIFORM, "seawall, 1,000,000 keys", "seawall, 1,000 keys", 2.0),
-    shown(KEYED_UNIFORM, "seawall, 1,000,000 keys", "governor, 1,000,000 keys"),
+    shown(KEYED_UNIFORM, "seawall, 1,000,000 rate limiters", "governor, 1,000,000 keys"),
     shown(KEYED_UNIFORM, "seawall, 1,000,000 keys", "moka, 1,000,000 keys"),
+    shown(KEYED_UNIFORM, "governor, 1,000,000 keys", "governor, 1,000 keys"),
+    shown(KEYED_UNIFORM, "moka, 1,000,000 keys", "moka, 1,000 keys"),
     goal(KEYED_ZIPF, "seawall, 1,000,000 keys", "seawall, 1,000 keys", 2.0),
-    shown(KEYED_ZIPF, "seawall, 1,000,000 keys", "governor, 1,000,000 keys"),
+    shown(KEYED_ZIPF, "seawall, 1,000,000 rate limiters", "governor, 1,000,000 keys"),
     shown(KEYED_ZIPF, "seawall, 1,000,000 keys", "moka, 1,000,000 keys"),
+    shown(KEYED_ZIPF, "governor, 1,000,000 keys", "governor, 1,000 keys"),
+    shown(KEYED_ZIPF, "moka, 1,000,000 keys", "moka, 1,000 keys"),
 ];
 
 const fn goal(what: &'static str, subject: &'static str, peer: &'static str, at_most: f64) -> Goal {
