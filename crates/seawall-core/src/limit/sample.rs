@@ -21,7 +21,7 @@ pub(super) enum Verdict {
     Answered { measured: Option<Duration> },
     /// It did not, or said that it has too much to do.
     Overloaded { timeout: Option<Duration> },
-    /// A failure that comes fast, a refusal of our own, a drop: nothing.
+    /// A failure that comes fast, a refusal of our own, a caller who was too late, a drop: nothing.
     Nothing,
 }
 
@@ -30,6 +30,8 @@ impl Sample {
         match self.outcome {
             Some(Outcome::Success) => Verdict::Answered { measured: self.took },
             Some(Outcome::Failure(failure)) => match failure.kind {
+                // Refused at once on the way, because its caller had no time left: nobody asked the backend.
+                FailureKind::Timeout if self.took.is_none() && !failure.may_have_executed => Verdict::Nothing,
                 FailureKind::Timeout => Verdict::Overloaded { timeout: self.took },
                 FailureKind::Overloaded { .. } => Verdict::Overloaded { timeout: None },
                 // An answer; but bad input is found out sooner than good input is worked on.

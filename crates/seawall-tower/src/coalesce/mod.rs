@@ -6,8 +6,9 @@
 //! - **A task of its own** runs the call, so a caller that gives up cancels nothing for the others. When the last one
 //!   gives up, the call is cancelled.
 //! - **Deadlines**: the call does not run under the first caller's deadline, because the others may have longer, but
-//!   within [`CoalesceLayer::timeout`]. Each caller's wait is cut to its own deadline. Priority, idempotency and budget
-//!   are the first caller's.
+//!   within [`CoalesceLayer::timeout`]. Each caller's wait is cut to its own deadline. Priority, idempotency, budget and
+//!   the number of the attempt are the first caller's. When all give up at their deadlines, the call is dropped before
+//!   its own, which counts for nothing in a circuit breaker within: give attempts there less time than callers have.
 //! - **Errors** reach everybody who waits, so they have to be `Clone`: [`seawall_core::Error`] is. For another one, put
 //!   `map_err` below this layer. A call that panics is an error to all who wait,
 //!   [`Permanent`](seawall_core::FailureKind::Permanent).

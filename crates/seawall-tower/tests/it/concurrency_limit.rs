@@ -5,7 +5,8 @@ use std::time::Duration;
 use seawall_core::{ByKind, CallContext, Error, Event, FailureKind, LimitConfig, Priority, WaitQueueConfig};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use seawall_tower::{
-    ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer,
+    AttemptTimeoutLayer, ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle,
+    ConcurrencyLimitLayer,
 };
 use tokio::time::{Instant, advance};
 use tokio_test::task::{self, Spawn};
@@ -310,6 +311,23 @@ async fn a_permit_that_comes_after_the_deadline_goes_to_the_next() {
     assert_eq!(assert_ready_err!(late.poll()).kind(), FailureKind::Timeout);
     assert!(next.is_woken());
     assert_ready_ok!(next.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_who_come_too_late_teach_the_limit_nothing() {
+    let limit = ConcurrencyLimitHandle::new(seawall_tower::Identity::default(), &starting_at(40.0)).unwrap();
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let attempt = AttemptTimeoutLayer::new(Duration::from_secs(1)).layer(inner);
+    let service = ConcurrencyLimitLayer::new(limit.clone()).layer(attempt);
+    let late = CallContext::default().deadline(Instant::now().into_std());
+    let before = limit.limit();
+    for _ in 0..100 {
+        let error = late.clone().scope(service.clone().oneshot("hello")).await.unwrap_err();
+        assert_eq!((error.layer(), error.kind()), ("attempt_timeout", FailureKind::Timeout));
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!(control.counts().calls, 0);
+    assert!((limit.limit() - before).abs() < 1e-9, "{} after {before}", limit.limit());
 }
 
 #[tokio::test(start_paused = true)]
