@@ -6,6 +6,7 @@ use seawall_core::{CallContext, Epoch, FailureKind, Outcome};
 use super::BalanceHandle;
 use super::endpoint::Endpoint;
 use crate::clock::{Stopwatch, now};
+use crate::too_late::came_too_late;
 
 /// A call that is under way at an endpoint. It counts as one until it has reported or is dropped.
 pub(super) struct Visit<S> {
@@ -32,7 +33,9 @@ impl<S> Visit<S> {
         self.done = true;
         self.endpoint.end();
         let now = now();
-        self.handle.record(&self.endpoint, self.epoch, outcome, self.watch.elapsed(now), now);
+        if self.watch.has_run() || !came_too_late(outcome, now) {
+            self.handle.record(&self.endpoint, self.epoch, outcome, self.watch.elapsed(now), now);
+        }
     }
 }
 
@@ -43,7 +46,9 @@ impl<S> Drop for Visit<S> {
         }
         self.endpoint.end();
         // A call that was dropped because its time was up says that the endpoint was too slow; any other says nothing.
-        if let Some(deadline) = self.deadline {
+        if let Some(deadline) = self.deadline
+            && self.watch.has_run()
+        {
             let now = now();
             if now >= deadline {
                 let timeout = Outcome::failure(FailureKind::Timeout);

@@ -1,9 +1,10 @@
 use std::time::Instant;
 
-use seawall_core::{Admission, CallContext, Epoch, Failure, FailureKind, Outcome};
+use seawall_core::{Admission, CallContext, Epoch, FailureKind, Outcome};
 
 use super::CircuitBreakerHandle;
 use crate::clock::{WayOut, now};
+use crate::too_late::came_too_late;
 
 /// Leave to make one call, handed back exactly once: with a result, or as dropped.
 #[derive(Debug)]
@@ -77,14 +78,8 @@ impl Ticket {
         }
     }
 
-    /// Whether the call was refused at once further in because its caller's time was over. That says something about
-    /// the caller; nobody asked the backend.
     fn came_too_late(&self, outcome: Outcome, now: Instant) -> bool {
-        const NOT_IN_TIME: Outcome =
-            Outcome::Failure(Failure { kind: FailureKind::Timeout, may_have_executed: false });
-        self.waiting.is_none()
-            && outcome == NOT_IN_TIME
-            && CallContext::current_deadline().is_some_and(|deadline| deadline <= now)
+        self.waiting.is_none() && came_too_late(outcome, now)
     }
 
     #[cold]

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use super::RolloutHandle;
 use crate::clock::{Stopwatch, now};
+use crate::too_late::came_too_late;
 
 pin_project! {
     /// The answer of the chosen stack. Cancel safe if the stack's future is.
@@ -88,7 +89,9 @@ impl Trial {
     fn report(&mut self, outcome: Outcome) {
         self.done = true;
         let now = now();
-        self.handle.record(self.arm, self.epoch, outcome, self.watch.elapsed(now), now);
+        if self.watch.has_run() || !came_too_late(outcome, now) {
+            self.handle.record(self.arm, self.epoch, outcome, self.watch.elapsed(now), now);
+        }
     }
 }
 
@@ -96,6 +99,7 @@ impl Drop for Trial {
     fn drop(&mut self) {
         // A call that was dropped because its time was up says that the stack was too slow; any other says nothing.
         if !self.done
+            && self.watch.has_run()
             && let Some(deadline) = self.deadline
             && now() >= deadline
         {

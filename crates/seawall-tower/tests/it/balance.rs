@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use seawall_core::{CallContext, Error, Event, FailureKind, Observer, Origin, OutlierConfig};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
-use seawall_tower::{Balance, BalanceConfig, BalanceHandle, Identity};
+use seawall_tower::{AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, Identity};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::limit::ConcurrencyLimit;
 use tower::util::Either;
-use tower::{Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 type Backend = HostileService<(), &'static str, Error>;
 type Control = Hostile<&'static str, Error>;
@@ -279,6 +279,23 @@ async fn panic_ends_when_healthy_endpoints_are_added() {
         assert_eq!(Balance::new(handle.clone()).oneshot(()).await.unwrap(), "two");
     }
     assert_eq!(events.all().last(), Some(&("target".to_owned(), Event::PanicLeft)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_who_come_too_late_eject_nobody() {
+    let guarded = |(name, backend)| (name, AttemptTimeoutLayer::new(SECOND).layer(backend));
+    let (one, _) = backend("one", MILLI);
+    let (two, _) = backend("two", MILLI);
+    let handle = handle([guarded(one), guarded(two)]);
+    let service = Balance::new(handle.clone());
+    let late = CallContext::default().deadline(tokio::time::Instant::now().into_std());
+    for _ in 0..100 {
+        let error = late.clone().scope(service.clone().oneshot(())).await.unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Timeout);
+        // Nor those who are gone before they are polled.
+        drop(late.clone().enter(|| task::spawn(service.clone().oneshot(()))));
+    }
+    assert!(handle.endpoints().iter().all(|endpoint| !endpoint.ejected));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use seawall_core::{
     CallContext, Error, Event, FailureKind, Idempotency, Jitter, RetryBudget, RetryBudgetConfig,
-    SharedRetryBudget,
+    RetryBudgetForm, SharedRetryBudget,
 };
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
-use seawall_tower::{Retry, RetryConfig, RetryLayer, RetryPolicy};
+use seawall_tower::{AttemptTimeoutLayer, Retry, RetryConfig, RetryLayer, RetryPolicy};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, task};
 use tower::{Layer, Service as _, ServiceExt};
@@ -135,6 +135,27 @@ async fn a_retry_whose_turn_does_not_come_before_the_deadline_is_not_sent_and_co
     assert_eq!((error.kind(), error.attempts()), (FailureKind::Transient, 1), "what was to be repeated");
     assert_eq!((began.elapsed(), control.counts().calls), (Duration::from_secs(1), 1));
     assert!((balance(&budget) - 3.0).abs() < 1e-9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_made_too_late_earns_nothing() {
+    let now = Instant::now().into_std();
+    let config = RetryBudgetConfig {
+        form: RetryBudgetForm::Ratio,
+        ratio: 1.0,
+        reserve: 3.0,
+        trickle: 0.0,
+        ..RetryBudgetConfig::default()
+    };
+    let budget = SharedRetryBudget::new(RetryBudget::new(config, now).unwrap());
+    assert!(budget.with(|budget| budget.withdraw(now)));
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let attempt = AttemptTimeoutLayer::new(Duration::from_secs(1)).layer(inner);
+    let policy = RetryPolicy::new(&RetryConfig::default()).unwrap().budget(budget.clone());
+    let late = CallContext::default().deadline(now);
+    late.scope(RetryLayer::new(policy).layer(attempt).oneshot("hello")).await.unwrap_err();
+    assert_eq!(control.counts().calls, 0);
+    assert!((balance(&budget) - 2.0).abs() < 1e-9, "{}", balance(&budget));
 }
 
 #[tokio::test(start_paused = true)]

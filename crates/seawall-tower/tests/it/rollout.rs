@@ -5,8 +5,8 @@ use std::time::Duration;
 use seawall_core::{CallContext, Error, Event, FailureKind, RolloutConfig};
 use seawall_testkit::hostile::{Answer, HostileService};
 use seawall_tower::rollout::stable_hash;
-use seawall_tower::{Identity, Rollout, RolloutHandle};
-use tower::{Service, ServiceExt, service_fn};
+use seawall_tower::{AttemptTimeoutLayer, Identity, Rollout, RolloutHandle};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::recorder::Recorder;
 
@@ -58,6 +58,20 @@ async fn the_same_key_meets_the_same_stack_and_other_rollouts_try_other_keys() {
 #[test]
 fn a_hash_is_the_same_in_every_process() {
     assert_eq!(stable_hash("ada"), 9_417_627_293_255_182_604);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_who_come_too_late_say_nothing_of_a_canary() {
+    let handle = handle(0.5);
+    let (old, new) = backends();
+    let guarded = AttemptTimeoutLayer::new(Duration::from_secs(1)).layer(new);
+    let service = Rollout::new(handle.clone(), old, guarded);
+    let late = CallContext::default().deadline(tokio::time::Instant::now().into_std());
+    let mut refused = 0;
+    for request in 0..1000 {
+        refused += u32::from(late.clone().scope(service.clone().oneshot(request)).await.is_err());
+    }
+    assert_eq!((refused, handle.is_rolled_back()), (500, false));
 }
 
 #[tokio::test]
