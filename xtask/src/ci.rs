@@ -13,7 +13,7 @@ pub(crate) fn run() -> Result {
         report("tidy", tidy::run),
         report("deny", deny::run),
         report("docs", docs),
-        report("test", || test::run(&[])),
+        report("test", test::seeded),
     ];
 
     eprintln!();

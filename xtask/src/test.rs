@@ -3,7 +3,19 @@
 use crate::servers::Servers;
 use crate::{Result, run, setup};
 
+/// The seed that property tests have where the same change must get the same answer twice.
+const SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "20261121");
+
+/// The whole suite with the same random inputs at every run. Who runs the tests by hand searches among others each time.
+pub(crate) fn seeded() -> Result {
+    tests(&[], Some(SEED))
+}
+
 pub(crate) fn run(arguments: &[String]) -> Result {
+    tests(arguments, None)
+}
+
+fn tests(arguments: &[String], seed: Option<(&str, &str)>) -> Result {
     setup::run(false)?;
     // Dropped, and with that stopped, after the tests, whatever becomes of them.
     let servers = Servers::start()?;
@@ -11,7 +23,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     if !names_a_crate(arguments) {
         test.arg("--workspace");
     }
-    run::run(test.args(arguments).envs(servers.variables()))
+    run::run(test.args(arguments).envs(servers.variables()).envs(seed))
 }
 
 fn names_a_crate(arguments: &[String]) -> bool {
