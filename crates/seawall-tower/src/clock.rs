@@ -14,8 +14,9 @@
 //! So a reading lives no longer than one call of `call` or of `poll`, never across an await and never from readiness to
 //! `call`; time that a test advances between two calls, or between two polls, is always seen. What is shared is as old
 //! as the work that foreign layers in between have done in that same pass, and no older: what they spend on the
-//! processor after the answer is not counted by the layers outside of them. A future that is polled within a `call`
-//! (somebody blocks on it) does not share with the way in.
+//! processor after the answer is not counted by the layers outside of them. A layer's future that is polled
+//! within a `call` (somebody blocks on it) does not share with the way in; calls that are made there, by a foreign future
+//! that somebody blocks on, do, and are taken to begin when the outer one did.
 //!
 //! Everything is restored when a layer panics.
 

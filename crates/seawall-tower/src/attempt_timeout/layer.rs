@@ -13,7 +13,7 @@ pub struct AttemptTimeoutLayer {
 }
 
 impl AttemptTimeoutLayer {
-    /// Gives each attempt so much time.
+    /// Gives each attempt so much time. With none, zero, every attempt is refused.
     pub fn new(timeout: Duration) -> Self {
         Self::optional(Some(timeout))
     }

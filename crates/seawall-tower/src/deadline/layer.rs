@@ -13,7 +13,7 @@ pub struct DeadlineLayer {
 }
 
 impl DeadlineLayer {
-    /// Gives each call so much time.
+    /// Gives each call so much time. With none, zero, every call is refused.
     pub fn new(timeout: Duration) -> Self {
         Self::optional(Some(timeout))
     }

@@ -23,7 +23,7 @@ pub struct RetryConfig {
     /// The wait before the first retry, before jitter. Default 50 ms.
     #[serde(with = "seawall_core::friendly_duration")]
     pub base_delay: Duration,
-    /// By how much each wait is longer than the one before. At least 1. Default 2.
+    /// By how much each wait is longer than the one before. At least 1 and at most 1000. Default 2.
     pub factor: f64,
     /// The longest wait that is not asked for by the backend. At least `base_delay`. Default 5 s.
     #[serde(with = "seawall_core::friendly_duration")]
