@@ -40,7 +40,7 @@ pub struct RetryBudgetConfig {
     #[serde(with = "crate::friendly_duration")]
     pub window: Duration,
     /// What may be saved up without any calls, in retries; also what a new budget holds. At least 0. Default 3.
-    /// (The ratio form saves up one retry at least, or it could never pay for any.)
+    /// (The ratio form saves up one retry and what a call earns at least, or it could not pay for all that is earned.)
     pub reserve: f64,
     /// What comes back each second, in retries. At least 0. Default 0.1.
     pub trickle: f64,
@@ -199,7 +199,8 @@ impl RetryBudget {
             RetryBudgetForm::Outcome => {
                 self.config.reserve + self.config.ratio * f64::from(self.calls.sum().calls)
             }
-            RetryBudgetForm::Ratio => self.config.reserve.max(1.0),
+            // Just below one retry, a call's earnings must still fit, or fractions of them would be lost.
+            RetryBudgetForm::Ratio => self.config.reserve.max(1.0 + self.config.ratio),
         };
         self.balance = (self.balance + self.config.trickle * passed.as_secs_f64()).min(cap);
     }

@@ -33,7 +33,8 @@ pub struct CircuitBreakerConfig {
     /// Opens when at least this share of calls failed. Above 0 and at most 1; `None` (`"off"`) never. Default 0.5.
     #[serde(with = "crate::or_off")]
     pub failure_rate_threshold: Option<f64>,
-    /// Opens when at least this share of calls was slow. Above 0 and at most 1; `None` (`"off"`) never. Default 1.
+    /// Opens when at least this share of calls was slow. Above 0 and at most 1; `None` (`"off"`) never, and then no call
+    /// is measured or remembered as slow. Default 1.
     #[serde(with = "crate::or_off")]
     pub slow_call_rate_threshold: Option<f64>,
     /// A call is slow when it takes at least so long. Above zero. Default 60 s.

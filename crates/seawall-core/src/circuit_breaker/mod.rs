@@ -185,12 +185,12 @@ impl CircuitBreaker {
         }
         let failed = outcome.and_then(Outcome::speaks_against_backend);
         let took = began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
-        let slow = took >= self.config.slow_call_duration;
+        let slow = self.heeds_slowness() && took >= self.config.slow_call_duration;
         match (&mut self.phase, probe) {
             (Phase::HalfOpen(probes), Some(serial)) => {
                 let failed = (probes.release(serial, &self.config, now).then_some(failed)?)?;
                 self.note_wait(outcome, now);
-                let failed = failed || (slow && self.config.slow_call_rate_threshold.is_some());
+                let failed = failed || slow;
                 let Phase::HalfOpen(probes) = &mut self.phase else { return None };
                 match probes.record(!failed, &self.config)? {
                     Verdict::Close => Some(self.close(now)),
@@ -244,7 +244,13 @@ impl CircuitBreaker {
         }
     }
 
-    /// Whether every call flows and one that succeeds in no time changes nothing, so that it need not be handed back.
+    /// Whether it matters how long calls take. If not, nobody need measure them: none is slow, whatever `began` says.
+    pub const fn heeds_slowness(&self) -> bool {
+        self.config.slow_call_rate_threshold.is_some()
+    }
+
+    /// Whether every call flows and one that succeeds and is not slow changes nothing, so that it need not be handed
+    /// back.
     pub fn is_unmoved_by_success(&self) -> bool {
         self.flowing().is_some()
             && (self.mode == CircuitMode::Disabled || self.windows.are_unmoved_by_success())

@@ -49,7 +49,7 @@ impl Windows {
         }
     }
 
-    /// Whether a success that took no time would change nothing at all, whenever it comes.
+    /// Whether a success that was not slow would change nothing at all, whenever it comes.
     pub(super) fn are_unmoved_by_success(&self) -> bool {
         self.time.is_none()
             && self.consecutive == 0

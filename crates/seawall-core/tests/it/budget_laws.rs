@@ -114,7 +114,7 @@ proptest! {
                 }
             };
             worst = (worst + change).max(change).max(0.0);
-            prop_assert!(worst <= reserve.max(1.0) + 1e-6, "{} beyond the ratio", worst);
+            prop_assert!(worst <= reserve.max(1.0 + ratio) + 1e-6, "{} beyond the ratio", worst);
         }
     }
 }

@@ -140,15 +140,18 @@ fn one_in(n: u32, seed: u64) -> impl FnMut() -> bool {
 #[test]
 fn the_ratio_form_costs_just_its_ratio_for_as_long_as_nothing_works() {
     for ratio in RATIOS {
-        for healthy in [0, 60] {
-            let mut load = Load::new(ratio_form(ratio));
+        for (reserve, healthy) in [(0.0, 0), (0.0, 60), (1.0, 60), (3.0, 0), (3.0, 60)] {
+            let mut load = Load::new(RetryBudgetConfig { reserve, ..ratio_form(ratio) });
             load.run(100, Duration::from_secs(healthy), || true);
             load.restart();
             for stretch in 0..12 {
                 load.run(100, Duration::from_secs(10), || false);
                 let amplification = load.amplification();
                 let off = amplification - 1.0 - ratio;
-                assert!(off.abs() <= 0.01, "{ratio} after {healthy} s, stretch {stretch}: {amplification}");
+                assert!(
+                    off.abs() <= 0.01,
+                    "{ratio}, reserve {reserve}, after {healthy} s, stretch {stretch}: {amplification}"
+                );
             }
         }
     }

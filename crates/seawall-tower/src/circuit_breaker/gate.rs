@@ -11,7 +11,7 @@ pub(super) enum Gate {
     Ask,
     /// Every call passes, and its result must be handed back.
     Flowing(Epoch),
-    /// Every call passes, and one that succeeds in no time need not be handed back: it would change nothing.
+    /// Every call passes, and one that succeeds and is not slow need not be handed back: it would change nothing.
     Unmoved(Epoch),
     /// Every call is refused until then.
     Open(Instant),

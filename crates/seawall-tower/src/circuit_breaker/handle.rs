@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ struct Shared {
     state: Mutex<State>,
     // Lets calls into a closed circuit, and keeps them out of an open one, without the lock.
     gate: GateWord,
+    // Whether slow calls count.
+    heeds_slowness: AtomicBool,
 }
 
 struct State {
@@ -49,8 +52,9 @@ impl CircuitBreakerHandle {
         let made = now();
         let breaker = CircuitBreaker::new(config.clone(), made)?;
         let gate = GateWord::new(Gate::of(&breaker), made);
+        let heeds_slowness = AtomicBool::new(breaker.heeds_slowness());
         let state = Mutex::new(State { breaker, rng: fastrand::Rng::with_seed(seed) });
-        Ok(Self(Arc::new(Shared { identity, state, gate })))
+        Ok(Self(Arc::new(Shared { identity, state, gate, heeds_slowness })))
     }
 
     /// What the circuit does with calls.
@@ -97,7 +101,11 @@ impl CircuitBreakerHandle {
     /// What [`CircuitBreakerConfig::validate`] says; the old configuration then stays.
     pub fn reconfigure(&self, config: &CircuitBreakerConfig) -> Result<(), InvalidConfig> {
         let now = now();
-        let result = self.with(|state| state.breaker.reconfigure(config.clone(), now));
+        let result = self.with(|State { breaker, .. }| {
+            let result = breaker.reconfigure(config.clone(), now);
+            self.0.heeds_slowness.store(breaker.heeds_slowness(), Ordering::Relaxed);
+            result
+        });
         self.0.identity.tell_reconfigured(STRATEGY, &result);
         result
     }
@@ -117,7 +125,18 @@ impl CircuitBreakerHandle {
         self.0.gate.gate()
     }
 
-    /// Whether a call that flowed and took no time would change nothing if its result were handed back.
+    /// Whether it matters how long calls take.
+    pub(super) fn heeds_slowness(&self) -> bool {
+        // A call that was under way when this changed may be judged by either.
+        self.0.heeds_slowness.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody wants to know how long calls take: the circuit, or whoever is told of calls that are dropped.
+    pub(super) fn wants_durations(&self) -> bool {
+        self.heeds_slowness() || self.0.identity.is_observed()
+    }
+
+    /// Whether a call that flowed and was not slow would change nothing if its result were handed back.
     pub(super) fn is_unmoved_by(&self, epoch: Epoch, outcome: Outcome) -> bool {
         match outcome.speaks_against_backend() {
             Some(failed) => !failed && self.0.gate.is_unmoved(epoch),

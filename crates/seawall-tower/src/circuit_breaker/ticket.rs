@@ -24,10 +24,10 @@ enum Leave {
     Spent,
 }
 
-/// A call under way: since when, and until when its caller waits.
+/// A call under way: since when, if anybody wants to know, and until when its caller waits.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
-    since: Instant,
+    since: Option<Instant>,
     deadline: Option<Instant>,
 }
 
@@ -48,11 +48,12 @@ impl Ticket {
         }
     }
 
-    /// Says that the call is under way.
+    /// Says that the call is under way. Asks for the time only if somebody wants to know how long it takes.
+    #[inline]
     pub(super) fn pending(&mut self, way_out: &WayOut) {
         if self.waiting.is_none() {
-            let deadline = CallContext::current_deadline();
-            self.waiting = Some(Waiting { since: way_out.now(), deadline });
+            let since = self.breaker.wants_durations().then(|| way_out.now());
+            self.waiting = Some(Waiting { since, deadline: CallContext::current_deadline() });
         }
     }
 
@@ -61,8 +62,9 @@ impl Ticket {
         match self.leave {
             Leave::Flowing(epoch) => {
                 self.leave = Leave::Spent;
-                let began = self.waiting.map(|waiting| waiting.since);
-                if began.is_some() || !self.breaker.is_unmoved_by(epoch, outcome) {
+                let began = self.waiting.and_then(|waiting| waiting.since);
+                let may_be_slow = began.is_some() && self.breaker.heeds_slowness();
+                if may_be_slow || !self.breaker.is_unmoved_by(epoch, outcome) {
                     let now = now();
                     if !self.came_too_late(outcome, now) {
                         self.breaker.exit_flowing(epoch, began, outcome, now);
@@ -94,7 +96,9 @@ impl Ticket {
         let now = now();
         let mut outcome = None;
         if let Some(Waiting { since, deadline }) = self.waiting {
-            self.breaker.abandoned(now.saturating_duration_since(since));
+            if let Some(since) = since {
+                self.breaker.abandoned(now.saturating_duration_since(since));
+            }
             let cut = deadline.is_some_and(|deadline| deadline <= now);
             outcome = cut.then_some(Outcome::failure(FailureKind::Timeout));
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -57,10 +58,20 @@ where
     C: Replay<Req>,
     B: BackoffBuilder + Clone,
 {
+    #[inline]
     pub(super) fn new(mut inner: S, request: Req, settings: Arc<Settings<C, B>>, place: Place) -> Self {
         let course = Course::new(settings.is_nested());
-        let (attempt, request) = send(&mut inner, request, &settings, &course);
-        Self { inner, request, settings, course, place, state: State::Calling { attempt } }
+        let copy = copy(&request, &settings, &course);
+        let number = number_of_attempt(copy.is_some(), &course);
+        // The attempt is made where it stays: moved from place to place, it would cost more than all the rest.
+        Self {
+            state: State::Calling { attempt: CallContext::scope_attempt(number, || inner.call(request)) },
+            inner,
+            request: copy,
+            settings,
+            course,
+            place,
+        }
     }
 }
 
@@ -128,8 +139,9 @@ where
                         this.request.take().expect("a retry is decided only with a request to send");
                     let _way_in = WayIn::open();
                     this.course.resend();
-                    let (attempt, copy) = send(this.inner, request, this.settings, this.course);
-                    *this.request = copy;
+                    *this.request = copy(&request, this.settings, this.course);
+                    let number = number_of_attempt(this.request.is_some(), this.course);
+                    let attempt = CallContext::scope_attempt(number, || this.inner.call(request));
                     this.state.set(State::Calling { attempt });
                 }
             }
@@ -149,23 +161,19 @@ fn note<R, E, W>(
     }
 }
 
-/// Sends an attempt inside of a context that knows its number, and keeps a copy if another may follow.
-fn send<S, Req, C, B>(
-    inner: &mut S,
-    request: Req,
-    settings: &Settings<C, B>,
-    course: &Course<B::Backoff>,
-) -> (Narrowed<S::Future>, Option<Req>)
+/// The copy to keep of the request of an attempt, if another may follow.
+fn copy<Req, C, B>(request: &Req, settings: &Settings<C, B>, course: &Course<B::Backoff>) -> Option<Req>
 where
-    S: Service<Req>,
     C: Replay<Req>,
     B: BackoffBuilder + Clone,
 {
     let another = !course.nested && settings.allows_after(course.attempt);
-    let copy = if another { settings.classifier.replay(&request) } else { None };
-    // One that will not retry leaves it to those within.
-    let attempt = (copy.is_some() || course.attempt > 1).then(|| number(course.attempt));
-    (CallContext::scope_attempt(attempt, || inner.call(request)), copy)
+    if another { settings.classifier.replay(request) } else { None }
+}
+
+/// What those within are told of an attempt: one that will not retry leaves it to them.
+fn number_of_attempt<W>(has_copy: bool, course: &Course<W>) -> Option<NonZeroU32> {
+    (has_copy || course.attempt > 1).then(|| number(course.attempt))
 }
 
 impl<S, Req, C, B> fmt::Debug for ResponseFuture<S, Req, C, B>

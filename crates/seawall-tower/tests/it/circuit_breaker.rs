@@ -4,7 +4,7 @@ use std::time::Duration;
 use seawall_core::{CallContext, CircuitBreakerConfig, CircuitState, Error, Event, FailureKind, Jitter};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use seawall_tower::{
-    AttemptTimeoutLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, PipelineConfig,
+    AttemptTimeoutLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, Identity, PipelineConfig,
 };
 use tokio_test::{assert_pending, task};
 use tower::{Layer, Service, ServiceExt};
@@ -263,6 +263,55 @@ async fn slow_calls_open_the_circuit_and_idle_readiness_is_not_slow() {
         bench.call().await.unwrap();
     }
     assert_eq!(bench.breaker.state(), CircuitState::Open, "slow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_slow_calls_do_not_count_they_are_not_measured_until_they_do() {
+    for observed in [false, true] {
+        let recorder = Arc::new(Recorder::default());
+        let identity = if observed { recorder.identity() } else { Identity::default() };
+        let on = CircuitBreakerConfig {
+            slow_call_rate_threshold: Some(0.1),
+            slow_call_duration: Duration::from_secs(1),
+            time_window: None,
+            ..CircuitBreakerConfig::default()
+        };
+        let off = CircuitBreakerConfig { slow_call_rate_threshold: None, ..on.clone() };
+        let breaker = CircuitBreakerHandle::new(identity, &off).unwrap();
+        let (inner, control) = HostileService::<&str, &str, Error>::echo();
+        let service = CircuitBreakerLayer::new(breaker.clone()).layer(inner);
+        for _ in 0..200 {
+            control.answers([Answer::Ok("slow").after(Duration::from_secs(2))]);
+            service.clone().oneshot("hello").await.unwrap();
+        }
+        // The window remembers 100 calls, of which none was slow.
+        breaker.reconfigure(&on).unwrap();
+        for call in 1..=10 {
+            assert_eq!(breaker.state(), CircuitState::Closed, "before slow call {call}");
+            control.answers([Answer::Ok("slow").after(Duration::from_secs(2))]);
+            service.clone().oneshot("hello").await.unwrap();
+        }
+        assert_eq!(breaker.state(), CircuitState::Open);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call_is_told_with_its_time_though_slow_calls_do_not_count() {
+    let recorder = Arc::new(Recorder::default());
+    let config = CircuitBreakerConfig {
+        slow_call_rate_threshold: None,
+        time_window: None,
+        ..CircuitBreakerConfig::default()
+    };
+    let breaker = CircuitBreakerHandle::new(recorder.identity(), &config).unwrap();
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    control.answers([Answer::Hang]);
+    let service = CircuitBreakerLayer::new(breaker).layer(inner);
+    let mut call = task::spawn(service.oneshot("hello"));
+    assert_pending!(call.poll());
+    tokio::time::advance(Duration::from_secs(3)).await;
+    drop(call);
+    assert_eq!(recorder.of("circuit_breaker"), [Event::Abandoned { elapsed: Duration::from_secs(3) }]);
 }
 
 #[tokio::test]
