@@ -11,7 +11,9 @@ use crate::Error;
 pub enum FailureKind {
     /// It may work if tried again: a reset connection, a 503 without more to say.
     Transient,
-    /// No answer in time. Whether the call was executed is unknown.
+    /// No answer in time, or no connection: the backend was asked. Whether the call was executed is unknown, unless
+    /// [`may_have_executed`](Failure::may_have_executed) says that it was not. A call that was never made because its
+    /// time was over is [`Refused`](Self::Refused).
     Timeout,
     /// The backend, or a pool in front of it, says that it has too much to do.
     Overloaded {
@@ -22,7 +24,7 @@ pub enum FailureKind {
     Permanent,
     /// The caller gave up. Neither side's fault.
     Cancelled,
-    /// We said no ourselves (open breaker, empty budget, full queue). Never retried by an outer Seawall retry,
+    /// We said no ourselves (open breaker, empty budget, full queue, a deadline that passed in our queue). Never retried by an outer Seawall retry,
     /// never counted against the backend.
     Refused,
 }
@@ -84,7 +86,8 @@ impl Outcome {
     }
 
     /// Whether the backend failed; `None` when the outcome says nothing about it: a call that was cancelled, or that
-    /// we refused ourselves. A permanent failure speaks for the backend: it answered.
+    /// we refused ourselves. A permanent failure speaks for the backend: it answered. A connection that could not be
+    /// made, or not in time, speaks against it, though nothing was executed.
     pub const fn speaks_against_backend(self) -> Option<bool> {
         match self.failure_kind() {
             None | Some(FailureKind::Permanent) => Some(false),

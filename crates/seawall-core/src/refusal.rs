@@ -62,7 +62,7 @@ impl Refusal {
         self
     }
 
-    /// [`FailureKind::Refused`] when we declined, [`FailureKind::Timeout`] when time ran out.
+    /// [`FailureKind::Refused`] when we declined, [`FailureKind::Timeout`] when time ran out for a call that was made.
     pub const fn kind(&self) -> FailureKind {
         self.kind
     }

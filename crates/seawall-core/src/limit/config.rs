@@ -64,7 +64,8 @@ pub struct LimitConfig {
     /// round of calls. The middle of this time it rests near where it failed. At least 100 ms. Default 8 s.
     #[serde(with = "crate::friendly_duration")]
     pub recovery_time: Duration,
-    /// The longest pause between two calls when the limit is below 1. Above zero. Default 2 s.
+    /// The longest pause between two calls when the limit is below 1, also of those that the backend asks for
+    /// (`Retry-After`). Above zero. Default 2 s.
     #[serde(with = "crate::friendly_duration")]
     pub max_pause: Duration,
     /// `Vegas` grows while fewer calls than this, times the decimal logarithm of a limit above 10, wait at the

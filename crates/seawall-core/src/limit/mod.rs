@@ -2,6 +2,7 @@ mod attention;
 mod config;
 mod growth;
 mod latency;
+mod pace;
 mod sample;
 
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ pub use attention::Attention;
 pub use config::{LimitAlgorithm, LimitConfig};
 use growth::Growth;
 use latency::{Advice, Latency};
+use pace::Usual;
 pub use sample::Sample;
 use sample::Verdict;
 
@@ -65,6 +67,7 @@ pub struct Limit {
     round: Round,
     growth: Growth,
     latency: Latency,
+    usual: Usual,
     told: f64,
 }
 
@@ -92,6 +95,7 @@ impl Limit {
             round: Round::default(),
             growth: Growth::new(),
             latency: Latency::default(),
+            usual: Usual::default(),
             config,
         })
     }
@@ -115,6 +119,7 @@ impl Limit {
             return None;
         }
         self.round.peak = self.round.peak.max(sample.in_flight).max(1);
+        self.usual.record(&sample);
         let current = sample.epoch == self.epoch;
         match sample.verdict() {
             Verdict::Answered { measured } => {
@@ -144,17 +149,6 @@ impl Limit {
             Verdict::Nothing => return None,
         }
         self.tell()
-    }
-
-    /// How long to wait after a call that took so long before the next is made, so that on average
-    /// [`limit`](Self::limit) calls are under way. Zero from 1 upwards, never more than [`LimitConfig::max_pause`].
-    pub fn pace(&self, took: Duration) -> Duration {
-        if self.calls >= 1.0 {
-            return Duration::ZERO;
-        }
-        let pause = took.as_secs_f64() * (1.0 / self.calls - 1.0);
-        Duration::try_from_secs_f64(pause)
-            .map_or(self.config.max_pause, |pause| pause.min(self.config.max_pause))
     }
 
     /// The configuration in force.

@@ -38,7 +38,7 @@ pub struct RateLimitConfig {
     /// waits. Default 1 s.
     #[serde(with = "crate::or_off::duration")]
     pub max_wait: Option<Duration>,
-    /// How many calls may wait at a time; one more is refused. Default 1024.
+    /// How many calls may wait at a time; one more is refused. At most 1 000 000. Default 1024.
     pub max_waiting: usize,
     /// The longest that a backend's `Retry-After` is obeyed. Default 30 s.
     #[serde(with = "crate::friendly_duration")]
@@ -71,6 +71,9 @@ impl RateLimitConfig {
     pub fn validate(&self) -> Result<(), InvalidConfig> {
         if self.period.is_zero() {
             return Err(InvalidConfig::new("period", "0s", "must be above zero"));
+        }
+        if self.max_waiting > 1_000_000 {
+            return Err(InvalidConfig::new("max_waiting", self.max_waiting, "must be at most 1000000"));
         }
         let refill = Gcra::new(self).capacity();
         if u128::from(refill) > LONGEST_REFILL.as_nanos() {

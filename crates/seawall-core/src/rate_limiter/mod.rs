@@ -21,7 +21,7 @@ use crate::{Event, InvalidConfig, Refused};
 /// exactly when the next call may come.
 ///
 /// A backend that asks to be left alone ([`pause`](Self::pause)) is: afterwards calls start again one by one, not with a
-/// burst. Another configuration ([`reconfigure`](Self::reconfigure)) forgives nothing: permits taken stay taken.
+/// burst. Calls that hold their permits already may start during the pause. Another configuration ([`reconfigure`](Self::reconfigure)) forgives nothing: permits taken stay taken.
 ///
 /// ```
 /// use std::num::NonZeroU32;
@@ -46,6 +46,8 @@ pub struct RateLimiter {
     // In nanoseconds from `origin`, as are the other two: when the bucket is full again.
     arrival: u64,
     paused_until: u64,
+    // While there is a pause: what `arrival` would be without it.
+    unpaused: u64,
     configured_at: u64,
 }
 
@@ -57,7 +59,7 @@ impl RateLimiter {
     pub fn new(config: RateLimitConfig, now: Instant) -> Result<Self, InvalidConfig> {
         config.validate()?;
         let gcra = Gcra::new(&config);
-        Ok(Self { config, gcra, origin: now, arrival: 0, paused_until: 0, configured_at: 0 })
+        Ok(Self { config, gcra, origin: now, arrival: 0, paused_until: 0, unpaused: 0, configured_at: 0 })
     }
 
     /// Takes `permits` at once, or nothing.
@@ -92,6 +94,7 @@ impl RateLimiter {
         let worth = self.gcra.worth(u64::from(permits.get())).saturating_sub(now.saturating_sub(taken));
         // A pause may have come after the permits were taken: what it emptied was not theirs, and is not saved up by
         // giving them back once it is over.
+        self.unpaused = self.unpaused.saturating_sub(worth);
         let returned = self.arrival.saturating_sub(worth).max(self.floor(taken));
         self.arrival = returned.min(self.arrival);
     }
@@ -104,6 +107,9 @@ impl RateLimiter {
         let until = now.saturating_add(nanos(wait.as_nanos())).min(Gcra::NEVER - 1);
         if wait.is_zero() || until <= self.paused_until {
             return None;
+        }
+        if self.paused_until <= now {
+            self.unpaused = self.arrival;
         }
         self.paused_until = until;
         self.arrival = self.arrival.max(self.emptied_at(until));
@@ -119,12 +125,13 @@ impl RateLimiter {
         config.validate()?;
         let gcra = Gcra::new(&config);
         let now = self.nanos(now);
-        let from = now.max(self.paused_until);
-        let owed = u128::from(self.arrival.saturating_sub(from));
+        // What a pause has emptied, nobody has taken: it is no debt, and the pause sees to it below.
+        let arrival = if now < self.paused_until { self.unpaused } else { self.arrival };
+        let owed = u128::from(arrival.saturating_sub(now));
         let rescaled = (owed * u128::from(gcra.interval())).div_ceil(u128::from(self.gcra.interval()));
-        if owed > 0 {
-            self.arrival = from.saturating_add(nanos(rescaled)).min(Gcra::NEVER - 1);
-        }
+        let rescaled = now.saturating_add(nanos(rescaled)).min(Gcra::NEVER - 1);
+        self.arrival = if owed > 0 { rescaled } else { arrival };
+        self.unpaused = self.arrival;
         (self.config, self.gcra, self.configured_at) = (config, gcra, now);
         // A greater burst is not there before its time either.
         self.arrival = self.arrival.max(self.floor(now));

@@ -10,7 +10,7 @@ use crate::InvalidConfig;
 /// | field | default | |
 /// |---|---|---|
 /// | `max_waiting` | `1000` | how many wait at most; one more sends somebody away |
-/// | `max_wait` | `1s` | how long one waits at most, or `"off"`; a call's deadline cuts it as well |
+/// | `max_wait` | `2s` | how long one waits at most, or `"off"`; a call's deadline cuts it as well |
 /// | `pressure_after` | `100ms` | a queue that was not empty for so long is under pressure: newest first; or `"off"` |
 /// | `max_wait_under_pressure` | `500ms` | how long one waits at most under pressure, or `"off"` |
 /// | `priority_ratio` | `8` | how many turns a class gets for one of the next lower class, when both wait |
@@ -19,7 +19,8 @@ use crate::InvalidConfig;
 pub struct WaitQueueConfig {
     /// How many wait at most. With 0 nobody waits. At most 1 000 000. Default 1000.
     pub max_waiting: u32,
-    /// How long one waits at most. Above zero. Default 1 s.
+    /// How long one waits at most: not less than [`LimitConfig::max_pause`](crate::LimitConfig::max_pause), or the calls
+    /// that come during a long pause are refused. Above zero. Default 2 s.
     #[serde(with = "crate::or_off::duration")]
     pub max_wait: Option<Duration>,
     /// For how long the queue must not have been empty to be under pressure; off, it never is. Default 100 ms.
@@ -37,7 +38,7 @@ impl Default for WaitQueueConfig {
     fn default() -> Self {
         Self {
             max_waiting: 1000,
-            max_wait: Some(Duration::from_secs(1)),
+            max_wait: Some(Duration::from_secs(2)),
             pressure_after: Some(Duration::from_millis(100)),
             max_wait_under_pressure: Some(Duration::from_millis(500)),
             priority_ratio: NonZeroU32::new(8).expect("8 is not 0"),

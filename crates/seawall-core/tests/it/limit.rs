@@ -151,12 +151,51 @@ fn answers_that_take_almost_as_long_as_what_timed_out_make_it_careful_and_quick_
 fn below_one_calls_go_one_at_a_time_with_pauses_that_make_the_limit_true() {
     let limit = starting_at(0.25);
     // A quarter of the time a call is under way.
-    assert_eq!(limit.pace(TOOK), TOOK * 3);
-    assert_eq!(limit.pace(Duration::from_secs(10)), Duration::from_secs(2));
-    assert_eq!(limit.pace(Duration::MAX), Duration::from_secs(2));
-    assert_eq!(limit.pace(Duration::ZERO), Duration::ZERO);
-    assert_eq!(starting_at(1.0).pace(TOOK), Duration::ZERO);
-    assert_eq!(starting_at(7.0).pace(TOOK), Duration::ZERO);
+    assert_eq!(limit.pace(TOOK, None), TOOK * 3);
+    assert_eq!(limit.pace(Duration::from_secs(10), None), Duration::from_secs(2));
+    assert_eq!(limit.pace(Duration::MAX, None), Duration::from_secs(2));
+    assert_eq!(starting_at(1.0).pace(TOOK, None), Duration::ZERO);
+    assert_eq!(starting_at(7.0).pace(TOOK, None), Duration::ZERO);
+}
+
+#[test]
+fn a_backend_that_sheds_at_once_is_not_called_as_fast_as_it_sheds() {
+    let ms = Duration::from_millis;
+    let shed = Some(Outcome::failure(FailureKind::Overloaded { retry_after: None }));
+    let mut limit = starting_at(0.25);
+    assert_eq!(limit.pace(Duration::ZERO, shed), ms(30), "a call is taken to take 10 ms at the least");
+    let now = some_instant();
+    let timeout = Sample { epoch: limit.epoch(), in_flight: 1, took: Some(ms(100)), outcome: Some(TIMEOUT) };
+    limit.record(timeout, now);
+    let calls = limit.limit();
+    assert_eq!(limit.pace(ms(1), shed), ms(100).mul_f64(1.0 / calls - 1.0), "as long as what timed out");
+    // What is shed or breaks off is no measure; an answer is.
+    let epoch = limit.epoch();
+    for outcome in [shed, Some(Outcome::failure(FailureKind::Transient)), None] {
+        limit.record(Sample { epoch, took: Some(ms(1)), outcome, ..timeout }, now);
+    }
+    let calls = limit.limit();
+    assert_eq!(limit.pace(ms(1), shed), ms(100).mul_f64(1.0 / calls - 1.0));
+    let answer =
+        Sample { epoch: limit.epoch(), took: Some(ms(20)), outcome: Some(Outcome::Success), ..timeout };
+    limit.record(answer, now);
+    let calls = limit.limit();
+    assert_eq!(limit.pace(ms(1), shed), ms(60).mul_f64(1.0 / calls - 1.0));
+}
+
+#[test]
+fn a_backend_that_says_for_how_long_is_left_alone_for_so_long_within_the_longest_pause() {
+    let asks = |wait| Some(Outcome::failure(FailureKind::Overloaded { retry_after: Some(wait) }));
+    let limit = starting_at(0.25);
+    let second = Duration::from_secs(1);
+    assert_eq!(limit.pace(Duration::ZERO, asks(second)), second);
+    assert_eq!(limit.pace(Duration::ZERO, asks(60 * second)), 2 * second);
+    assert_eq!(
+        limit.pace(second, asks(Duration::ZERO)),
+        2 * second,
+        "it lengthens a pause and shortens none"
+    );
+    assert_eq!(starting_at(1.0).pace(Duration::ZERO, asks(second)), Duration::ZERO);
 }
 
 #[test]
@@ -253,7 +292,7 @@ fn extremes_are_borne() {
                             let took = Some(took);
                             limit.record(Sample { epoch, in_flight, took, outcome: Some(outcome) }, now);
                             assert!(limit.limit() >= 0.001 && limit.limit() <= f64::from(max.get()));
-                            limit.pace(Duration::MAX);
+                            limit.pace(Duration::MAX, Some(outcome));
                         }
                     }
                 }

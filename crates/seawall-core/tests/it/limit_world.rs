@@ -158,7 +158,7 @@ impl World {
                 let it = &mut self.clients[client];
                 it.limit.record(sample, self.start + self.now);
                 it.in_flight -= 1;
-                it.paused_until = self.now + it.limit.pace(took);
+                it.paused_until = self.now + it.limit.pace(took, Some(outcome));
                 self.answered += u64::from(answered);
                 self.send(client);
             }

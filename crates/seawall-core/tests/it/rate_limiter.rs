@@ -185,12 +185,48 @@ fn another_limit_does_not_end_a_pause() {
 }
 
 #[test]
+fn a_smaller_burst_during_a_pause_owes_nothing_that_nobody_took() {
+    let (mut limiter, start) = limiter(10);
+    limiter.pause(500 * MS, start);
+    limiter.reconfigure(config(100, Duration::from_secs(1), 1), start).unwrap();
+    let end = start + 500 * MS;
+    assert_eq!(wait(limiter.try_acquire(permits(1), start)), 500 * MS);
+    limiter.try_acquire(permits(1), end).unwrap();
+    assert_eq!(wait(limiter.try_acquire(permits(1), end)), 10 * MS);
+}
+
+#[test]
+fn what_was_taken_before_a_pause_is_owed_by_a_smaller_burst_all_the_same() {
+    let smaller = config(100, Duration::from_secs(1), 1);
+    // Ten are owed, and the pause is over before they have come in.
+    let (mut taken, start) = limiter(10);
+    taken.try_acquire(permits(10), start).unwrap();
+    let mut refunded = taken.clone();
+    for limiter in [&mut taken, &mut refunded] {
+        limiter.pause(20 * MS, start);
+        limiter.pause(30 * MS, start + MS);
+    }
+    taken.reconfigure(smaller.clone(), start + MS).unwrap();
+    assert_eq!(wait(taken.try_acquire(permits(1), start + 31 * MS)), 69 * MS);
+    // What was given back is not.
+    refunded.refund(permits(10), start, start);
+    refunded.reconfigure(smaller, start + MS).unwrap();
+    refunded.try_acquire(permits(1), start + 31 * MS).unwrap();
+}
+
+#[test]
 fn an_invalid_configuration_is_refused_and_the_old_one_stays() {
     let (mut limiter, start) = limiter(10);
     let invalid = limiter.reconfigure(config(1, Duration::ZERO, 1), start).unwrap_err();
     assert_eq!(invalid.to_string(), "period is 0s: must be above zero");
     let invalid = config(1, Duration::from_hours(1), u32::MAX).validate().unwrap_err();
     assert_eq!(invalid.to_string(), "burst is 4294967295: must be earned back within a year at the limit");
+    let invalid = RateLimitConfig { max_waiting: 1_000_001, ..RateLimitConfig::default() };
+    assert_eq!(
+        invalid.validate().unwrap_err().to_string(),
+        "max_waiting is 1000001: must be at most 1000000"
+    );
+    RateLimitConfig { max_waiting: 1_000_000, ..invalid }.validate().unwrap();
     assert_eq!(limiter.config(), &config(100, Duration::from_secs(1), 10));
 }
 

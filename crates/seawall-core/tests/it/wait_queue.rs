@@ -84,11 +84,11 @@ fn without_pressure_one_waits_as_long_as_one_may() {
     let config = WaitQueueConfig { pressure_after: None, ..WaitQueueConfig::default() };
     let mut bench = Bench::new(config);
     bench.push_all([1]);
-    bench.now += 999 * MS;
+    bench.now += 1999 * MS;
     assert_eq!(bench.shed(), None);
     bench.now += MS;
     let departure = bench.queue.shed(bench.now).unwrap();
-    assert_eq!((departure.fate, departure.waited), (Fate::Overdue, 1000 * MS));
+    assert_eq!((departure.fate, departure.waited), (Fate::Overdue, 2000 * MS));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_bad_configuration_is_named_with_its_rule_and_the_old_one_stays() {
 
 #[test]
 fn the_defaults_are_those_that_the_documentation_lists() {
-    let text = r#"{"max_waiting":1000,"max_wait":"1s","pressure_after":"100ms","max_wait_under_pressure":"500ms","priority_ratio":8}"#;
+    let text = r#"{"max_waiting":1000,"max_wait":"2s","pressure_after":"100ms","max_wait_under_pressure":"500ms","priority_ratio":8}"#;
     assert_eq!(serde_json::to_string(&WaitQueueConfig::default()).unwrap(), text);
     assert_eq!(serde_json::from_str::<WaitQueueConfig>("{}").unwrap(), WaitQueueConfig::default());
     let off = r#"{"max_wait": "off", "pressure_after": "off", "max_wait_under_pressure": "off"}"#;

@@ -3,7 +3,8 @@
 //! The limit is cut to what the [`CallContext`](seawall_core::CallContext) has left, and becomes its deadline for
 //! everything within. An attempt that runs over fails with
 //! [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout), which a circuit breaker outside of it counts and a
-//! retry repeats if the call is idempotent.
+//! retry repeats if the call is idempotent. One whose time is over before it is made is refused with
+//! [`FailureKind::Refused`](seawall_core::FailureKind::Refused), which says nothing about the backend.
 //!
 //! ```text
 //! right: retry → circuit breaker → attempt timeout     the breaker learns of the time-out

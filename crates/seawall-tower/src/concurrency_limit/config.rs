@@ -10,7 +10,7 @@ use super::places::MOST_PLACES;
 /// | section | default | |
 /// |---|---|---|
 /// | `limit` | [`LimitConfig`]'s: adaptive, begins at 50 | how many calls may be under way, and how that number moves |
-/// | `queue` | [`WaitQueueConfig`]'s: 1000 wait for 1 s at most | how the others wait, and which of them go |
+/// | `queue` | [`WaitQueueConfig`]'s: 1000 wait for 2 s at most | how the others wait, and which of them go |
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConcurrencyLimitConfig {

@@ -68,19 +68,20 @@ impl<P: Platform> Gate<P> {
         self.change(places::entered).map(|word| Places::unpack(word).in_flight)
     }
 
-    /// Enters, or takes a place in the queue. The answer is put into `waiter`; who has to wait for it gets a key, and is
-    /// told how long anybody may.
+    /// Enters, or takes a place in the queue. The answer is put into `waiter`; who has to wait for it gets a key. Says how
+    /// long anybody may wait.
     pub(super) fn enter_or_wait(
         &self,
         waiter: &Arc<Waiter<P>>,
         priority: Priority,
         deadline: Option<Instant>,
         now: Instant,
-    ) -> Option<(WaitKey, Option<Duration>)> {
+    ) -> (Option<WaitKey>, Option<Duration>) {
         self.locked(now, |inside, places, wakers| {
+            let longest = inside.queue.config().max_wait;
             if inside.queue.is_empty() && places.has_room() {
                 inside.admit(waiter, places, now, wakers);
-                return None;
+                return (None, longest);
             }
             // Those whose time is over make room before anybody else has to.
             while let Some(departure) = inside.queue.shed(now) {
@@ -90,7 +91,7 @@ impl<P: Platform> Gate<P> {
             if let Some(departure) = displaced {
                 inside.answer(&departure, places, now, wakers);
             }
-            Some((key, inside.queue.config().max_wait))
+            (Some(key), longest)
         })
     }
 
@@ -115,7 +116,9 @@ impl<P: Platform> Gate<P> {
             places.in_flight = places.in_flight.saturating_sub(1);
             let event = left.sample.and_then(|sample| inside.limit.record(sample, now));
             if let Some(took) = left.took {
-                inside.opens = now.checked_add(inside.limit.pace(took));
+                let pause = inside.limit.pace(took, left.sample.and_then(|sample| sample.outcome));
+                // Of several that end when the limit is below 1 at last, none shortens the pause of another.
+                inside.opens = inside.opens.max(now.checked_add(pause));
             }
             event
         })

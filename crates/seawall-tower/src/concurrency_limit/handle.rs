@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seawall_core::{
-    Attention, CallContext, Epoch, Event, FailureKind, Fate, InvalidConfig, Limit, LimitAlgorithm,
-    LimitConfig, Outcome, Refusal, Sample, WaitKey,
+    Attention, CallContext, Epoch, Event, FailureKind, InvalidConfig, Limit, LimitAlgorithm, LimitConfig,
+    Outcome, Refusal, Sample, WaitKey,
 };
 
 use super::config::ConcurrencyLimitConfig;
 use super::gate::{Gate, Left};
+use super::patience::{Patience, Refused};
 use super::permit::Lesson;
 use super::platform::Std;
 use super::waiter::Waiter;
@@ -94,8 +95,8 @@ impl ConcurrencyLimitHandle {
         let context = CallContext::current();
         let (deadline, began) = (context.deadline_at(), now());
         let waiter = Arc::new(Waiter::new());
-        let place = self.0.gate.enter_or_wait(&waiter, context.priority_class(), deadline, began);
-        Waiting::new(self.clone(), waiter, place, began, deadline)
+        let (key, longest) = self.0.gate.enter_or_wait(&waiter, context.priority_class(), deadline, began);
+        Waiting::new(self.clone(), waiter, key, Patience { began, longest, deadline })
     }
 
     /// Stops waiting. `false` if the answer has been given.
@@ -149,14 +150,14 @@ impl ConcurrencyLimitHandle {
         self.tell(self.0.gate.leave(left, now));
     }
 
-    pub(super) fn refusal(&self, Refused { fate, waited }: Refused) -> Refusal {
-        let (kind, reason) = match fate {
-            Fate::Expired => (FailureKind::Timeout, "deadline passed while waiting for a permit"),
-            Fate::Overdue => (FailureKind::Refused, "waited too long for a permit"),
-            Fate::Displaced | Fate::Served => (FailureKind::Refused, "queue is full"),
-        };
-        self.tell(Some(Event::Refused { reason, retry_after: None }));
-        self.0.identity.refusal(STRATEGY, kind, reason).elapsed(waited)
+    pub(super) fn refusal(&self, Refused { reason, retry_after, waited }: Refused) -> Refusal {
+        self.tell(Some(Event::Refused { reason, retry_after }));
+        // Never a time-out, not even when the deadline has passed: it is our queue that was slow, not the backend.
+        let refusal = self.0.identity.refusal(STRATEGY, FailureKind::Refused, reason).elapsed(waited);
+        match retry_after {
+            Some(wait) => refusal.retry_after(wait),
+            None => refusal,
+        }
     }
 
     /// Tells that a call which had to wait was let in.
@@ -191,11 +192,4 @@ impl fmt::Debug for ConcurrencyLimitHandle {
             .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }
-}
-
-/// A call that is not let in: why, and after how long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Refused {
-    pub(super) fate: Fate,
-    pub(super) waited: Duration,
 }

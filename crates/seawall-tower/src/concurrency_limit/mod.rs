@@ -10,9 +10,11 @@
 //!   that streams is not covered; limit what consumes it instead.
 //! - A permit that comes free goes to who is next, and nobody gets in past those who wait. A service that is ready and
 //!   not called keeps its permit until it is dropped: drop what you do not call.
-//! - Who is not let in is refused: with [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout) if its deadline
-//!   passed, and with [`FailureKind::Refused`](seawall_core::FailureKind::Refused) if it waited too long or the queue
-//!   is full.
+//! - Who is not let in is refused with [`FailureKind::Refused`](seawall_core::FailureKind::Refused): when the queue is
+//!   full, when it waited too long, and when its deadline passed. That is no time-out: our own queue never counts
+//!   against the backend.
+//! - Below a limit of 1 calls go one at a time, with [pauses](seawall_core::Limit::pace) in between. A pause is part of
+//!   the wait: a call for which it is too long is refused at once, and told when it is over.
 //! - A call that is dropped after the deadline of its context counts as a timeout; any other that is dropped says
 //!   nothing.
 //!
@@ -49,6 +51,7 @@ pub mod future;
 mod gate;
 mod handle;
 mod layer;
+mod patience;
 mod permit;
 mod places;
 mod platform;

@@ -1,6 +1,6 @@
 use std::task::{Context, Poll, ready};
 
-use super::handle::Refused;
+use super::patience::Refused;
 use super::{ConcurrencyLimitHandle, Waiting};
 
 /// The next call's way to its permit. Dropped, it gives back what it has.

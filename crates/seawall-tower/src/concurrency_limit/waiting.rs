@@ -2,13 +2,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use seawall_core::{Fate, WaitKey};
 use tokio::time::{Sleep, sleep_until};
 
 use super::ConcurrencyLimitHandle;
-use super::handle::Refused;
+use super::patience::{Patience, Refused};
 use super::permit::Permit;
 use super::platform::Std;
 use super::waiter::{Verdict, Waiter};
@@ -18,8 +18,7 @@ use crate::clock::now;
 pub(super) struct Waiting {
     limit: ConcurrencyLimitHandle,
     waiter: Arc<Waiter<Std>>,
-    began: Instant,
-    deadline: Option<Instant>,
+    patience: Patience,
     stage: Stage,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -27,10 +26,7 @@ pub(super) struct Waiting {
 enum Stage {
     /// It was answered at once.
     Answered,
-    Queued {
-        key: WaitKey,
-        longest: Option<Duration>,
-    },
+    Queued(WaitKey),
     /// It has a permit that must not be used yet.
     Paced(Permit),
     Over,
@@ -40,12 +36,11 @@ impl Waiting {
     pub(super) fn new(
         limit: ConcurrencyLimitHandle,
         waiter: Arc<Waiter<Std>>,
-        place: Option<(WaitKey, Option<Duration>)>,
-        began: Instant,
-        deadline: Option<Instant>,
+        key: Option<WaitKey>,
+        patience: Patience,
     ) -> Self {
-        let stage = place.map_or(Stage::Answered, |(key, longest)| Stage::Queued { key, longest });
-        Self { limit, waiter, began, deadline, stage, timer: None }
+        let stage = key.map_or(Stage::Answered, Stage::Queued);
+        Self { limit, waiter, patience, stage, timer: None }
     }
 
     /// A permit that may be used, or a refusal.
@@ -60,7 +55,7 @@ impl Waiting {
                     return Poll::Ready(self.enter(permit, true));
                 }
                 stage => {
-                    let queued = matches!(stage, Stage::Queued { .. });
+                    let queued = matches!(stage, Stage::Queued(_));
                     if let Some(verdict) = self.waiter.poll(cx.waker()) {
                         match self.judge(verdict) {
                             Ok((permit, None)) => return Poll::Ready(self.enter(permit, queued)),
@@ -72,19 +67,17 @@ impl Waiting {
                             Err(refused) => return Poll::Ready(Err(refused)),
                         }
                     }
-                    let Stage::Queued { key, longest } = stage else {
+                    let Stage::Queued(key) = stage else {
                         unreachable!("who has no key has an answer");
                     };
-                    self.start_timer(longest);
+                    self.start_timer();
                     if self.poll_timer(cx).is_pending() {
                         self.stage = stage;
                         return Poll::Pending;
                     }
                     let now = now();
                     if self.limit.withdraw(key, now) {
-                        let expired = self.deadline.is_some_and(|deadline| deadline <= now);
-                        let fate = if expired { Fate::Expired } else { Fate::Overdue };
-                        return Poll::Ready(Err(self.refused(fate, now)));
+                        return Poll::Ready(Err(self.patience.exhausted(now)));
                     }
                     // The answer came in the last moment.
                     self.stage = stage;
@@ -96,15 +89,12 @@ impl Waiting {
     /// A permit, and from when on it may be used if not now.
     fn judge(&self, verdict: Verdict) -> Result<(Permit, Option<Instant>), Refused> {
         match verdict {
-            Verdict::Refused(fate) => Err(self.refused(fate, now())),
+            Verdict::Refused(fate) => Err(self.patience.refused(fate, now())),
             Verdict::Entered { in_flight, opens } => {
                 let permit = Permit::new(self.limit.clone(), in_flight);
-                match (opens, self.deadline) {
-                    // It would be too late, and somebody else may be in time.
-                    (Some(opens), Some(deadline)) if deadline <= opens => {
-                        Err(self.refused(Fate::Expired, now()))
-                    }
-                    _ => Ok((permit, opens)),
+                match opens.and_then(|opens| self.patience.outlasted_by(opens, now())) {
+                    Some(refused) => Err(refused),
+                    None => Ok((permit, opens)),
                 }
             }
         }
@@ -115,22 +105,16 @@ impl Waiting {
             return Ok(permit);
         }
         let now = now();
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(self.refused(Fate::Expired, now));
+        if self.patience.is_expired(now) {
+            return Err(self.patience.refused(Fate::Expired, now));
         }
-        self.limit.dequeued(now.saturating_duration_since(self.began));
+        self.limit.dequeued(self.patience.waited(now));
         Ok(permit)
     }
 
-    fn refused(&self, fate: Fate, now: Instant) -> Refused {
-        Refused { fate, waited: now.saturating_duration_since(self.began) }
-    }
-
-    fn start_timer(&mut self, longest: Option<Duration>) {
+    fn start_timer(&mut self) {
         if self.timer.is_none() {
-            let patience = longest.and_then(|longest| self.began.checked_add(longest));
-            let until = patience.into_iter().chain(self.deadline).min();
-            self.timer = until.map(|until| Box::pin(sleep_until(until.into())));
+            self.timer = self.patience.until().map(|until| Box::pin(sleep_until(until.into())));
         }
     }
 
@@ -145,7 +129,7 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Stage::Queued { key, .. } = self.stage
+        if let Stage::Queued(key) = self.stage
             && !self.limit.withdraw(key, now())
             && let Some(Verdict::Entered { in_flight, .. }) = self.waiter.take()
         {
@@ -161,6 +145,6 @@ impl Drop for Waiting {
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiting").field("began", &self.began).finish_non_exhaustive()
+        f.debug_struct("Waiting").field("patience", &self.patience).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,10 @@
 //! A time limit for a whole call: waiting for readiness, every attempt and every back-off included.
 //!
 //! The limit, or the earlier one of the [`CallContext`](seawall_core::CallContext) the call is made in, is the
-//! context's deadline for everything within. A call whose time is over already is refused without touching the inner
-//! service; one that runs over is cut. Both fail with [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout).
+//! context's deadline for everything within. A call that runs over is cut, and fails with
+//! [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout). One whose time is over already is refused without
+//! touching the inner service, with [`FailureKind::Refused`](seawall_core::FailureKind::Refused): it says nothing about
+//! the backend.
 //!
 //! ```text
 //! right: deadline → retry → attempt timeout      all attempts together end in time

@@ -73,9 +73,10 @@ impl RateLimiterHandle {
         turn.spend().map_err(|refused| self.refusal(refused))
     }
 
-    /// Lets nothing through for so long, at most `max_retry_after`, because the backend asked for it. The layers do it
+    /// Gives no permit for so long, at most `max_retry_after`, because the backend asked for it. The layers do it
     /// by themselves for every answer that is classified as
     /// [`Overloaded`](FailureKind::Overloaded) with a `retry_after`. A pause in force is never shortened.
+    /// Calls that hold their permits already may start during it.
     pub fn pause(&self, wait: Duration) {
         let now = now();
         let paused = self.with(|line| line.limiter.pause(wait, now));
@@ -206,9 +207,11 @@ impl Shared {
         if line.is_empty() {
             self.lane.open(line.limiter.gcra(), line.limiter.arrival());
         }
-        let wakers = line.take_wakers();
+        let (to_wake, to_drop) = line.take_wakers();
         drop(line);
-        for waker in wakers {
+        // Wakers are somebody else's code, also when they are dropped.
+        drop(to_drop);
+        for waker in to_wake {
             waker.wake();
         }
         result

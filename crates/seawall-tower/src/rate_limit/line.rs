@@ -19,6 +19,7 @@ pub(super) struct Line {
     served: BTreeMap<Ticket, Served>,
     next: Ticket,
     to_wake: Vec<Waker>,
+    to_drop: Vec<Waker>,
 }
 
 /// A place in the line. Tickets are never given twice.
@@ -58,6 +59,7 @@ impl Line {
             served: BTreeMap::new(),
             next: 0,
             to_wake: Vec::new(),
+            to_drop: Vec::new(),
         }
     }
 
@@ -106,7 +108,9 @@ impl Line {
         };
         let waiter = self.waiting.get_mut(&ticket).expect("it was there a moment ago");
         waiter.wakes_at = wakes_at;
-        waiter.waker.clone_from(waker);
+        if !waiter.waker.will_wake(waker) {
+            self.to_drop.push(std::mem::replace(&mut waiter.waker, waker.clone()));
+        }
         Standing::WaitsUntil(wakes_at)
     }
 
@@ -114,6 +118,7 @@ impl Line {
     pub(super) fn leave(&mut self, ticket: Ticket, now: Instant) {
         if let Some(waiter) = self.waiting.remove(&ticket) {
             self.permits -= u64::from(waiter.permits.get());
+            self.to_drop.push(waiter.waker);
         }
         if let Some(Served::Granted { permits, at }) = self.served.remove(&ticket) {
             self.limiter.refund(permits, at, now);
@@ -142,12 +147,13 @@ impl Line {
             let waiter = first.remove();
             self.permits -= u64::from(permits.get());
             self.served.insert(ticket, served);
-            self.to_wake.extend((present != Some(ticket)).then_some(waiter.waker));
+            let wakers = if present == Some(ticket) { &mut self.to_drop } else { &mut self.to_wake };
+            wakers.push(waiter.waker);
         }
     }
 
-    /// Whom to wake, once the lock is released.
-    pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
-        std::mem::take(&mut self.to_wake)
+    /// Whom to wake, and whose waker to drop, once the lock is released.
+    pub(super) fn take_wakers(&mut self) -> (Vec<Waker>, Vec<Waker>) {
+        (std::mem::take(&mut self.to_wake), std::mem::take(&mut self.to_drop))
     }
 }

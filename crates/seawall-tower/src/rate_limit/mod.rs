@@ -17,7 +17,8 @@
 //! [`by_request`].
 //!
 //! **Retry-After.** A result that its classifier finds [`Overloaded`](seawall_core::FailureKind::Overloaded) with a
-//! `retry_after` pauses the limiter: nothing starts until then, and afterwards calls start again one by one.
+//! `retry_after` pauses the limiter: no permit is given until then, and afterwards calls start again one by one. Calls
+//! that hold their permits already may start during the pause.
 //!
 //! ```text
 //! right: retry → circuit breaker → rate limit → attempt timeout    each attempt takes a permit; an open circuit takes none

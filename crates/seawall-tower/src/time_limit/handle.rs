@@ -90,7 +90,8 @@ impl TimeLimitHandle {
     pub(super) fn too_late(&self, after: Duration) -> Refusal {
         let Shared { identity, words, .. } = &*self.0;
         identity.tell(words.strategy, &Event::Refused { reason: words.too_late, retry_after: None });
-        identity.refusal(words.strategy, FailureKind::Timeout, words.too_late).elapsed(after)
+        // No time-out: nobody was asked, so this must not count against the backend.
+        identity.refusal(words.strategy, FailureKind::Refused, words.too_late).elapsed(after)
     }
 }
 

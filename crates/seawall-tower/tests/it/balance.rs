@@ -1,14 +1,18 @@
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, Event, FailureKind, Observer, Origin, OutlierConfig};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
-use seawall_tower::{AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, Identity};
+use seawall_tower::{
+    AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ConcurrencyLimitConfig,
+    ConcurrencyLimitHandle, ConcurrencyLimitLayer, Identity,
+};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::limit::ConcurrencyLimit;
 use tower::util::Either;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 type Backend = HostileService<(), &'static str, Error>;
 type Control = Hostile<&'static str, Error>;
@@ -291,7 +295,7 @@ async fn callers_who_come_too_late_eject_nobody() {
     let late = CallContext::default().deadline(tokio::time::Instant::now().into_std());
     for _ in 0..100 {
         let error = late.clone().scope(service.clone().oneshot(())).await.unwrap_err();
-        assert_eq!(error.kind(), FailureKind::Timeout);
+        assert_eq!(error.kind(), FailureKind::Refused);
         // Nor those who are gone before they are polled.
         drop(late.clone().enter(|| task::spawn(service.clone().oneshot(()))));
     }
@@ -450,4 +454,30 @@ fn it_can_be_shared_and_sent() {
     shared::<Balance<Backend>>();
     // A service that is only `Send` will do.
     handle_is_shared_for(std::cell::Cell::new(1));
+}
+
+/// Five time-outs in a row would eject it; these are no time-outs.
+#[tokio::test(start_paused = true)]
+async fn deadlines_that_pass_in_an_endpoints_own_queue_do_not_eject_it() {
+    let ((_, service), control) = backend("one", MILLI);
+    let one = ConcurrencyLimitConfig::fixed(NonZeroU32::MIN);
+    let limit = ConcurrencyLimitHandle::new(Identity::default(), &one).unwrap();
+    // The wait is in the call, as behind a buffer: the balance does not see that the endpoint is not ready.
+    let limited = ConcurrencyLimitLayer::new(limit).layer(service);
+    let in_call = limited.clone();
+    let endpoint = service_fn(move |()| in_call.clone().oneshot(()));
+    let (other, _other) = backend("two", MILLI);
+    let two = service_fn(move |()| other.1.clone().oneshot(()));
+    let handle = handle([("one", Either::Left(endpoint)), ("two", Either::Right(two))]);
+    handle.eject("two", Duration::MAX);
+    control.answers([Answer::Hang]);
+    let mut held = task::spawn(limited.oneshot(()));
+    assert_pending!(held.poll());
+    let service = Balance::new(handle.clone());
+    for _ in 0..10 {
+        let now = tokio::time::Instant::now().into_std();
+        let call = CallContext::default().within(10 * MILLI, now).scope(service.clone().oneshot(()));
+        assert_eq!(call.await.unwrap_err().kind(), FailureKind::Refused);
+    }
+    assert!(!handle.endpoints()[0].ejected);
 }

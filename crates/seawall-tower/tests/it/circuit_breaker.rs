@@ -183,7 +183,7 @@ async fn callers_who_come_too_late_say_nothing_of_the_backend() {
     let late = CallContext::default().deadline(tokio::time::Instant::now().into_std());
     for _ in 0..5 {
         let error = late.clone().scope(service.clone().oneshot("hello")).await.unwrap_err();
-        assert_eq!((error.layer(), error.kind()), ("attempt_timeout", FailureKind::Timeout));
+        assert_eq!((error.layer(), error.kind()), ("attempt_timeout", FailureKind::Refused));
     }
     assert_eq!((bench.breaker.state(), bench.control.counts().calls), (CircuitState::Closed, 0));
 

@@ -285,7 +285,7 @@ async fn a_deadline_cuts_the_wait_and_says_so() {
     assert_eq!(began.elapsed(), 40 * MS);
     assert_eq!(
         (error.kind(), error.layer(), error.name()),
-        (FailureKind::Timeout, "concurrency_limit", "target")
+        (FailureKind::Refused, "concurrency_limit", "target")
     );
     assert_eq!(error.elapsed(), 40 * MS);
     assert!(!error.may_have_executed());
@@ -308,7 +308,7 @@ async fn a_permit_that_comes_after_the_deadline_goes_to_the_next() {
     drop(held);
     // It was its turn in time, but its task is not run until it is too late.
     advance(10 * MS).await;
-    assert_eq!(assert_ready_err!(late.poll()).kind(), FailureKind::Timeout);
+    assert_eq!(assert_ready_err!(late.poll()).kind(), FailureKind::Refused);
     assert!(next.is_woken());
     assert_ready_ok!(next.poll());
 }
@@ -323,7 +323,7 @@ async fn callers_who_come_too_late_teach_the_limit_nothing() {
     let before = limit.limit();
     for _ in 0..100 {
         let error = late.clone().scope(service.clone().oneshot("hello")).await.unwrap_err();
-        assert_eq!((error.layer(), error.kind()), ("attempt_timeout", FailureKind::Timeout));
+        assert_eq!((error.layer(), error.kind()), ("attempt_timeout", FailureKind::Refused));
         tokio::time::advance(Duration::from_millis(100)).await;
     }
     assert_eq!(control.counts().calls, 0);
@@ -337,7 +337,7 @@ async fn who_waits_for_too_long_is_refused() {
     let began = Instant::now();
     let error = bench.service.clone().oneshot("hello").await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Refused);
-    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    assert_eq!(began.elapsed(), Duration::from_secs(2));
     assert!(error.to_string().contains("waited too long for a permit"), "{error}");
     drop(held);
 }
@@ -503,7 +503,7 @@ async fn a_pause_that_reaches_beyond_the_deadline_is_not_waited_for() {
     // The next may go in 450 ms.
     let now = Instant::now();
     let hurried = bench.ask(CallContext::default().within(400 * MS, now.into_std()));
-    assert_eq!(hurried.await.unwrap_err().kind(), FailureKind::Timeout);
+    assert_eq!(hurried.await.unwrap_err().kind(), FailureKind::Refused);
     assert_eq!(now.elapsed(), Duration::ZERO);
     let mut dropped = bench.caller();
     assert_pending!(dropped.poll());
@@ -537,5 +537,110 @@ fn calls_that_are_ready_at_once_need_neither_a_runtime_nor_its_clock() {
         ConcurrencyLimitLayer::new(limit).layer(tower::service_fn(|()| async { Ok::<_, Error>(()) }));
     for _ in 0..5 {
         assert_ready!(task::spawn(service.clone().oneshot(())).poll()).unwrap();
+    }
+}
+
+/// A backend that sheds in no time is called some ten times a second by a limit of 0.1, not as fast as it sheds.
+#[tokio::test(start_paused = true)]
+async fn overload_that_is_answered_at_once_is_spaced_out_all_the_same() {
+    let bench = bench(&starting_at(0.1));
+    let shed = FailureKind::Overloaded { retry_after: None };
+    bench.control.answers((0..100).map(|_| Answer::failure(shed)));
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(bench.caller().await.unwrap_err().kind(), shed);
+    }
+    // 10 ms is the least that such a call is taken to take: nine times as long in between.
+    assert!(began.elapsed() >= 99 * 90 * MS, "{:?}", began.elapsed());
+    // Once calls have timed out after a second, they are taken to take that long.
+    advance(90 * MS).await;
+    bench.control.answers([
+        Answer::failure(FailureKind::Timeout).after(Duration::from_secs(1)),
+        Answer::failure(shed),
+        Answer::failure(shed),
+    ]);
+    bench.caller().await.unwrap_err();
+    bench.caller().await.unwrap_err();
+    let began = Instant::now();
+    bench.caller().await.unwrap_err();
+    assert!((2000..2005).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn below_one_a_backend_is_left_alone_for_as_long_as_it_asks() {
+    let bench = bench(&ConcurrencyLimitConfig { queue: WaitQueueConfig::fifo(), ..starting_at(0.1) });
+    for (asked, paused) in [(500, 500), (60_000, 2000)] {
+        bench.control.answers([Answer::failure(FailureKind::Overloaded { retry_after: Some(asked * MS) })]);
+        bench.caller().await.unwrap_err();
+        let began = Instant::now();
+        bench.control.answers([Answer::failure(FailureKind::Transient)]);
+        bench.caller().await.unwrap_err();
+        let (waited, paused) = (began.elapsed().as_millis(), u128::from(paused as u32));
+        assert!((paused..paused + 5).contains(&waited), "{waited} for {asked}");
+        advance(Duration::from_secs(2)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_wait_includes_the_pause_between_calls() {
+    let queue = WaitQueueConfig { max_wait: Some(100 * MS), ..WaitQueueConfig::default() };
+    let bench = bench(&ConcurrencyLimitConfig { queue, ..starting_at(0.1) });
+    bench.control.answers([Answer::failure(FailureKind::Timeout).after(Duration::from_secs(1))]);
+    let mut slow = bench.caller();
+    assert_pending!(slow.poll());
+    advance(950 * MS).await;
+    let mut queued = bench.caller();
+    assert_pending!(queued.poll());
+    advance(50 * MS).await;
+    assert_ready_err!(slow.poll());
+    // Two seconds of pause: who waits already is told so, and so is who comes now.
+    for (mut call, waited) in [(queued, 50 * MS), (bench.caller(), Duration::ZERO)] {
+        let error = assert_ready_err!(call.poll());
+        assert_eq!(error.kind(), FailureKind::Refused);
+        assert_eq!((error.retry_after(), error.elapsed()), (Some(Duration::from_secs(2)), waited));
+        assert!(
+            error.to_string().contains("the pause between calls is longer than a call may wait"),
+            "{error}"
+        );
+    }
+    assert_eq!((bench.limit.in_flight(), bench.limit.waiting()), (0, 0));
+    // Who has the time is let in when it is over.
+    advance(1900 * MS).await;
+    let began = Instant::now();
+    assert_eq!(bench.caller().await.unwrap(), "hello");
+    assert!((100..105).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+}
+
+/// Deadlines that pass in our own queue say nothing about the backend: an outer limit is not cut by them.
+#[tokio::test(start_paused = true)]
+async fn deadlines_that_pass_in_the_queue_do_not_count_against_the_backend() {
+    let bench = bench(&fixed(1));
+    let held = bench.hold().await;
+    let outer = ConcurrencyLimitHandle::new(seawall_tower::Identity::default(), &starting_at(10.0)).unwrap();
+    for _ in 0..5 {
+        let call = ConcurrencyLimitLayer::new(outer.clone()).layer(InCall(bench.service.clone()));
+        let context = CallContext::default().within(40 * MS, Instant::now().into_std());
+        let error = context.scope(call.oneshot("hello")).await.unwrap_err();
+        assert_eq!((error.kind(), error.may_have_executed()), (FailureKind::Refused, false));
+        assert!(error.to_string().contains("deadline passed while waiting for a permit"), "{error}");
+    }
+    assert!((outer.limit() - 10.0).abs() < f64::EPSILON, "{}", outer.limit());
+    drop(held);
+}
+
+/// Waits for the service's readiness in the call, as a buffer or a boxed endpoint does.
+struct InCall(Limited);
+
+impl Service<&'static str> for InCall {
+    type Response = &'static str;
+    type Error = Error;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<&'static str, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Error>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: &'static str) -> Self::Future {
+        Box::pin(self.0.clone().oneshot(request))
     }
 }

@@ -118,7 +118,7 @@ impl Bench {
     fn enter_and_withdraw(&self) {
         let waiter = Arc::new(Waiter::new());
         match self.gate.enter_or_wait(&waiter, Priority::Normal, None, self.now) {
-            Some((key, _)) if self.gate.withdraw(key, self.now) => assert_eq!(waiter.take(), None),
+            (Some(key), _) if self.gate.withdraw(key, self.now) => assert_eq!(waiter.take(), None),
             _ => match waiter.take() {
                 Some(Verdict::Entered { in_flight, .. }) => self.give_back(in_flight),
                 other => panic!("{other:?}"),

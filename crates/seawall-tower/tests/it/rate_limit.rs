@@ -463,3 +463,44 @@ async fn whatever_comes_and_goes_the_order_and_the_limit_hold() {
         assert_eq!((bench.limiter.waiting(), bench.limiter.balance()), (0, burst), "seed {seed}");
     }
 }
+
+/// A waker whose drop looks at the limiter, as that of a task which holds a service may: under the lock it would hang.
+struct Looks(RateLimiterHandle);
+
+impl std::task::Wake for Looks {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        let _ = self.0.waiting();
+    }
+}
+
+#[test]
+fn wakers_are_dropped_outside_of_the_lock() {
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.unwrap();
+        let _guard = runtime.enter();
+        let limiter = RateLimiterHandle::new(seawall_tower::Identity::default(), &config(1)).unwrap();
+        limiter.try_acquire(permits(1)).unwrap();
+        let waker = || std::task::Waker::from(Arc::new(Looks(limiter.clone())));
+        {
+            let mut acquire = Box::pin(limiter.acquire(permits(1)));
+            // The first is replaced by the second, and that leaves with the future.
+            for waker in [waker(), waker()] {
+                let poll = acquire.as_mut().poll(&mut std::task::Context::from_waker(&waker));
+                assert!(poll.is_pending());
+            }
+        }
+        let mut acquire = Box::pin(limiter.acquire(permits(1)));
+        assert!(acquire.as_mut().poll(&mut std::task::Context::from_waker(&waker())).is_pending());
+        // Served when it comes by itself: nobody need wake it.
+        runtime.block_on(tokio::time::advance(10 * MS));
+        assert!(acquire.as_mut().poll(&mut std::task::Context::from_waker(&waker())).is_ready());
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(30)).expect("a waker was dropped under the lock");
+}

@@ -165,10 +165,10 @@ fn waits_for_a_turn_are_held_against_the_deadline() {
         })
     };
     assert_eq!(
-        waits(2 * SECOND),
-        ["calls may wait 2s for their turn and have a deadline of 2s: they are let in when it is too late"]
+        waits(3 * SECOND),
+        ["calls may wait 3s for their turn and have a deadline of 3s: they are let in when it is too late"]
     );
-    assert_eq!(waits(2 * SECOND + Duration::from_millis(1)), [""; 0]);
+    assert_eq!(waits(3 * SECOND + Duration::from_millis(1)), [""; 0]);
 }
 
 #[test]

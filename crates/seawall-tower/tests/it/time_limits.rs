@@ -40,7 +40,7 @@ async fn a_call_whose_deadline_has_passed_is_refused_without_touching_the_inner_
         context.clone().scope(deadline.oneshot("hello")).await.unwrap_err(),
         context.scope(attempt.oneshot("hello")).await.unwrap_err(),
     ] {
-        assert_eq!(error.kind(), FailureKind::Timeout);
+        assert_eq!(error.kind(), FailureKind::Refused);
         assert!(!error.may_have_executed());
     }
     assert_eq!(control.counts().calls, 0);
@@ -70,7 +70,7 @@ async fn waiting_for_readiness_is_part_of_the_call() {
     control.readiness([Readiness::Blocked]);
     let began = Instant::now();
     let error = DeadlineLayer::new(2 * SECOND).layer(inner).oneshot("hello").await.unwrap_err();
-    assert_eq!(error.kind(), FailureKind::Timeout);
+    assert_eq!(error.kind(), FailureKind::Refused);
     assert!(!error.may_have_executed());
     assert_eq!(began.elapsed(), 2 * SECOND);
     assert_eq!(control.counts().calls, 0);
@@ -87,7 +87,7 @@ async fn a_service_that_waited_in_vain_leaves_its_place_in_the_queue_to_others()
     // A connection that lives for long, and idles after its call.
     let mut idle = service.clone();
     let given_up = within(SECOND).scope(async { idle.ready().await.unwrap().call("hello").await }).await;
-    assert_eq!(given_up.unwrap_err().kind(), FailureKind::Timeout);
+    assert_eq!(given_up.unwrap_err().kind(), FailureKind::Refused);
     assert_eq!(holder.await.unwrap().unwrap(), "long");
     assert_eq!(service.oneshot("next").await.unwrap(), "next");
     drop(idle);
