@@ -58,13 +58,12 @@ where
         };
         let limit = self.seat.limit().clone();
         // The permit is in the call before the inner future exists: a panic in the inner `call` gives it back.
-        if limit.attention().learns {
+        let (call, _way_in) = if limit.attention().learns {
             let way_in = WayIn::open();
-            let call = Call::learned(limit, in_flight, way_in.place());
-            ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone())
+            (Call::learned(limit, in_flight, way_in.place()), Some(way_in))
         } else {
-            let call = Call::unlearned(limit, in_flight);
-            ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone())
-        }
+            (Call::unlearned(limit, in_flight), None)
+        };
+        ResponseFuture::calling(self.inner.call(request), call, self.classifier.clone())
     }
 }

@@ -51,7 +51,7 @@ impl<S, C> PipelineService<S, C> {
     }
 
     /// The service inside of the stack, to change it.
-    pub const fn get_mut(&mut self) -> &mut S {
+    pub fn get_mut(&mut self) -> &mut S {
         let limited = self.stack.get_mut().get_mut().get_mut();
         limited.get_mut().get_mut().get_mut().get_mut().get_mut()
     }

@@ -17,6 +17,7 @@ use tower_service::Service;
 use super::course::Course;
 use super::knobs::number;
 use super::settings::Settings;
+use super::shared::Shared;
 use crate::Replay;
 use crate::clock::{Place, WayIn, now};
 
@@ -29,26 +30,25 @@ pin_project! {
         S: Service<Req>,
         B: BackoffBuilder,
     {
-        inner: S,
         // The copy to send next; `None` when there is none, or none will be needed.
         request: Option<Req>,
-        settings: Arc<Settings<C, B>>,
+        shared: Arc<Shared<S, C, B>>,
         course: Course<B::Backoff>,
         place: Place,
         #[pin]
-        state: State<S::Future, S::Error>,
+        state: State<S, S::Future, S::Error>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, E> {
+    enum State<S, F, E> {
         Calling { #[pin] attempt: Narrowed<F> },
         // In boxes, because most calls need none, and every future has room for them. `failed` is the error that is to
         // be repeated; a response is let go at once, because the inner service may wait for what it holds.
         Waiting { sleep: Pin<Box<Sleep>>, failed: Option<Box<E>> },
         // `limit` wakes at the deadline of the call's context.
-        Readying { limit: Option<Pin<Box<Sleep>>>, failed: Option<Box<E>> },
+        Readying { inner: Box<S>, limit: Option<Pin<Box<Sleep>>>, failed: Option<Box<E>> },
     }
 }
 
@@ -58,17 +58,18 @@ where
     C: Replay<Req>,
     B: BackoffBuilder + Clone,
 {
+    /// `inner` is ready, and a service to retry with has been provided.
     #[inline]
-    pub(super) fn new(mut inner: S, request: Req, settings: Arc<Settings<C, B>>, place: Place) -> Self {
+    pub(super) fn new(inner: &mut S, request: Req, shared: Arc<Shared<S, C, B>>, place: Place) -> Self {
+        let settings = &*shared.settings;
         let course = Course::new(settings.is_nested());
-        let copy = copy(&request, &settings, &course);
+        let copy = copy(&request, settings, &course);
         let number = number_of_attempt(copy.is_some(), &course);
         // The attempt is made where it stays: moved from place to place, it would cost more than all the rest.
         Self {
             state: State::Calling { attempt: CallContext::scope_attempt(number, || inner.call(request)) },
-            inner,
             request: copy,
-            settings,
+            shared,
             course,
             place,
         }
@@ -77,7 +78,7 @@ where
 
 impl<S, Req, C, B> Future for ResponseFuture<S, Req, C, B>
 where
-    S: Service<Req>,
+    S: Service<Req> + Clone,
     C: Classify<S::Response, S::Error> + Replay<Req>,
     B: BackoffBuilder + Clone,
 {
@@ -85,6 +86,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        let settings = &*this.shared.settings;
         loop {
             match this.state.as_mut().project() {
                 StateProj::Calling { attempt } => {
@@ -93,11 +95,11 @@ where
                         this.course.watch.pending_on(&way_out);
                         return Poll::Pending;
                     };
-                    let classifier = &this.settings.classifier;
+                    let classifier = &settings.classifier;
                     let outcome = classifier.classify(result.as_ref());
                     let idempotency = || this.request.as_ref().map(|request| classifier.idempotency(request));
                     let time = || way_out.now();
-                    let Some(delay) = this.settings.conclude(this.course, outcome, idempotency, time) else {
+                    let Some(delay) = settings.conclude(this.course, outcome, idempotency, time) else {
                         if !this.course.nested {
                             note(&mut result, classifier, this.course, time);
                         }
@@ -110,12 +112,13 @@ where
                 StateProj::Waiting { sleep, failed } => {
                     ready!(sleep.as_mut().poll(cx));
                     let failed = failed.take();
-                    this.state.set(State::Readying { limit: None, failed });
+                    let inner = Box::new(this.shared.service());
+                    this.state.set(State::Readying { inner, limit: None, failed });
                 }
-                StateProj::Readying { limit, failed } => {
+                StateProj::Readying { inner, limit, failed } => {
                     // The error that was to be repeated is the answer if that takes too long.
                     let deadline = CallContext::current_deadline().filter(|_| failed.is_some());
-                    let error = match (this.inner.poll_ready(cx), deadline) {
+                    let error = match (inner.poll_ready(cx), deadline) {
                         (Poll::Ready(Err(error)), _) => Some(error),
                         (Poll::Ready(Ok(())), Some(deadline)) if deadline <= now() => {
                             failed.take().map(|e| *e)
@@ -132,16 +135,16 @@ where
                         // Not sent, so what it cost goes back.
                         drop(this.course.take_paid());
                         let mut result = Err(error);
-                        note(&mut result, &this.settings.classifier, this.course, now);
+                        note(&mut result, &settings.classifier, this.course, now);
                         return Poll::Ready(result);
                     }
                     let request =
                         this.request.take().expect("a retry is decided only with a request to send");
                     let _way_in = WayIn::open();
                     this.course.resend();
-                    *this.request = copy(&request, this.settings, this.course);
+                    *this.request = copy(&request, settings, this.course);
                     let number = number_of_attempt(this.request.is_some(), this.course);
-                    let attempt = CallContext::scope_attempt(number, || this.inner.call(request));
+                    let attempt = CallContext::scope_attempt(number, || inner.call(request));
                     this.state.set(State::Calling { attempt });
                 }
             }

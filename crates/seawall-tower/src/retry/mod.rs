@@ -59,6 +59,7 @@ mod layer;
 mod policy;
 mod service;
 mod settings;
+mod shared;
 mod tower_policy;
 
 pub use config::RetryConfig;

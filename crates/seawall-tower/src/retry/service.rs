@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use super::RetryPolicy;
 use super::future::ResponseFuture;
-use super::settings::Settings;
+use super::shared::Shared;
 use crate::Replay;
 use crate::clock::WayIn;
 
@@ -15,20 +15,34 @@ use crate::clock::WayIn;
 #[derive(Debug)]
 pub struct Retry<S, C = ByKind, B = ExponentialBuilder> {
     inner: S,
-    settings: Arc<Settings<C, B>>,
+    shared: Arc<Shared<S, C, B>>,
 }
 
 impl<S, C, B: BackoffBuilder> Retry<S, C, B> {
     pub(crate) fn new(inner: S, policy: RetryPolicy<C, B>) -> Self {
-        Self { inner, settings: policy.settings }
+        Self { inner, shared: Arc::new(Shared::new(policy.settings)) }
     }
 
-    crate::inner::accessors!(S);
+    /// The inner service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it. Calls made before are retried with the one that it was.
+    pub fn get_mut(&mut self) -> &mut S {
+        self.shared = Arc::new(Shared::new(Arc::clone(&self.shared.settings)));
+        &mut self.inner
+    }
+
+    /// Takes the inner service out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
 }
 
 impl<S: Clone, C, B> Clone for Retry<S, C, B> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), settings: Arc::clone(&self.settings) }
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -48,9 +62,8 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let way_in = WayIn::open();
-        // The instance that is ready goes with the call; the one left behind is not ready yet.
-        let clone = self.inner.clone();
-        let inner = std::mem::replace(&mut self.inner, clone);
-        ResponseFuture::new(inner, request, Arc::clone(&self.settings), way_in.place())
+        self.shared.provide(&self.inner);
+        // The first attempt is made by the instance that is ready, each retry by one of its own.
+        ResponseFuture::new(&mut self.inner, request, Arc::clone(&self.shared), way_in.place())
     }
 }
