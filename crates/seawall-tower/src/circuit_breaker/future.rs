@@ -28,7 +28,7 @@ pin_project! {
     enum State<F, C> {
         Calling { #[pin] inner: F, ticket: Ticket, classifier: C, place: Place },
         // The refusal in parts: whole it would make every future larger.
-        Refused { refused: Refused, name: Name },
+        Refused { refused: Refused, name: Option<Name> },
     }
 }
 
@@ -38,7 +38,7 @@ impl<F, C> ResponseFuture<F, C> {
     }
 
     pub(super) const fn refused(refused: Refused, name: Name) -> Self {
-        Self { state: State::Refused { refused, name } }
+        Self { state: State::Refused { refused, name: Some(name) } }
     }
 }
 
@@ -62,7 +62,8 @@ where
                 Poll::Ready(result)
             }
             StateProj::Refused { refused: Refused { reason, retry_after }, name } => {
-                let mut refusal = Refusal::new(STRATEGY, name.clone(), FailureKind::Refused, reason);
+                let name = name.take().expect("a future is not polled after it is ready");
+                let mut refusal = Refusal::new(STRATEGY, name, FailureKind::Refused, reason);
                 if let Some(wait) = *retry_after {
                     refusal = refusal.retry_after(wait);
                 }

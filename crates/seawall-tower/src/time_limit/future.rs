@@ -28,8 +28,11 @@ pin_project! {
         Unlimited { #[pin] inner: F },
         Limited {
             #[pin] inner: Narrowed<F>,
-            // Made when the inner future has to wait, and in a box then: a timer is larger than all the rest, and
-            // every call would be moved with room for it, those that need none too.
+            // Made when the inner future has to wait, and in a box then: one allocation for each call that waits, none
+            // for those that do not. Tokio's timer is 112 bytes, larger than all the rest, and must stay where it is,
+            // so a future that has room for it is moved with it through every layer around: measured, that costs each
+            // call more than tower's timeout does as a whole. Timers kept for reuse would need a lock for a malloc,
+            // and belong to the runtime they were made in.
             sleep: Option<Pin<Box<Sleep>>>,
             began: Instant,
             limit: TimeLimitHandle,
