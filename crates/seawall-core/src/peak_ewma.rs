@@ -46,6 +46,14 @@ impl PeakEwma {
         self.last = Some((estimate, self.last.map_or(now, |(_, at)| at.max(now))));
     }
 
+    /// Takes note of a call that was given up after so long: it would have taken at least that. The estimate may rise by
+    /// it, and never falls.
+    pub fn record_at_least(&mut self, took: Duration, now: Instant) {
+        if self.estimate(now).is_none_or(|estimate| estimate < took) {
+            self.record(took, now);
+        }
+    }
+
     /// What a call is expected to take; `None` when there was no sample for longer than the decay.
     pub fn estimate(&self, now: Instant) -> Option<Duration> {
         let (estimate, at) = self.last?;

@@ -18,6 +18,23 @@ use crate::{InvalidConfig, Jitter};
 /// | `ejection_jitter` | `equal` | how the time is spread, so that endpoints do not come back together |
 /// | `max_ejected` | `0.5` | the largest share of endpoints that may be ejected; one always may, unless it is 0 |
 /// | `panic_threshold` | `0.5` | when a smaller share is healthy, all endpoints are used; or `"off"` |
+///
+/// What these come to when endpoints fail:
+///
+/// | endpoints | one fails | most fail | all fail |
+/// |---|---|---|---|
+/// | 1 | it is used | | it is used |
+/// | 2 | 1 ejected, 1 used | | 1 ejected, 1 used |
+/// | 3 | 1 ejected, 2 used | 2 fail: 1 ejected, 2 used | 1 ejected, 2 used |
+/// | 5 | 1 ejected, 4 used | 3 fail: 2 ejected, 3 used | 2 ejected, 3 used |
+/// | 10 | 1 ejected, 9 used | 6 fail: 5 ejected, 5 used | 5 ejected, 5 used |
+///
+/// `max_ejected` and `panic_threshold` say the same by default: half of the endpoints can bear the load, fewer cannot.
+/// What the detector ejects by itself therefore never ends in a panic; it is for endpoints that operators eject and for
+/// sets that shrink. That serves callers best. When 6 of 10 fail, 1 of the 5 that are used fails, and a choice by latency
+/// hardly ever meets it; a cap of 0.7 would eject all 6, panic, and send calls to all 10 again. When all fail, nothing
+/// helps, and one after the other comes back within `ejection_duration`. For a detector that panics by itself, as
+/// Envoy's does when its health checks find too few, set `max_ejected` above 1 − `panic_threshold`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutlierConfig {

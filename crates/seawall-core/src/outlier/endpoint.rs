@@ -17,7 +17,8 @@ pub(super) struct Endpoint {
     // How often it was ejected without having proved itself since.
     times: u32,
     returned: Option<Instant>,
-    last_wait: Duration,
+    // For how long it was last to be ejected, before chance had its say.
+    last_planned: Duration,
 }
 
 impl Endpoint {
@@ -29,7 +30,7 @@ impl Endpoint {
             ejected_until: None,
             times: 0,
             returned: None,
-            last_wait: Duration::ZERO,
+            last_planned: Duration::ZERO,
         }
     }
 
@@ -58,8 +59,9 @@ impl Endpoint {
         now: Instant,
         rng: &mut fastrand::Rng,
     ) -> Duration {
-        // One that did well for longer than it was last ejected has proved itself.
-        if self.returned.is_some_and(|at| now.saturating_duration_since(at) >= self.last_wait) {
+        // One that did well for longer than it was last to be ejected has proved itself. The wait that chance made of
+        // that may be tiny, and proves nothing.
+        if self.returned.is_some_and(|at| now.saturating_duration_since(at) >= self.last_planned) {
             self.times = 0;
         }
         self.times = self.times.saturating_add(1);
@@ -67,6 +69,7 @@ impl Endpoint {
         let planned = config.ejection_duration.saturating_mul(self.times).min(longest);
         let wait = Spread::new(config.ejection_jitter, longest).next(planned, rng);
         self.eject_for(wait, now);
+        self.last_planned = planned;
         wait
     }
 
@@ -74,7 +77,7 @@ impl Endpoint {
         // The clock cannot hold every time; then a century will do.
         let until = now.checked_add(wait).or_else(|| now.checked_add(CENTURY));
         self.ejected_until = Some(until.unwrap_or(now));
-        self.last_wait = wait;
+        self.last_planned = wait;
         self.epoch = self.epoch.next();
     }
 

@@ -18,7 +18,7 @@ use crate::InvalidConfig;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RolloutConfig {
-    /// The share of calls that the canary gets, from 0 to 1. Default 0.
+    /// The share of calls that the canary gets, from 0 to 1; a canary that was given up gets none. Default 0.
     pub weight: f64,
     /// The canary is given up when its failure rate is at least so much above the stable stack's, and that is more than
     /// chance explains. Above 0 and at most 1; `None` (`"off"`) never. Default 0.05.
@@ -27,7 +27,7 @@ pub struct RolloutConfig {
     /// The same for the share of slow calls. Default 0.5.
     #[serde(with = "crate::or_off")]
     pub slow_call_rate_margin: Option<f64>,
-    /// A call is slow when it takes at least so long. Above zero. Default 10 s.
+    /// A call is slow when it takes at least so long, also if its caller then drops it. Above zero. Default 10 s.
     #[serde(with = "crate::friendly_duration")]
     pub slow_call_duration: Duration,
     /// A rate over fewer calls of the canary decides nothing. Default 20.

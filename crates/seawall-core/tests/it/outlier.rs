@@ -116,6 +116,59 @@ fn no_more_than_the_share_is_ejected_and_never_the_only_one() {
 }
 
 #[test]
+fn a_short_ejection_by_chance_proves_nothing() {
+    let mut bench = Bench::new(3, OutlierConfig { ejection_jitter: Jitter::Full, ..config() });
+    let mut at = Duration::ZERO;
+    for nth in 1..=10 {
+        let [Event::Ejected { wait, .. }] = bench.record(0, FAILED, 5, at)[..] else { panic!("not ejected") };
+        let planned = nth * 30 * SECOND;
+        assert!(wait <= planned.min(300 * SECOND), "{wait:?}");
+        at += wait;
+        assert_eq!(bench.settle(at), [Event::Readmitted]);
+        // Longer than it was ejected, and shorter than it was to be.
+        at += planned.min(300 * SECOND).saturating_sub(SECOND);
+    }
+    let longest = (0..20).filter_map(|_| {
+        let [Event::Ejected { wait, .. }] = bench.record(0, FAILED, 5, at)[..] else { return None };
+        at += wait;
+        bench.settle(at);
+        Some(wait)
+    });
+    assert!(longest.max() > Some(150 * SECOND), "it has grown to five minutes");
+}
+
+#[test]
+fn the_defaults_come_to_what_the_documentation_lists() {
+    let ejected = |endpoints: usize, failing: usize| {
+        let mut bench = Bench::new(endpoints, config());
+        for endpoint in 0..failing {
+            bench.record(endpoint, FAILED, 10, Duration::ZERO);
+        }
+        assert!(!bench.detector.is_panicking());
+        let ejected = bench.used().iter().filter(|used| !**used).count();
+        (ejected, endpoints - ejected)
+    };
+    let docs = include_str!("../../src/outlier/config.rs");
+    let mut checked = 0;
+    for row in docs.lines().filter_map(|line| line.strip_prefix("/// | ")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let Ok(endpoints) = cells[0].parse::<usize>() else { continue };
+        let fails = |cell: &str| cell.split_once(" fail: ").map_or(0, |(number, _)| number.parse().unwrap());
+        for (cell, failing) in [(cells[1], 1), (cells[2], fails(cells[2])), (cells[3], endpoints)] {
+            let says = match ejected(endpoints, failing) {
+                (0, 1) => "it is used".to_owned(),
+                (ejected, used) => format!("{ejected} ejected, {used} used"),
+            };
+            if !cell.is_empty() {
+                assert!(cell.ends_with(&says), "{endpoints} endpoints: `{cell}`, but {says}");
+                checked += 1;
+            }
+        }
+    }
+    assert_eq!(checked, 13);
+}
+
+#[test]
 fn when_too_few_are_healthy_all_are_used() {
     let mut bench = Bench::new(5, OutlierConfig { max_ejected: 1.0, ..config() });
     bench.record(0, FAILED, 5, Duration::ZERO);

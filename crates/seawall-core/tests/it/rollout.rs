@@ -87,7 +87,7 @@ fn a_late_result_does_not_count_in_the_next_cycle() {
     let late = rollout.epoch();
     assert_eq!(rollout.roll_back(), Some(Event::RolledBack { reason: "by an operator" }));
     assert_eq!(rollout.roll_back(), None);
-    assert_eq!(rollout.reconfigure(at(0.5), now).unwrap(), Some(Event::WeightChanged { weight: 0.5 }));
+    assert_eq!(rollout.begin_again(0.5, now).unwrap(), Some(Event::WeightChanged { weight: 0.5 }));
     for _ in 0..100 {
         assert_eq!(rollout.record(Arm::Canary, late, FAILED, Duration::ZERO, now), None);
     }
@@ -95,11 +95,59 @@ fn a_late_result_does_not_count_in_the_next_cycle() {
 }
 
 #[test]
+fn a_canary_that_was_given_up_stays_so_until_it_is_told_to_begin_again() {
+    let now = some_instant();
+    let mut rollout = Rollout::new(at(0.5), now).unwrap();
+    record(&mut rollout, Arm::Canary, FAILED, 20, now);
+    assert!(rollout.is_rolled_back());
+    assert_eq!(
+        rollout.set_weight(0.6).unwrap_err().to_string(),
+        "weight is 0.6: must be 0 while the canary is rolled back, until it is told to begin again"
+    );
+    assert_eq!(rollout.set_weight(0.0).unwrap(), None);
+    assert_eq!(rollout.reconfigure(at(0.7), now).unwrap(), None);
+    assert_eq!((rollout.is_rolled_back(), rollout.choose(0.0)), (true, Arm::Stable));
+
+    assert!(rollout.begin_again(1.1, now).is_err());
+    assert!(rollout.is_rolled_back());
+    assert_eq!(rollout.begin_again(0.2, now).unwrap(), Some(Event::WeightChanged { weight: 0.2 }));
+    assert_eq!(rollout.choose(0.1), Arm::Canary);
+    assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 19, now), [], "what was known is forgotten");
+    assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 1, now).len(), 1);
+}
+
+#[test]
+fn a_call_that_is_dropped_late_counts_as_slow_and_says_nothing_about_failures() {
+    let now = some_instant();
+    let slow = RolloutConfig::default().slow_call_duration;
+    let mut rollout = Rollout::new(at(0.5), now).unwrap();
+    let epoch = rollout.epoch();
+    let soon = slow.checked_sub(Duration::from_millis(1)).unwrap();
+    for _ in 0..100 {
+        assert_eq!(rollout.abandon(Arm::Canary, epoch, soon, now), None);
+    }
+    let told: Vec<_> = (0..20).filter_map(|_| rollout.abandon(Arm::Canary, epoch, slow, now)).collect();
+    assert_eq!(told, [Event::RolledBack { reason: "slow call rate" }]);
+    assert_eq!(rollout.abandon(Arm::Canary, epoch, slow, now), None, "it was made in an earlier cycle");
+
+    // Were they successes, the failures would be too few; were they failures, one would do.
+    let config = RolloutConfig { slow_call_rate_margin: None, failure_rate_margin: Some(1.0), ..at(0.5) };
+    let mut rollout = Rollout::new(config, now).unwrap();
+    let epoch = rollout.epoch();
+    for _ in 0..100 {
+        assert_eq!(rollout.abandon(Arm::Canary, epoch, slow, now), None);
+    }
+    assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 19, now), []);
+    assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 1, now).len(), 1);
+}
+
+#[test]
 fn raising_the_weight_keeps_what_is_known() {
     let now = some_instant();
     let mut rollout = Rollout::new(at(0.1), now).unwrap();
     record(&mut rollout, Arm::Canary, FAILED, 19, now);
-    rollout.reconfigure(at(0.2), now).unwrap();
+    assert_eq!(rollout.set_weight(0.2).unwrap(), Some(Event::WeightChanged { weight: 0.2 }));
+    assert_eq!(rollout.set_weight(0.2).unwrap(), None);
     assert_eq!(record(&mut rollout, Arm::Canary, FAILED, 1, now).len(), 1);
 }
 
@@ -109,6 +157,7 @@ fn a_weight_that_is_no_share_is_refused_and_the_old_one_stays() {
     let mut rollout = Rollout::new(at(0.1), now).unwrap();
     for weight in [-0.1, 1.1, f64::NAN] {
         assert!(rollout.reconfigure(at(weight), now).is_err());
+        assert!(rollout.set_weight(weight).is_err());
     }
     assert_eq!(
         rollout.reconfigure(at(2.0), now).unwrap_err().to_string(),
