@@ -16,8 +16,12 @@ use std::time::{Duration, Instant};
 /// latency.record(Duration::from_millis(20), start);
 /// latency.record(Duration::from_millis(80), start + second);
 /// assert_eq!(latency.estimate(start + second), Some(Duration::from_millis(80)));
+/// latency.record_at_least(Duration::from_millis(10), start + second);
+/// assert_eq!(latency.estimate(start + second), Some(Duration::from_millis(80)), "given up too soon to say more");
 /// latency.record(Duration::from_millis(20), start + 2 * second);
 /// assert!(latency.estimate(start + 2 * second) < Some(Duration::from_millis(80)));
+/// latency.record_at_least(second, start + 2 * second);
+/// assert_eq!(latency.estimate(start + 2 * second), Some(second));
 /// assert_eq!(latency.estimate(start + 60 * second), None, "nothing was heard for long");
 /// ```
 #[derive(Clone, Debug)]

@@ -148,11 +148,6 @@ impl Stopwatch {
         self.0.get_or_insert_with(|| way_out.now());
     }
 
-    /// The time from then until `now`.
-    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
-        self.0.map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
-    }
-
     /// The time from then until now, asking for it only if it has to.
     pub(crate) fn read(&self) -> Duration {
         self.read_by(now)

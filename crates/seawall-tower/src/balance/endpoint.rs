@@ -15,6 +15,8 @@ pub(super) struct Endpoint<S> {
     in_flight: AtomicUsize,
     // What the detector says of it, to be read without its lock.
     used: AtomicBool,
+    // Whether it is no longer in the set.
+    removed: AtomicBool,
     epoch: AtomicU64,
 }
 
@@ -27,6 +29,7 @@ impl<S> Endpoint<S> {
             latency: Mutex::new(latency),
             in_flight: AtomicUsize::new(0),
             used: AtomicBool::new(true),
+            removed: AtomicBool::new(false),
             epoch: AtomicU64::new(Epoch::default().number()),
         }
     }
@@ -54,6 +57,11 @@ impl<S> Endpoint<S> {
         self.with_latency(|latency| latency.record(took, now));
     }
 
+    /// Takes note of a call that was given up after so long.
+    pub(super) fn record_at_least(&self, took: Duration, now: Instant) {
+        self.with_latency(|latency| latency.record_at_least(took, now));
+    }
+
     pub(super) fn with_latency<T>(&self, run: impl FnOnce(&mut PeakEwma) -> T) -> T {
         run(&mut self.latency.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -72,6 +80,15 @@ impl<S> Endpoint<S> {
 
     pub(super) fn is_used(&self) -> bool {
         self.used.load(Ordering::Acquire)
+    }
+
+    /// Whether a call that has waited for it may still use it.
+    pub(super) fn is_worth_waiting_for(&self) -> bool {
+        self.is_used() && !self.removed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn remove(&self) {
+        self.removed.store(true, Ordering::Release);
     }
 
     pub(super) fn epoch(&self) -> Epoch {

@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use seawall_core::{Classify, Refusal};
 
 use super::visit::Visit;
+use crate::clock::Place;
 
 pin_project! {
     /// The answer of the endpoint, or a refusal because there is none. Cancel safe if the endpoint's future is.
@@ -22,14 +23,14 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, S, C> {
-        Calling { #[pin] inner: F, visit: Visit<S>, classifier: C },
+        Calling { #[pin] inner: F, visit: Visit<S>, classifier: C, place: Place },
         Refused { refusal: Option<Refusal> },
     }
 }
 
 impl<F, S, C> ResponseFuture<F, S, C> {
-    pub(super) const fn calling(inner: F, visit: Visit<S>, classifier: C) -> Self {
-        Self { state: State::Calling { inner, visit, classifier } }
+    pub(super) const fn calling(inner: F, visit: Visit<S>, classifier: C, place: Place) -> Self {
+        Self { state: State::Calling { inner, visit, classifier, place } }
     }
 
     pub(super) const fn refused(refusal: Refusal) -> Self {
@@ -47,12 +48,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProj::Calling { inner, visit, classifier } => {
+            StateProj::Calling { inner, visit, classifier, place } => {
+                let way_out = place.way_out();
                 let Poll::Ready(result) = inner.poll(cx) else {
-                    visit.pending();
+                    visit.pending(&way_out);
                     return Poll::Pending;
                 };
-                visit.report(classifier.classify(result.as_ref()));
+                visit.report(classifier.classify(result.as_ref()), way_out.now());
                 Poll::Ready(result)
             }
             StateProj::Refused { refusal } => {

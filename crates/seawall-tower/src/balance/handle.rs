@@ -92,8 +92,8 @@ impl<S> BalanceHandle<S> {
             let id = state.detector.insert(now);
             let latency = PeakEwma::new(state.config.latency_decay);
             let endpoint = Arc::new(Endpoint::new(name, id, service, latency));
-            state.endpoints = state.without(replaced).chain([endpoint]).collect();
-            let mut decisions = replaced.map_or_else(Vec::new, |old| state.detector.remove(old));
+            let mut decisions = replaced.map_or_else(Vec::new, |old| state.take_out(old));
+            state.endpoints = state.endpoints.iter().cloned().chain([endpoint]).collect();
             decisions.extend(state.detector.settle(now));
             state.next_return = state.detector.next_return();
             decisions
@@ -103,10 +103,7 @@ impl<S> BalanceHandle<S> {
 
     /// Removes an endpoint; calls under way go on. `false` if there was none of this name.
     pub fn remove(&self, name: &str) -> bool {
-        let removed = self.decide_of(name, |state, id| {
-            state.endpoints = state.without(Some(id)).collect();
-            state.detector.remove(id)
-        });
+        let removed = self.decide_of(name, State::take_out);
         if removed {
             // Some may wait for it to be ready.
             self.0.changed.notify_waiters();
@@ -263,8 +260,14 @@ impl<S> State<S> {
         self.endpoints.iter().find(|endpoint| *endpoint.name == *name).map(|endpoint| endpoint.id)
     }
 
-    fn without(&self, id: Option<EndpointId>) -> impl Iterator<Item = Arc<Endpoint<S>>> {
-        self.endpoints.iter().filter(move |endpoint| Some(endpoint.id) != id).cloned()
+    fn take_out(&mut self, id: EndpointId) -> Vec<Decision> {
+        let (left, taken): (Vec<_>, Vec<_>) =
+            self.endpoints.iter().cloned().partition(|endpoint| endpoint.id != id);
+        for endpoint in taken {
+            endpoint.remove();
+        }
+        self.endpoints = left.into();
+        self.detector.remove(id)
     }
 }
 

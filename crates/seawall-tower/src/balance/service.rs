@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use seawall_core::{ByKind, Classify, Refusal};
@@ -10,8 +10,8 @@ use super::BalanceHandle;
 use super::endpoint::Endpoint;
 use super::future::ResponseFuture;
 use super::visit::Visit;
-use super::waiting::{Candidate, Progress, Waiting};
-use crate::clock::now;
+use super::waiting::{Candidate, Progress, Waiting, none_used};
+use crate::clock::{WayIn, now};
 
 /// Sends each call to one of several endpoints. See the [module](super).
 pub struct Balance<S, C = ByKind> {
@@ -71,21 +71,15 @@ where
             let next = match &mut self.state {
                 State::Ready(_) | State::Refused(_) => return Poll::Ready(Ok(())),
                 State::Idle => self.choose(cx),
-                State::Waiting(waiting) => match waiting.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Progress::Changed) => Ok(State::Idle),
-                    Poll::Ready(Progress::Expired) => {
-                        Ok(State::Refused("no endpoint was ready before the deadline"))
+                State::Waiting(waiting) => {
+                    let (handle, classifier) = (&self.handle, &self.classifier);
+                    let tell = |endpoint: &_, error: &_| failed(handle, classifier, endpoint, error);
+                    match ready!(waiting.poll(handle, &mut self.rng, cx, tell)) {
+                        Progress::Ready(candidate) => Ok(State::Ready(candidate)),
+                        Progress::Refused(reason) => Ok(State::Refused(reason)),
+                        Progress::Failed(error) => Err(error),
                     }
-                    Poll::Ready(Progress::Ready(candidate)) => Ok(State::Ready(candidate)),
-                    Poll::Ready(Progress::Failed { endpoint, error, last }) => {
-                        self.failed(&endpoint, &error);
-                        if !last {
-                            continue;
-                        }
-                        Err(error)
-                    }
-                },
+                }
             };
             match next {
                 Ok(state) => self.state = state,
@@ -98,11 +92,12 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
+        let way_in = WayIn::open();
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Ready(Candidate { endpoint, mut service }) => {
                 // The visit exists before the inner future: a panic in the inner `call` ends it.
                 let visit = Visit::new(self.handle.clone(), endpoint);
-                ResponseFuture::calling(service.call(request), visit, self.classifier.clone())
+                ResponseFuture::calling(service.call(request), visit, self.classifier.clone(), way_in.place())
             }
             State::Refused(reason) => ResponseFuture::refused(self.handle.refusal(reason, now())),
             State::Idle | State::Waiting(_) => panic!("`poll_ready` must say ready before `call`"),
@@ -122,54 +117,37 @@ impl<S, C> Balance<S, C> {
         let now = now();
         let endpoints = self.handle.settled(now);
         let Some(place) = pick(&endpoints, &mut self.rng, now) else {
-            let none = endpoints.is_empty();
-            return Ok(State::Refused(if none {
-                "there is no endpoint"
-            } else {
-                "every endpoint is ejected"
-            }));
+            return Ok(State::Refused(none_used(&endpoints)));
         };
         let mut best = Candidate::new(&endpoints[place]);
-        let mut failed = None;
-        let mut waiting = Vec::new();
-        match best.service.poll_ready(cx) {
-            Poll::Ready(Ok(())) => return Ok(State::Ready(best)),
-            Poll::Ready(Err(error)) => {
-                self.failed(&best.endpoint, &error);
-                failed = Some(error);
+        let ready = best.service.poll_ready(cx);
+        if let Poll::Ready(Ok(())) = ready {
+            return Ok(State::Ready(best));
+        }
+        let mut waiting = Waiting::new(changed, self.handle.next_return());
+        if let Poll::Ready(Err(error)) = ready {
+            failed(&self.handle, &self.classifier, &best.endpoint, &error);
+            waiting.failed(best.endpoint);
+            waiting.join(&endpoints, &mut self.rng);
+            if waiting.has_none_to_ask() {
+                return Err(error);
             }
-            Poll::Pending => waiting.push(best),
+        } else {
+            waiting.queue(best);
+            waiting.join(&endpoints, &mut self.rng);
         }
-        let others =
-            endpoints.iter().enumerate().filter(|(other, endpoint)| *other != place && endpoint.is_used());
-        let mut others: Vec<_> = others.map(|(_, endpoint)| endpoint).collect();
-        self.rng.shuffle(&mut others);
-        for endpoint in others {
-            let mut candidate = Candidate::new(endpoint);
-            match candidate.service.poll_ready(cx) {
-                Poll::Ready(Ok(())) => return Ok(State::Ready(candidate)),
-                Poll::Ready(Err(error)) => {
-                    self.failed(&candidate.endpoint, &error);
-                    failed = Some(error);
-                }
-                Poll::Pending => waiting.push(candidate),
-            }
-        }
-        match failed {
-            Some(error) if waiting.is_empty() => Err(error),
-            _ => Ok(State::Waiting(Waiting::new(waiting, changed, self.handle.next_return()))),
-        }
+        Ok(State::Waiting(waiting))
     }
+}
 
-    /// An endpoint that fails to become ready has failed.
-    fn failed<Req>(&self, endpoint: &Endpoint<S>, error: &S::Error)
-    where
-        S: Service<Req>,
-        C: Classify<S::Response, S::Error>,
-    {
-        let outcome = self.classifier.classify(Err(error));
-        self.handle.record(endpoint, endpoint.epoch(), outcome, Duration::ZERO, now());
-    }
+/// An endpoint that fails to become ready has failed.
+fn failed<S, C, Req>(handle: &BalanceHandle<S>, classifier: &C, endpoint: &Endpoint<S>, error: &S::Error)
+where
+    S: Service<Req>,
+    C: Classify<S::Response, S::Error>,
+{
+    let outcome = classifier.classify(Err(error));
+    handle.record(endpoint, endpoint.epoch(), outcome, Duration::ZERO, now());
 }
 
 /// The better of two used endpoints taken by chance: the power of two choices (M. Mitzenmacher, 2001).

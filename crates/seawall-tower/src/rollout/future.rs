@@ -4,16 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use pin_project_lite::pin_project;
-use seawall_core::{Arm, CallContext, Classify, Epoch, FailureKind, Outcome};
+use seawall_core::Classify;
 use tower::util::{Either, Oneshot};
 use tower_service::Service;
 
-use super::RolloutHandle;
-use crate::clock::{Stopwatch, now};
-use crate::too_late::came_too_late;
+use super::trial::Trial;
+use super::way_in::OnTheWayIn;
+use crate::clock::Place;
+
+type Inner<A, B, Req> = Oneshot<OnTheWayIn<Either<A, B>>, Req>;
 
 pin_project! {
     /// The answer of the chosen stack. Cancel safe if the stack's future is.
@@ -24,9 +25,10 @@ pin_project! {
         B: Service<Req, Response = A::Response, Error = A::Error>,
     {
         #[pin]
-        inner: Oneshot<Either<A, B>, Req>,
+        inner: Inner<A, B, Req>,
         trial: Trial,
         classifier: C,
+        place: Place,
     }
 }
 
@@ -35,8 +37,8 @@ where
     A: Service<Req>,
     B: Service<Req, Response = A::Response, Error = A::Error>,
 {
-    pub(super) const fn new(inner: Oneshot<Either<A, B>, Req>, trial: Trial, classifier: C) -> Self {
-        Self { inner, trial, classifier }
+    pub(super) const fn new(inner: Inner<A, B, Req>, trial: Trial, classifier: C, place: Place) -> Self {
+        Self { inner, trial, classifier, place }
     }
 }
 
@@ -50,11 +52,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let way_out = this.place.way_out();
         let Poll::Ready(result) = this.inner.poll(cx) else {
-            this.trial.watch.pending();
+            this.trial.pending(&way_out);
             return Poll::Pending;
         };
-        this.trial.report(this.classifier.classify(result.as_ref()));
+        this.trial.report(this.classifier.classify(result.as_ref()), way_out.now());
         Poll::Ready(result)
     }
 }
@@ -66,44 +69,5 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").field("arm", &self.trial.arm).finish_non_exhaustive()
-    }
-}
-
-/// A call that will tell how its stack did.
-#[derive(Debug)]
-pub(super) struct Trial {
-    handle: RolloutHandle,
-    arm: Arm,
-    epoch: Epoch,
-    deadline: Option<Instant>,
-    watch: Stopwatch,
-    done: bool,
-}
-
-impl Trial {
-    pub(super) fn new(handle: RolloutHandle, arm: Arm, epoch: Epoch) -> Self {
-        let deadline = CallContext::current_deadline();
-        Self { handle, arm, epoch, deadline, watch: Stopwatch::new(), done: false }
-    }
-
-    fn report(&mut self, outcome: Outcome) {
-        self.done = true;
-        let now = now();
-        if self.watch.has_run() || !came_too_late(outcome, now) {
-            self.handle.record(self.arm, self.epoch, outcome, self.watch.elapsed(now), now);
-        }
-    }
-}
-
-impl Drop for Trial {
-    fn drop(&mut self) {
-        // A call that was dropped because its time was up says that the stack was too slow; any other says nothing.
-        if !self.done
-            && self.watch.has_run()
-            && let Some(deadline) = self.deadline
-            && now() >= deadline
-        {
-            self.report(Outcome::failure(FailureKind::Timeout));
-        }
     }
 }

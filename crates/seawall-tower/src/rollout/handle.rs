@@ -39,13 +39,23 @@ impl RolloutHandle {
         self.with(|rollout| rollout.is_rolled_back())
     }
 
-    /// Sends this share of calls to the canary, from 0 to 1. One that was given up begins anew.
+    /// Sends this share of calls to the canary, from 0 to 1.
     ///
     /// # Errors
-    /// The weight is not a share; the old one then stays.
+    /// The weight is not a share, or it is above 0 and the canary was given up: a script that raises the weight step by
+    /// step must not bring it back unseen, [`begin_again`](Self::begin_again) does. The old weight then stays.
     pub fn set_weight(&self, weight: f64) -> Result<(), InvalidConfig> {
-        let config = self.with(|rollout| rollout.config().clone());
-        self.reconfigure(&RolloutConfig { weight, ..config })
+        self.conclude(self.with(|rollout| rollout.set_weight(weight)))
+    }
+
+    /// Begins anew with this share of calls, from 0 to 1: what is known of both stacks is forgotten, and a canary that was
+    /// given up gets another chance.
+    ///
+    /// # Errors
+    /// The weight is not a share; everything then stays as it was.
+    pub fn begin_again(&self, weight: f64) -> Result<(), InvalidConfig> {
+        let now = now();
+        self.conclude(self.with(|rollout| rollout.begin_again(weight, now)))
     }
 
     /// Gives the canary up.
@@ -54,21 +64,14 @@ impl RolloutHandle {
         self.tell(event);
     }
 
-    /// Puts another configuration in force; windows keep what they hold, and a canary that was given up begins anew.
+    /// Puts another configuration in force; windows keep what they hold, and a canary that was given up stays so, whatever
+    /// the weight, until it [begins again](Self::begin_again).
     ///
     /// # Errors
     /// What [`RolloutConfig::validate`] says; the old configuration then stays.
     pub fn reconfigure(&self, config: &RolloutConfig) -> Result<(), InvalidConfig> {
         let now = now();
-        let result = self.with(|rollout| rollout.reconfigure(config.clone(), now));
-        match &result {
-            Ok(event) => {
-                self.tell(Some(Event::Reconfigured));
-                self.tell(*event);
-            }
-            Err(_) => self.tell(Some(Event::ReconfigurationRefused)),
-        }
-        result.map(|_| ())
+        self.conclude(self.with(|rollout| rollout.reconfigure(config.clone(), now)))
     }
 
     pub(super) fn choose(&self, key: Option<u64>) -> (Arm, Epoch) {
@@ -82,6 +85,23 @@ impl RolloutHandle {
     pub(super) fn record(&self, arm: Arm, epoch: Epoch, outcome: Outcome, took: Duration, now: Instant) {
         let event = self.with(|rollout| rollout.record(arm, epoch, outcome, took, now));
         self.tell(event);
+    }
+
+    pub(super) fn abandon(&self, arm: Arm, epoch: Epoch, took: Duration, now: Instant) {
+        let event = self.with(|rollout| rollout.abandon(arm, epoch, took, now));
+        self.tell(event);
+    }
+
+    /// Tells how a live change went.
+    fn conclude(&self, result: Result<Option<Event>, InvalidConfig>) -> Result<(), InvalidConfig> {
+        let result = result.map(|event| {
+            self.tell(Some(Event::Reconfigured));
+            self.tell(event);
+        });
+        if result.is_err() {
+            self.tell(Some(Event::ReconfigurationRefused));
+        }
+        result
     }
 
     fn with<T>(&self, run: impl FnOnce(&mut Rollout) -> T) -> T {

@@ -5,8 +5,12 @@
 //! ([`Rollout::sticky`]): the same user then always meets the same stack, in every process that uses the same name, and
 //! raising the weight moves users only to the canary, never back.
 //!
-//! The rules are [`seawall_core::Rollout`]'s: both stacks' failures and slow calls are compared in one window. The
-//! state lives in a [`RolloutHandle`], through which operators set the weight.
+//! The rules are [`seawall_core::Rollout`]'s: both stacks' failures and slow calls are compared in one window. A call that
+//! is dropped counts as timed out if its [`CallContext`](seawall_core::CallContext)'s deadline has passed, as slow if it
+//! was under way for `slow_call_duration`, and otherwise for nothing.
+//!
+//! The state lives in a [`RolloutHandle`], through which operators set the weight. A canary that was given up stays so
+//! until somebody calls [`begin_again`](RolloutHandle::begin_again).
 //!
 //! ```text
 //! right: rollout → each stack with its own [ retry → circuit breaker → … ]    each is judged by what users see of it
@@ -33,7 +37,10 @@
 //! handle.set_weight(1.0)?;
 //! assert_eq!(search.clone().oneshot("ada").await?, "new");
 //! handle.roll_back();
-//! assert_eq!(search.oneshot("ada").await?, "old");
+//! assert_eq!(search.clone().oneshot("ada").await?, "old");
+//! assert!(handle.set_weight(1.0).is_err(), "nobody brings it back unseen");
+//! handle.begin_again(1.0)?;
+//! assert_eq!(search.oneshot("ada").await?, "new");
 //! # Ok(())
 //! # }
 //! ```
@@ -42,6 +49,8 @@ pub mod future;
 mod handle;
 mod point;
 mod service;
+mod trial;
+mod way_in;
 
 pub use handle::RolloutHandle;
 pub use point::{ByTurns, Place, stable_hash};

@@ -5,8 +5,11 @@ use tower::ServiceExt;
 use tower::util::Either;
 use tower_service::Service;
 
-use super::future::{ResponseFuture, Trial};
+use super::future::ResponseFuture;
+use super::trial::Trial;
+use super::way_in::OnTheWayIn;
 use super::{ByTurns, Place, RolloutHandle};
+use crate::clock::WayIn;
 
 /// Splits calls between a stable and a canary stack. See the [module](super).
 #[derive(Clone, Debug)]
@@ -66,12 +69,14 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
+        let way_in = WayIn::open();
         let (arm, epoch) = self.handle.choose(self.place.key(&request));
         let service = match arm {
             Arm::Stable => Either::Left(self.stable.clone()),
             Arm::Canary => Either::Right(self.canary.clone()),
         };
         let trial = Trial::new(self.handle.clone(), arm, epoch);
-        ResponseFuture::new(service.oneshot(request), trial, self.classifier.clone())
+        let inner = OnTheWayIn(service).oneshot(request);
+        ResponseFuture::new(inner, trial, self.classifier.clone(), way_in.place())
     }
 }

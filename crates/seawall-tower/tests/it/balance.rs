@@ -1,4 +1,5 @@
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -351,6 +352,97 @@ async fn an_error_of_readiness_goes_to_another_endpoint_and_counts() {
     second.readiness([gone()]);
     let mut service = service;
     assert_eq!(service.ready().await.map(|_| ()).unwrap_err().name(), "gone", "the last one that is used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_failed_to_become_ready_is_asked_again_while_the_others_are_not() {
+    for seed in 0..4 {
+        let (one, first) = backend("one", Duration::ZERO);
+        let (two, second) = backend("two", Duration::ZERO);
+        first.readiness([Readiness::Err(Error::new(FailureKind::Transient, "hostile", "restarting"))]);
+        second.readiness([Readiness::Blocked]);
+        let config = BalanceConfig::default();
+        let handle = BalanceHandle::seeded(Identity::default(), &config, [one, two], seed).unwrap();
+        let call = tokio::time::timeout(SECOND, Balance::new(handle).oneshot(()));
+        assert_eq!(call.await.unwrap().unwrap(), "one");
+    }
+}
+
+/// One that fails whenever it is asked whether it is ready, and counts how often it was.
+#[derive(Clone)]
+struct Failing(Arc<AtomicU32>);
+
+impl Service<()> for Failing {
+    type Response = &'static str;
+    type Error = Error;
+    type Future = std::future::Ready<Result<&'static str, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Err(Error::new(FailureKind::Transient, "hostile", "gone")))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        unreachable!("it is never ready")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_keeps_failing_is_asked_again_at_leisure() {
+    let ((name, blocked), control) = backend("blocked", Duration::ZERO);
+    control.readiness([Readiness::Blocked]);
+    let asked = Arc::new(AtomicU32::new(0));
+    let outlier = OutlierConfig { max_ejected: 0.0, ..OutlierConfig::default() };
+    let config = BalanceConfig { outlier, ..BalanceConfig::default() };
+    let endpoints = [("failing", Either::Left(Failing(Arc::clone(&asked)))), (name, Either::Right(blocked))];
+    let handle = BalanceHandle::seeded(Identity::default(), &config, endpoints, 7).unwrap();
+    let call = tokio::time::timeout(SECOND, Balance::new(handle).oneshot(()));
+    assert!(call.await.is_err());
+    assert!((5..=11).contains(&asked.load(Ordering::Relaxed)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_waiting_call_keeps_its_place_in_the_queue_when_the_set_changes() {
+    let limited = |(name, service)| (name, ConcurrencyLimit::new(service, 1));
+    let (one, control) = backend("one", Duration::ZERO);
+    control.answers([Answer::Hang]);
+    let handle = handle([limited(one)]);
+    let service = Balance::new(handle.clone());
+    let mut holds = task::spawn(service.clone().oneshot(()));
+    assert_pending!(holds.poll());
+    let (mut one, mut two) = (service.clone(), service);
+    let mut first = task::spawn(one.ready());
+    assert_pending!(first.poll());
+    let mut second = task::spawn(two.ready());
+    assert_pending!(second.poll());
+
+    let (two, blocked) = backend("two", Duration::ZERO);
+    blocked.readiness([Readiness::Blocked, Readiness::Blocked, Readiness::Blocked]);
+    let (name, two) = limited(two);
+    handle.insert(name, two);
+    assert_pending!(second.poll());
+    assert_pending!(first.poll());
+    assert!(handle.remove("two"));
+    assert_pending!(second.poll());
+    assert_pending!(first.poll());
+
+    drop(holds);
+    assert_pending!(second.poll());
+    assert_ready_ok!(first.poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_dropped_late_make_an_endpoint_look_slow() {
+    let (good, _good) = backend("good", 20 * MILLI);
+    let (service, hanging) = HostileService::new(|()| Answer::Hang);
+    let handle = handle([good, ("hanging", service)]);
+    let service = Balance::new(handle.clone());
+    for _ in 0..200 {
+        let _either = tokio::time::timeout(SECOND, service.clone().oneshot(())).await;
+    }
+    let calls = hanging.counts().calls;
+    assert!((1..=5).contains(&calls), "{calls}");
+    assert!(!handle.endpoints()[1].ejected, "nobody knows that it failed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, Event, FailureKind, RolloutConfig};
@@ -89,13 +89,29 @@ async fn a_canary_that_breaks_is_taken_back_and_told_of() {
     assert_eq!((failures, broken.counts().calls), (20, 20));
     assert_eq!(recorder.of("rollout"), [Event::RolledBack { reason: "failure rate" }]);
 
-    handle.set_weight(0.5).unwrap();
-    assert!(handle.set_weight(7.0).is_err());
+    let error = handle.set_weight(0.6).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "weight is 0.6: must be 0 while the canary is rolled back, until it is told to begin again"
+    );
+    handle.reconfigure(&config).unwrap();
+    assert!(handle.is_rolled_back(), "a ramp that goes on does not bring it back");
+    handle.begin_again(0.5).unwrap();
     assert!(!handle.is_rolled_back());
+    assert!(handle.set_weight(7.0).is_err());
+    handle.set_weight(0.6).unwrap();
     let told = recorder.of("rollout");
     assert_eq!(
         told[1..],
-        [Event::Reconfigured, Event::WeightChanged { weight: 0.5 }, Event::ReconfigurationRefused]
+        [
+            Event::ReconfigurationRefused,
+            Event::Reconfigured,
+            Event::Reconfigured,
+            Event::WeightChanged { weight: 0.5 },
+            Event::ReconfigurationRefused,
+            Event::Reconfigured,
+            Event::WeightChanged { weight: 0.6 },
+        ]
     );
 }
 
@@ -126,6 +142,50 @@ async fn a_call_that_is_dropped_says_nothing_about_the_canary() {
         assert!(tokio::time::timeout(Duration::from_millis(1), call).await.is_err());
     }
     assert!(!handle.is_rolled_back());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_canary_that_hangs_is_taken_back_when_callers_drop_its_calls_late() {
+    let handle = handle(1.0);
+    let (old, _) = HostileService::new(|_| Answer::Ok(0));
+    let (new, _control) = HostileService::new(|_| Answer::<u64, Error>::Hang);
+    let service = Rollout::new(handle.clone(), old, new);
+    let slow = RolloutConfig::default().slow_call_duration;
+    let call = || tokio::spawn(tokio::time::timeout(slow, service.clone().oneshot(1)));
+    let calls: Vec<_> = (0..20).map(|_| call()).collect();
+    for call in calls {
+        assert!(call.await.unwrap().is_err());
+    }
+    assert!(handle.is_rolled_back());
+}
+
+#[tokio::test]
+async fn no_configuration_is_lost_to_a_weight_that_is_set_at_the_same_time() {
+    let (old, _) = HostileService::<u64, u64, Error>::new(|_| Answer::Ok(0));
+    let (new, _) = HostileService::new(|_| Answer::failure(FailureKind::Transient));
+    for _ in 0..200 {
+        let handle = handle(1.0);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    handle.set_weight(1.0).unwrap();
+                }
+            });
+            for number in (1..=50).rev() {
+                let config = RolloutConfig {
+                    weight: 1.0,
+                    minimum_number_of_calls: number.try_into().unwrap(),
+                    ..RolloutConfig::default()
+                };
+                handle.reconfigure(&config).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let service = Rollout::new(handle.clone(), old.clone(), new.clone());
+        assert!(service.oneshot(1).await.is_err());
+        assert!(handle.is_rolled_back(), "one call is enough by the last configuration");
+    }
 }
 
 #[tokio::test]

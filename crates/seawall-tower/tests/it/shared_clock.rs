@@ -1,13 +1,15 @@
 //! The layers of a stack share their readings of the clock within one pass, and never beyond.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use seawall_core::{CallContext, CircuitBreakerConfig, CircuitState, Error};
+use seawall_core::{CallContext, CircuitBreakerConfig, CircuitState, Error, RolloutConfig};
 use seawall_tower::{
-    AttemptTimeoutLayer, CircuitBreakerHandle, CircuitBreakerLayer, DeadlineLayer, Identity,
+    AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, CircuitBreakerHandle, CircuitBreakerLayer,
+    DeadlineLayer, Identity, Rollout, RolloutHandle,
 };
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -95,4 +97,44 @@ async fn what_a_handler_spends_after_a_stack_of_its_own_is_seen_by_the_stack_aro
     let outer = breaker(SECOND);
     CircuitBreakerLayer::new(outer.clone()).layer(handler).oneshot(()).await.unwrap();
     assert_eq!(outer.state(), CircuitState::Open, "the call was slow");
+}
+
+/// Its breaker reads the clock on the way out; what it spends after that is foreign to the stack.
+fn reads_the_clock_and_dawdles() -> impl Service<(), Response = (), Error = Error, Future: Send> + Clone {
+    let inner = CircuitBreakerLayer::new(breaker(60 * SECOND)).layer(service_fn(|()| async {
+        tokio::task::yield_now().await;
+        Ok::<_, Error>(())
+    }));
+    service_fn(move |()| {
+        let mut call = Box::pin(inner.clone().call(()));
+        poll_fn(move |cx| {
+            let polled = call.as_mut().poll(cx);
+            if polled.is_ready() {
+                pass_at_once(SECOND);
+            }
+            polled
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_balance_takes_the_reading_that_the_stack_within_has_made() {
+    let endpoints = [("one", reads_the_clock_and_dawdles())];
+    let handle = BalanceHandle::new(Identity::default(), &BalanceConfig::default(), endpoints).unwrap();
+    Balance::new(handle.clone()).oneshot(()).await.unwrap();
+    assert_eq!(handle.endpoints()[0].latency, Some(Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_takes_the_reading_that_its_stack_has_made() {
+    let config = RolloutConfig {
+        weight: 1.0,
+        slow_call_duration: SECOND,
+        minimum_number_of_calls: const { NonZeroU32::MIN },
+        ..RolloutConfig::default()
+    };
+    let handle = RolloutHandle::new(Identity::default(), &config).unwrap();
+    let service = reads_the_clock_and_dawdles();
+    Rollout::new(handle.clone(), service.clone(), service).oneshot(()).await.unwrap();
+    assert!(!handle.is_rolled_back(), "by that reading it was not slow");
 }
