@@ -10,7 +10,7 @@
 //!
 //! The wait is the next of a [backon](https://docs.rs/backon) sequence, spread by [`Jitter`](seawall_core::Jitter); a
 //! backend that says how long to wait ([`FailureKind::Overloaded`](seawall_core::FailureKind::Overloaded)) is obeyed
-//! up to [`RetryConfig::max_retry_after`]. Each attempt sees its number in its context, and the inner service is polled
+//! up to [`RetryConfig::max_retry_after`], and never asked again sooner than without its word. Each attempt sees its number in its context, and the inner service is polled
 //! for readiness anew before each.
 //!
 //! ```text

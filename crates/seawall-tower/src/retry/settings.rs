@@ -125,12 +125,12 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
     fn wait(&self, course: &mut Course<B::Backoff>, kind: FailureKind) -> Option<Duration> {
         let (planned, spread) = &mut course.retries(|| self.knobs.waits()).waits;
         let planned = planned.next()?;
+        let wait = spread.next(planned, &mut self.rng.lock().unwrap_or_else(PoisonError::into_inner));
         if let FailureKind::Overloaded { retry_after: Some(asked) } = kind {
-            // To the letter: jitter could only send it earlier.
-            return Some(asked.min(self.knobs.max_retry_after()));
+            // Never earlier than asked; and a backend that asks for nothing is still not hit at once.
+            return Some(asked.min(self.knobs.max_retry_after()).max(wait));
         }
-        let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(spread.next(planned, &mut rng))
+        Some(wait)
     }
 }
 

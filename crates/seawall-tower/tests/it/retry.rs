@@ -222,3 +222,12 @@ async fn a_request_that_cannot_be_copied_is_sent_once() {
     let service = RetryLayer::new(policy(&exact()).classifier(Streams)).layer(inner);
     assert_eq!(service.oneshot(String::new()).await.unwrap_err().attempts(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_asks_for_no_wait_is_not_hit_at_once() {
+    let (service, control) = retrying(policy(&exact()));
+    control.answers([Answer::failure(overloaded(0)), Answer::failure(overloaded(0))]);
+    let began = Instant::now();
+    service.oneshot("hello").await.unwrap();
+    assert_eq!(began.elapsed(), Duration::from_millis(50 + 100));
+}
