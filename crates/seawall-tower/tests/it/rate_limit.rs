@@ -489,12 +489,18 @@ fn wakers_are_dropped_outside_of_the_lock() {
         let waker = || std::task::Waker::from(Arc::new(Looks(limiter.clone())));
         {
             let mut acquire = Box::pin(limiter.acquire(permits(1)));
-            // The first is replaced by the second, and that leaves with the future.
+            // As the timer fires, it lets go of the waker: the line has the last. It is replaced by the second, and that
+            // leaves with the future.
             for waker in [waker(), waker()] {
                 let poll = acquire.as_mut().poll(&mut std::task::Context::from_waker(&waker));
                 assert!(poll.is_pending());
+                limiter.pause(100 * MS);
+                drop(waker);
+                runtime.block_on(tokio::time::advance(50 * MS));
             }
+            runtime.block_on(tokio::time::advance(100 * MS));
         }
+        limiter.try_acquire(permits(1)).unwrap();
         let mut acquire = Box::pin(limiter.acquire(permits(1)));
         assert!(acquire.as_mut().poll(&mut std::task::Context::from_waker(&waker())).is_pending());
         // Served when it comes by itself: nobody need wake it.
