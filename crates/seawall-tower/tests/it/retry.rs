@@ -229,5 +229,5 @@ async fn a_backend_that_asks_for_no_wait_is_not_hit_at_once() {
     control.answers([Answer::failure(overloaded(0)), Answer::failure(overloaded(0))]);
     let began = Instant::now();
     service.oneshot("hello").await.unwrap();
-    assert_eq!(began.elapsed(), Duration::from_millis(50 + 100));
+    assert!((150..=152).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
 }
