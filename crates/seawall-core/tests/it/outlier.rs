@@ -118,23 +118,18 @@ fn no_more_than_the_share_is_ejected_and_never_the_only_one() {
 #[test]
 fn a_short_ejection_by_chance_proves_nothing() {
     let mut bench = Bench::new(3, OutlierConfig { ejection_jitter: Jitter::Full, ..config() });
-    let mut at = Duration::ZERO;
+    let (mut at, mut longest) = (Duration::ZERO, Duration::ZERO);
     for nth in 1..=10 {
         let [Event::Ejected { wait, .. }] = bench.record(0, FAILED, 5, at)[..] else { panic!("not ejected") };
         let planned = nth * 30 * SECOND;
         assert!(wait <= planned.min(300 * SECOND), "{wait:?}");
+        longest = longest.max(wait);
         at += wait;
         assert_eq!(bench.settle(at), [Event::Readmitted]);
         // Longer than it was ejected, and shorter than it was to be.
         at += planned.min(300 * SECOND).saturating_sub(SECOND);
     }
-    let longest = (0..20).filter_map(|_| {
-        let [Event::Ejected { wait, .. }] = bench.record(0, FAILED, 5, at)[..] else { return None };
-        at += wait;
-        bench.settle(at);
-        Some(wait)
-    });
-    assert!(longest.max() > Some(150 * SECOND), "it has grown to five minutes");
+    assert!(longest > 60 * SECOND, "it grows all the same: {longest:?}");
 }
 
 #[test]
