@@ -1,12 +1,12 @@
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, Event, FailureKind, Idempotency, Jitter, Outcome};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use seawall_tower::{ByClone, Retry, RetryConfig, RetryLayer, RetryPolicy};
 use tokio::time::Instant;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::recorder::Recorder;
 
@@ -53,6 +53,26 @@ async fn a_call_is_made_three_times_after_growing_waits_and_then_given_up() {
     assert_eq!((outcome, of), (Outcome::failure(kind), kind));
     assert_eq!(delay, Duration::from_millis(50));
     assert_eq!(events.len(), 5, "three attempts and two retries: {events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_go_to_the_service_that_was_there_when_the_call_was_made() {
+    let made = Arc::new(Mutex::new(Vec::new()));
+    let failing = |name: &'static str| {
+        let made = Arc::clone(&made);
+        service_fn(move |_: &'static str| {
+            made.lock().unwrap().push(name);
+            std::future::ready(Err::<(), _>(Error::new(FailureKind::Transient, "test", name)))
+        })
+    };
+    let mut service = RetryLayer::new(policy(&exact()).without_budget()).layer(failing("old"));
+    let copy = service.clone();
+    let call = service.ready().await.unwrap().call("hello");
+    *service.get_mut() = failing("new");
+    call.await.unwrap_err();
+    service.oneshot("hello").await.unwrap_err();
+    copy.oneshot("hello").await.unwrap_err();
+    assert_eq!(*made.lock().unwrap(), ["old", "old", "old", "new", "new", "new", "old", "old", "old"]);
 }
 
 #[tokio::test(start_paused = true)]
