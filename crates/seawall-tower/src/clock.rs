@@ -132,12 +132,6 @@ impl Stopwatch {
     pub(crate) const fn new() -> Self {
         Self(None)
     }
-
-    /// Whether the future has been pending.
-    pub(crate) const fn has_run(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Call when the future is pending.
     pub(crate) fn pending(&mut self) {
         self.0.get_or_insert_with(now);

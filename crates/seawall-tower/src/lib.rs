@@ -21,7 +21,6 @@ mod replay;
 pub mod retry;
 pub mod rollout;
 mod time_limit;
-mod too_late;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
 pub use balance::{Balance, BalanceConfig, BalanceHandle, EndpointStatus};

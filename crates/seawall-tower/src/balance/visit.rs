@@ -6,7 +6,6 @@ use seawall_core::{CallContext, Epoch, FailureKind, Outcome};
 use super::BalanceHandle;
 use super::endpoint::Endpoint;
 use crate::clock::{WayOut, now};
-use crate::too_late::came_too_late;
 
 /// A call that is under way at an endpoint. It counts as one until it has reported or is dropped.
 pub(super) struct Visit<S> {
@@ -42,9 +41,7 @@ impl<S> Visit<S> {
         self.done = true;
         self.endpoint.end();
         let took = self.waiting.map(|waiting| now.saturating_duration_since(waiting.since));
-        if took.is_some() || !came_too_late(outcome, now) {
-            self.handle.record(&self.endpoint, self.epoch, outcome, took.unwrap_or_default(), now);
-        }
+        self.handle.record(&self.endpoint, self.epoch, outcome, took.unwrap_or_default(), now);
     }
 }
 

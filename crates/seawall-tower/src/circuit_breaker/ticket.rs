@@ -4,7 +4,6 @@ use seawall_core::{Admission, CallContext, Epoch, FailureKind, Outcome};
 
 use super::CircuitBreakerHandle;
 use crate::clock::{WayOut, now};
-use crate::too_late::came_too_late;
 
 /// Leave to make one call, handed back exactly once: with a result, or as dropped.
 #[derive(Debug)]
@@ -65,23 +64,12 @@ impl Ticket {
                 let began = self.waiting.and_then(|waiting| waiting.since);
                 let may_be_slow = began.is_some() && self.breaker.heeds_slowness();
                 if may_be_slow || !self.breaker.is_unmoved_by(epoch, outcome) {
-                    let now = now();
-                    if !self.came_too_late(outcome, now) {
-                        self.breaker.exit_flowing(epoch, began, outcome, now);
-                    }
+                    self.breaker.exit_flowing(epoch, began, outcome, now());
                 }
             }
-            Leave::Admitted(_) => {
-                let now = now();
-                let outcome = Some(outcome).filter(|outcome| !self.came_too_late(*outcome, now));
-                self.exit(outcome, now);
-            }
+            Leave::Admitted(_) => self.exit(Some(outcome), now()),
             Leave::Spent => {}
         }
-    }
-
-    fn came_too_late(&self, outcome: Outcome, now: Instant) -> bool {
-        self.waiting.is_none() && came_too_late(outcome, now)
     }
 
     #[cold]

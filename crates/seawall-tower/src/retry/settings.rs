@@ -9,7 +9,6 @@ use super::course::{Course, Paid};
 use super::knobs::Knobs;
 use crate::Identity;
 use crate::replay::is_idempotent;
-use crate::too_late::came_too_late;
 
 /// What all calls of a policy share, and how they decide.
 #[derive(Debug)]
@@ -134,8 +133,7 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
     }
 }
 
-/// Settles what an attempt means for the budget. A refusal, or a call made too late, never reached the backend and means
-/// nothing.
+/// Settles what an attempt means for the budget. A refusal never reached the backend and means nothing.
 fn account<W>(
     budget: &SharedRetryBudget,
     course: &mut Course<W>,
@@ -147,7 +145,6 @@ fn account<W>(
         match kind {
             None => budget.record_success(now),
             Some(FailureKind::Refused | FailureKind::Cancelled) => {}
-            Some(_) if !course.watch.has_run() && came_too_late(outcome, now()) => {}
             Some(_) => budget.with(|budget| budget.record_first_try(false, now())),
         }
     } else {

@@ -4,7 +4,6 @@ use seawall_core::{Arm, CallContext, Epoch, FailureKind, Outcome};
 
 use super::RolloutHandle;
 use crate::clock::{WayOut, now};
-use crate::too_late::came_too_late;
 
 /// A call that will tell how its stack did.
 #[derive(Debug)]
@@ -39,9 +38,7 @@ impl Trial {
     pub(super) fn report(&mut self, outcome: Outcome, now: Instant) {
         self.done = true;
         let took = self.waiting.map(|waiting| now.saturating_duration_since(waiting.since));
-        if took.is_some() || !came_too_late(outcome, now) {
-            self.handle.record(self.arm, self.epoch, outcome, took.unwrap_or_default(), now);
-        }
+        self.handle.record(self.arm, self.epoch, outcome, took.unwrap_or_default(), now);
     }
 }
 
