@@ -132,6 +132,7 @@ impl Stopwatch {
     pub(crate) const fn new() -> Self {
         Self(None)
     }
+
     /// Call when the future is pending.
     pub(crate) fn pending(&mut self) {
         self.0.get_or_insert_with(now);
