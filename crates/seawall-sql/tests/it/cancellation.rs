@@ -55,7 +55,7 @@ on_every_database! {
         sql.execute("create table t (n integer)").await.unwrap();
         let _all = sql.begin().await.unwrap();
         let late = within(Duration::ZERO).scope(sql.query("insert into t values (1)").execute()).await.unwrap_err();
-        assert_eq!(late.kind(), FailureKind::Timeout);
+        assert_eq!(late.kind(), FailureKind::Refused);
     }
 }
 
