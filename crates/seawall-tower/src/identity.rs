@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use seawall_core::{Event, FailureKind, InvalidConfig, Name, Observer, Origin, Refusal};
+use seawall_core::{Event, FailureKind, InvalidConfig, Name, Observer, Origin, Refusal, Refused};
 
 /// What a layer is called in errors and events, and who is told of them.
 ///
@@ -65,6 +65,17 @@ impl Identity {
     /// What errors call the target.
     pub(crate) fn name(&self) -> Name {
         Name::from(&self.target)
+    }
+
+    /// Tells that a call was refused, and makes the refusal that its caller gets.
+    pub(crate) fn refuse(&self, strategy: &'static str, refused: Refused) -> Refusal {
+        let Refused { reason, retry_after } = refused;
+        self.tell(strategy, &Event::Refused { reason, retry_after });
+        let refusal = self.refusal(strategy, FailureKind::Refused, reason);
+        match retry_after {
+            Some(wait) => refusal.retry_after(wait),
+            None => refusal,
+        }
     }
 
     pub(crate) fn refusal(&self, layer: &'static str, kind: FailureKind, reason: &'static str) -> Refusal {

@@ -21,6 +21,7 @@ mod replay;
 pub mod retry;
 pub mod rollout;
 mod time_limit;
+mod under_way;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
 pub use balance::{Balance, BalanceConfig, BalanceHandle, EndpointStatus};

@@ -6,7 +6,7 @@ use super::{AttemptTimeout, WORDS};
 use crate::Identity;
 use crate::time_limit::TimeLimitHandle;
 
-/// Puts a [`AttemptTimeout`] around services; all of them share the limit, which its [`handle`](Self::handle) changes live.
+/// Puts an [`AttemptTimeout`] around services; all of them share the limit, which its [`handle`](Self::handle) changes live.
 #[derive(Clone, Debug)]
 pub struct AttemptTimeoutLayer {
     limit: TimeLimitHandle,

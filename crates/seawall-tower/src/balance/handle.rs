@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use seawall_core::{
     Decision, EndpointId, Epoch, Event, FailureKind, InvalidConfig, Outcome, OutlierDetector, PeakEwma,
-    Refusal,
+    Refusal, Refused,
 };
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -197,12 +197,7 @@ impl<S> BalanceHandle<S> {
 
     pub(super) fn refusal(&self, reason: &'static str, now: Instant) -> Refusal {
         let retry_after = self.next_return().map(|at| at.saturating_duration_since(now));
-        self.tell(&Event::Refused { reason, retry_after });
-        let refusal = self.0.identity.refusal(STRATEGY, FailureKind::Refused, reason);
-        match retry_after {
-            Some(wait) => refusal.retry_after(wait),
-            None => refusal,
-        }
+        self.0.identity.refuse(STRATEGY, Refused { reason, retry_after })
     }
 
     /// Decides about one endpoint; `false` if there is none of this name.

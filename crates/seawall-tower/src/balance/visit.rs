@@ -1,47 +1,37 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use seawall_core::{CallContext, Epoch, FailureKind, Outcome};
+use seawall_core::{Epoch, FailureKind, Outcome};
 
 use super::BalanceHandle;
 use super::endpoint::Endpoint;
-use crate::clock::{WayOut, now};
+use crate::clock::WayOut;
+use crate::under_way::{Dropped, UnderWay};
 
 /// A call that is under way at an endpoint. It counts as one until it has reported or is dropped.
 pub(super) struct Visit<S> {
     handle: BalanceHandle<S>,
     endpoint: Arc<Endpoint<S>>,
     epoch: Epoch,
-    waiting: Option<Waiting>,
+    under_way: UnderWay,
     done: bool,
-}
-
-/// A call that was pending: since when, and until when its caller waits.
-#[derive(Clone, Copy)]
-struct Waiting {
-    since: Instant,
-    deadline: Option<Instant>,
 }
 
 impl<S> Visit<S> {
     pub(super) fn new(handle: BalanceHandle<S>, endpoint: Arc<Endpoint<S>>) -> Self {
         endpoint.begin();
         let epoch = endpoint.epoch();
-        Self { handle, endpoint, epoch, waiting: None, done: false }
+        Self { handle, endpoint, epoch, under_way: UnderWay::new(), done: false }
     }
 
     pub(super) fn pending(&mut self, way_out: &WayOut) {
-        if self.waiting.is_none() {
-            let deadline = CallContext::current_deadline();
-            self.waiting = Some(Waiting { since: way_out.now(), deadline });
-        }
+        self.under_way.pending(way_out);
     }
 
     pub(super) fn report(&mut self, outcome: Outcome, now: Instant) {
         self.done = true;
         self.endpoint.end();
-        let took = self.waiting.map(|waiting| now.saturating_duration_since(waiting.since));
-        self.handle.record(&self.endpoint, self.epoch, outcome, took.unwrap_or_default(), now);
+        self.handle.record(&self.endpoint, self.epoch, outcome, self.under_way.took(now), now);
     }
 }
 
@@ -52,16 +42,15 @@ impl<S> Drop for Visit<S> {
         if self.done {
             return;
         }
-        let Some(Waiting { since, deadline }) = self.waiting else {
-            self.endpoint.end();
-            return;
-        };
-        let now = now();
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            self.report(Outcome::failure(FailureKind::Timeout), now);
-        } else {
-            self.endpoint.end();
-            self.endpoint.record_at_least(now.saturating_duration_since(since), now);
+        match self.under_way.dropped() {
+            Some(Dropped { now, timed_out: true, .. }) => {
+                self.report(Outcome::failure(FailureKind::Timeout), now);
+            }
+            Some(Dropped { now, took, .. }) => {
+                self.endpoint.end();
+                self.endpoint.record_at_least(took, now);
+            }
+            None => self.endpoint.end(),
         }
     }
 }

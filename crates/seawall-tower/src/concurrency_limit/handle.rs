@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seawall_core::{
-    Attention, CallContext, Epoch, Event, FailureKind, InvalidConfig, Limit, LimitAlgorithm, LimitConfig,
-    Outcome, Refusal, Sample, WaitKey,
+    Attention, CallContext, Epoch, Event, InvalidConfig, Limit, LimitAlgorithm, LimitConfig, Outcome,
+    Refusal, Sample, WaitKey,
 };
 
 use super::config::ConcurrencyLimitConfig;
@@ -151,13 +151,8 @@ impl ConcurrencyLimitHandle {
     }
 
     pub(super) fn refusal(&self, Refused { reason, retry_after, waited }: Refused) -> Refusal {
-        self.tell(Some(Event::Refused { reason, retry_after }));
         // Never a time-out, not even when the deadline has passed: it is our queue that was slow, not the backend.
-        let refusal = self.0.identity.refusal(STRATEGY, FailureKind::Refused, reason).elapsed(waited);
-        match retry_after {
-            Some(wait) => refusal.retry_after(wait),
-            None => refusal,
-        }
+        self.0.identity.refuse(STRATEGY, seawall_core::Refused { reason, retry_after }).elapsed(waited)
     }
 
     /// Tells that a call which had to wait was let in.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use seawall_core::{Event, FailureKind, Refusal};
+use seawall_core::{Refusal, Refused};
 use tower_layer::Layer;
 
 use super::{LoadShed, REASON, STRATEGY};
@@ -51,12 +51,6 @@ impl<S> Layer<S> for LoadShedLayer {
 
 impl Settings {
     pub(super) fn refuse(&self) -> Refusal {
-        let retry_after = self.retry_after;
-        self.identity.tell(STRATEGY, &Event::Refused { reason: REASON, retry_after });
-        let refusal = self.identity.refusal(STRATEGY, FailureKind::Refused, REASON);
-        match retry_after {
-            Some(wait) => refusal.retry_after(wait),
-            None => refusal,
-        }
+        self.identity.refuse(STRATEGY, Refused { reason: REASON, retry_after: self.retry_after })
     }
 }

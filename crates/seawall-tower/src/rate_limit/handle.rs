@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use seawall_core::{Event, FailureKind, Gcra, InvalidConfig, RateLimitConfig, RateLimiter, Refusal, Refused};
+use seawall_core::{Event, Gcra, InvalidConfig, RateLimitConfig, RateLimiter, Refusal, Refused};
 
 use super::STRATEGY;
 use super::lane::Lane;
@@ -75,7 +75,7 @@ impl RateLimiterHandle {
 
     /// Gives no permit for so long, at most `max_retry_after`, because the backend asked for it. The layers do it
     /// by themselves for every answer that is classified as
-    /// [`Overloaded`](FailureKind::Overloaded) with a `retry_after`. A pause in force is never shortened.
+    /// [`Overloaded`](seawall_core::FailureKind::Overloaded) with a `retry_after`. A pause in force is never shortened.
     /// Calls that hold their permits already may start during it.
     pub fn pause(&self, wait: Duration) {
         let now = now();
@@ -164,13 +164,7 @@ impl RateLimiterHandle {
     }
 
     pub(super) fn refusal(&self, refused: Refused) -> Refusal {
-        let Refused { reason, retry_after } = refused;
-        self.tell(&Event::Refused { reason, retry_after });
-        let refusal = self.0.identity.refusal(STRATEGY, FailureKind::Refused, reason);
-        match retry_after {
-            Some(wait) => refusal.retry_after(wait),
-            None => refusal,
-        }
+        self.0.identity.refuse(STRATEGY, refused)
     }
 
     // Outside of the lock: an observer may take its time, or look at the limiter.

@@ -1,9 +1,10 @@
 use std::time::Instant;
 
-use seawall_core::{Arm, CallContext, Epoch, FailureKind, Outcome};
+use seawall_core::{Arm, Epoch, FailureKind, Outcome};
 
 use super::RolloutHandle;
-use crate::clock::{WayOut, now};
+use crate::clock::WayOut;
+use crate::under_way::{Dropped, UnderWay};
 
 /// A call that will tell how its stack did.
 #[derive(Debug)]
@@ -11,34 +12,23 @@ pub(super) struct Trial {
     handle: RolloutHandle,
     pub(super) arm: Arm,
     epoch: Epoch,
-    waiting: Option<Waiting>,
+    under_way: UnderWay,
     done: bool,
-}
-
-/// A call under way: since when, and until when its caller waits.
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    since: Instant,
-    deadline: Option<Instant>,
 }
 
 impl Trial {
     pub(super) const fn new(handle: RolloutHandle, arm: Arm, epoch: Epoch) -> Self {
-        Self { handle, arm, epoch, waiting: None, done: false }
+        Self { handle, arm, epoch, under_way: UnderWay::new(), done: false }
     }
 
     /// Says that the call is under way.
     pub(super) fn pending(&mut self, way_out: &WayOut) {
-        if self.waiting.is_none() {
-            let deadline = CallContext::current_deadline();
-            self.waiting = Some(Waiting { since: way_out.now(), deadline });
-        }
+        self.under_way.pending(way_out);
     }
 
     pub(super) fn report(&mut self, outcome: Outcome, now: Instant) {
         self.done = true;
-        let took = self.waiting.map(|waiting| now.saturating_duration_since(waiting.since));
-        self.handle.record(self.arm, self.epoch, outcome, took.unwrap_or_default(), now);
+        self.handle.record(self.arm, self.epoch, outcome, self.under_way.took(now), now);
     }
 }
 
@@ -49,12 +39,12 @@ impl Drop for Trial {
         if self.done {
             return;
         }
-        let Some(Waiting { since, deadline }) = self.waiting else { return };
-        let now = now();
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            self.report(Outcome::failure(FailureKind::Timeout), now);
-        } else {
-            self.handle.abandon(self.arm, self.epoch, now.saturating_duration_since(since), now);
+        match self.under_way.dropped() {
+            Some(Dropped { now, timed_out: true, .. }) => {
+                self.report(Outcome::failure(FailureKind::Timeout), now);
+            }
+            Some(Dropped { now, took, .. }) => self.handle.abandon(self.arm, self.epoch, took, now),
+            None => {}
         }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use seawall_core::{CallContext, Event, FailureKind, InvalidConfig, Refusal};
+use seawall_core::{CallContext, Event, FailureKind, InvalidConfig, Refusal, Refused};
 
 use super::Words;
 use crate::Identity;
@@ -89,9 +89,8 @@ impl TimeLimitHandle {
     /// Tells that a call came too late to be made, and makes the refusal that says so.
     pub(super) fn too_late(&self, after: Duration) -> Refusal {
         let Shared { identity, words, .. } = &*self.0;
-        identity.tell(words.strategy, &Event::Refused { reason: words.too_late, retry_after: None });
         // No time-out: nobody was asked, so this must not count against the backend.
-        identity.refusal(words.strategy, FailureKind::Refused, words.too_late).elapsed(after)
+        identity.refuse(words.strategy, Refused { reason: words.too_late, retry_after: None }).elapsed(after)
     }
 }
 
