@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use seawall_core::{ByKind, CircuitState};
+use seawall_tower::{Pipeline, PipelineConfig};
+use tower_layer::Layer;
+
+use super::{Client, Gauges, Policy, Reading, Stack, Terms};
+use crate::world::Link;
+
+/// The default stack of every Seawall client, with its default configuration.
+#[derive(Debug, Default)]
+pub struct Seawall {
+    config: PipelineConfig,
+}
+
+impl Policy for Seawall {
+    fn name(&self) -> &'static str {
+        "seawall"
+    }
+
+    fn about(&self) -> &'static str {
+        "the default stack of Seawall's clients: the real layers"
+    }
+
+    fn client(&self, link: &Link, terms: Terms, seed: u64) -> Client {
+        let config = PipelineConfig {
+            deadline: Some(terms.deadline),
+            attempt_timeout: Some(terms.attempt_timeout),
+            ..self.config.clone()
+        };
+        let pipeline = Pipeline::new("simulated", &config, ByKind, Arc::new(()))
+            .expect("a policy's configuration is valid");
+        let _ = seed;
+        let stack = Stack::new(pipeline.layer(TARGET).layer(link.clone()));
+        Client { stack, gauges: Some(Arc::new(OfPipeline(pipeline))) }
+    }
+}
+
+const TARGET: &str = "tier";
+
+#[derive(Debug)]
+struct OfPipeline(Pipeline);
+
+impl Gauges for OfPipeline {
+    fn read(&self) -> Reading {
+        let targets = self.0.targets();
+        let Some(target) = targets.first() else { return Reading::default() };
+        Reading {
+            limit: target.limit,
+            waiting: target.waiting,
+            open: target.circuit != CircuitState::Closed,
+            budget: Some(target.budget_balance),
+        }
+    }
+}
