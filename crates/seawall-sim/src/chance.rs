@@ -41,7 +41,7 @@ impl Seed {
     }
 }
 
-/// Spreads every bit over all (SplitMix64: G. Steele, D. Lea and C. Flood, 2014).
+/// Spreads every bit over all (`SplitMix64`: G. Steele, D. Lea and C. Flood, 2014).
 const fn mix(bits: u64) -> u64 {
     let bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -9,7 +9,8 @@ fn main() {
     let file = arguments.next().expect("a scenario");
     let policy = arguments.next().unwrap_or_else(|| "seawall".to_owned());
     let seeds: u64 = arguments.next().map_or(1, |seeds| seeds.parse().expect("a number"));
-    let scenario: Scenario = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let scenario: Scenario =
+        toml::from_str(&std::fs::read_to_string(file).expect("a file")).expect("a scenario");
     let policy = policy::by_name(&policy).expect("a policy");
     for seed in 0..seeds {
         let run = world::run(&scenario, &*policy, seed);
@@ -20,7 +21,9 @@ fn main() {
                 all += 1;
                 good += usize::from(call.end == world::End::Answered && call.took <= Duration::from_secs(2));
             }
-            if seeds == 1 { println!("{i:4} {good:5}/{all:5} {s:?}"); }
+            if seeds == 1 {
+                println!("{i:4} {good:5}/{all:5} {s:?}");
+            }
         }
     }
 }

@@ -6,9 +6,9 @@ mod trigger;
 
 pub use clients::{Arrivals, Clients, LoadPoint};
 use serde::Deserialize;
+use std::time::Duration;
 pub use tier::{Queue, QueueKind, ServiceTime, Tier};
 pub use trigger::{Trigger, TriggerKind};
-use std::time::Duration;
 
 /// One scenario, as a file describes it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

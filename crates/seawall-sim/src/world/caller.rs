@@ -100,14 +100,13 @@ impl Callers {
 
     /// Once a second, looks at everything.
     pub(super) fn observe(&mut self, now: Duration, network: &Network) {
-        if now.as_nanos() == 0 || now.as_millis() % 1000 != 0 {
+        if now.is_zero() || !now.as_millis().is_multiple_of(1000) {
             return;
         }
         let readings: Vec<_> =
             self.clients.iter().filter_map(|client| client.gauges.as_ref().map(|g| g.read())).collect();
-        let mean = |values: Vec<f64>| {
-            (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-        };
+        let mean =
+            |values: Vec<f64>| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let (worked, wasted) = network.worked();
         let sent = network.sent();
         self.seconds.push(Second {
@@ -117,8 +116,8 @@ impl Callers {
             limit: mean(readings.iter().filter_map(|reading| reading.limit).collect()),
             open: readings.iter().filter(|reading| reading.open).count(),
             budget: mean(readings.iter().filter_map(|reading| reading.budget).collect()),
-            worked: worked - self.worked.0,
-            wasted: wasted - self.worked.1,
+            worked: worked.saturating_sub(self.worked.0),
+            wasted: wasted.saturating_sub(self.worked.1),
         });
         self.worked = (worked, wasted);
         self.sent = sent;

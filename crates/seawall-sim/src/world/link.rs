@@ -40,9 +40,25 @@ pub struct Link {
     service_time: ServiceTime,
     seed: Seed,
     start: Instant,
+    only: Option<usize>,
 }
 
 impl Link {
+    /// How many replicas the tier has.
+    pub fn replicas(&self) -> usize {
+        self.network.tier(self.tier).len()
+    }
+
+    /// The way to one replica, counted from 0, for a stack that chooses by itself where its attempts go.
+    ///
+    /// # Panics
+    /// If there is no such replica.
+    #[must_use]
+    pub fn to(&self, replica: usize) -> Self {
+        assert!(replica < self.replicas(), "there is no replica {replica}");
+        Self { only: Some(replica), ..self.clone() }
+    }
+
     pub(super) const fn new(
         network: Network,
         tier: usize,
@@ -50,7 +66,7 @@ impl Link {
         seed: Seed,
         start: Instant,
     ) -> Self {
-        Self { network, tier, service_time, seed, start }
+        Self { network, tier, service_time, seed, start, only: None }
     }
 }
 
@@ -67,9 +83,10 @@ impl Service<Call> for Link {
         let attempt = u64::from(call.attempts.fetch_add(1, Relaxed));
         let rng = |purpose| self.seed.rng(purpose, call.id, attempt);
         let tier = self.network.tier(self.tier);
-        let replica = if tier.len() == 1 { 0 } else { rng(Purpose::Route).usize(..tier.len()) };
+        let replica = self.only.unwrap_or_else(|| rng(Purpose::Route).usize(..tier.len()));
         let (reply, answer) = oneshot::channel();
-        let job = Job { work: self.service_time.draw(&mut rng(Purpose::Work)), fate: rng(Purpose::Fate), reply };
+        let job =
+            Job { work: self.service_time.draw(&mut rng(Purpose::Work)), fate: rng(Purpose::Fate), reply };
         tier.replica(replica).submit(job, self.start.elapsed());
         Answer { answer }
     }

@@ -199,10 +199,10 @@ impl Replica {
         for kind in kinds {
             match *kind {
                 TriggerKind::CapacityCut { to } => {
-                    self.workers = (f64::from(self.all_workers) * to).round() as u32
+                    self.workers = (f64::from(self.all_workers) * to).round() as u32;
                 }
                 TriggerKind::PartialFailure { share, after, takes_worker, overloaded } => {
-                    self.failing = Some(Failing { share, after, takes_worker, overloaded })
+                    self.failing = Some(Failing { share, after, takes_worker, overloaded });
                 }
                 TriggerKind::Brownout { slower } => self.slower = slower,
                 TriggerKind::BlackHole { share } => self.black_hole = share,
