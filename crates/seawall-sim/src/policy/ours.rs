@@ -28,9 +28,8 @@ impl Policy for Seawall {
             attempt_timeout: Some(terms.attempt_timeout),
             ..self.config.clone()
         };
-        let pipeline = Pipeline::new("simulated", &config, ByKind, Arc::new(()))
+        let pipeline = Pipeline::seeded("simulated", &config, ByKind, Arc::new(()), seed)
             .expect("a policy's configuration is valid");
-        let _ = seed;
         let stack = Stack::new(pipeline.layer(TARGET).layer(link.clone()));
         Client { stack, gauges: Some(Arc::new(OfPipeline(pipeline))) }
     }

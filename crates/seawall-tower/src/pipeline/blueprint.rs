@@ -13,6 +13,7 @@ pub(super) struct Blueprint<C> {
     config: RwLock<Arc<PipelineConfig>>,
     classifier: C,
     observer: Arc<dyn Observer>,
+    seed: u64,
 }
 
 impl<C> Blueprint<C> {
@@ -22,8 +23,9 @@ impl<C> Blueprint<C> {
         config: PipelineConfig,
         classifier: C,
         observer: Arc<dyn Observer>,
+        seed: u64,
     ) -> Self {
-        Self { name, config: RwLock::new(Arc::new(config)), classifier, observer }
+        Self { name, config: RwLock::new(Arc::new(config)), classifier, observer, seed }
     }
 
     /// What is called so in telemetry.
@@ -45,9 +47,15 @@ impl<C> Blueprint<C> {
 
 impl<C: Clone> Blueprint<C> {
     pub(super) fn build(&self, target: &str, config: &PipelineConfig) -> Target<C> {
-        Target::new(self.identity(target), config, self.classifier.clone())
+        Target::new(self.identity(target), config, self.classifier.clone(), part(self.seed, target))
             .expect("a configuration is validated before it is in force")
     }
+}
+
+/// The part of a seed that belongs to a name.
+fn part(seed: u64, name: &str) -> fastrand::Rng {
+    let mixed = |seed: u64, byte| fastrand::Rng::with_seed(seed ^ u64::from(byte)).u64(..);
+    fastrand::Rng::with_seed(name.bytes().fold(seed, mixed))
 }
 
 // By hand, because an observer need not have a debug form.

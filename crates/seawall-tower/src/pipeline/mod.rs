@@ -80,9 +80,25 @@ impl<C> Pipeline<C> {
         classifier: C,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, InvalidConfig> {
+        Self::seeded(name, config, classifier, observer, fastrand::u64(..))
+    }
+
+    /// The same, with chance taken from a seed, so that a simulation can be repeated: each target has a part of its own,
+    /// by its name, whatever the others draw. (Which target is forgotten when there are more than `max_targets` is left
+    /// to real chance even so: names must not be made to collide.)
+    ///
+    /// # Errors
+    /// What [`PipelineConfig::validate`] says.
+    pub fn seeded(
+        name: &'static str,
+        config: &PipelineConfig,
+        classifier: C,
+        observer: Arc<dyn Observer>,
+        seed: u64,
+    ) -> Result<Self, InvalidConfig> {
         config.validate()?;
         let targets = Registry::new(config.max_targets, Target::is_forgettable);
-        let blueprint = Blueprint::new(name, config.clone(), classifier, observer);
+        let blueprint = Blueprint::new(name, config.clone(), classifier, observer, seed);
         Ok(Self { shared: Arc::new(Shared { blueprint, targets, reconfiguring: Mutex::new(()) }) })
     }
 

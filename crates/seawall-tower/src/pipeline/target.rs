@@ -55,15 +55,17 @@ impl<C: Clone> Target<C> {
         identity: Identity,
         config: &PipelineConfig,
         classifier: C,
+        mut chance: fastrand::Rng,
     ) -> Result<Self, InvalidConfig> {
         let budget = SharedRetryBudget::new(RetryBudget::new(config.retry_budget.clone(), now())?);
         let retry = RetryPolicy::new(&config.retry)?.budget(budget.clone()).identity(identity.clone());
+        let retry = retry.seed(chance.u64(..));
         let (limit, rate) = (config.concurrency_limit.as_ref(), config.rate_limit.as_ref());
         Ok(Self {
             deadline: DeadlineLayer::optional(config.deadline).identity(identity.clone()),
             retry: retry.classifier(classifier.clone()),
             budget,
-            breaker: CircuitBreakerHandle::new(identity.clone(), &config.circuit_breaker)?,
+            breaker: CircuitBreakerHandle::seeded(identity.clone(), &config.circuit_breaker, chance.u64(..))?,
             limit: ConcurrencyLimitHandle::new(identity.clone(), &limit.cloned().unwrap_or_default())?,
             limits_concurrency: Switch::new(limit.is_some()),
             limiter: RateLimiterHandle::new(identity.clone(), &rate.cloned().unwrap_or_default())?,

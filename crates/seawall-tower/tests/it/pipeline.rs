@@ -1,5 +1,5 @@
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{
@@ -10,7 +10,7 @@ use seawall_testkit::hostile::{Answer, HostileService};
 use seawall_tower::{ConcurrencyLimitConfig, Pipeline, PipelineConfig, RetryConfig};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, task};
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::recorder::Recorder;
 
@@ -365,4 +365,34 @@ fn targets_made_while_the_configuration_changes_end_up_with_it() {
     for status in pipeline.targets() {
         assert_eq!(pipeline.breaker(&status.target).config(), last);
     }
+}
+
+/// When the attempts of a call to a target that fails are made, and how long its circuit then stays open.
+async fn chance_of(pipeline: &Pipeline, target: &str) -> (Vec<Duration>, Option<Duration>) {
+    let began = Instant::now();
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&times);
+    let inner = service_fn(move |()| {
+        noted.lock().unwrap().push(began.elapsed());
+        async { Err::<(), _>(Error::new(FailureKind::Transient, "test", "target")) }
+    });
+    let stack = pipeline.layer(target).layer(inner);
+    let mut error = idempotent().scope(stack.clone().oneshot(())).await.unwrap_err();
+    while error.kind() != FailureKind::Refused {
+        error = idempotent().scope(stack.clone().oneshot(())).await.unwrap_err();
+    }
+    (times.lock().unwrap().clone(), error.retry_after())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_draws_the_same_waits_for_a_target_whatever_the_others_draw() {
+    let seeded =
+        |seed| Pipeline::seeded("test", &PipelineConfig::default(), ByKind, Arc::new(()), seed).unwrap();
+    let one = chance_of(&seeded(7), "a").await;
+    assert!(one.0.len() >= 5 && one.1.is_some(), "{one:?}");
+    let busy = seeded(7);
+    let other_target = chance_of(&busy, "b").await;
+    assert_eq!(chance_of(&busy, "a").await, one);
+    assert_ne!(other_target, one);
+    assert_ne!(chance_of(&seeded(8), "a").await, one);
 }

@@ -1,0 +1,6 @@
+//! What the simulator promises.
+
+// Tells clippy that the functions between the tests are test code too.
+#![cfg(test)]
+
+mod replays;
