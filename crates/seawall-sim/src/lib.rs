@@ -6,9 +6,11 @@
 //! chance comes from a seed, so that a run can be repeated to the byte.
 //!
 //! A [`scenario::Scenario`] says what happens, a [`policy::Policy`] what the clients do about it, [`world::run`] plays
-//! one against the other.
+//! one against the other, [`measure`] says what came of it, and [`runner`] does so with many seeds.
 
 pub mod chance;
+pub mod measure;
 pub mod policy;
+pub mod runner;
 pub mod scenario;
 pub mod world;
