@@ -1,16 +1,20 @@
 //! What clients do about trouble: the stacks that are compared.
 
+pub mod models;
+mod naive;
 mod none;
 mod ours;
+mod tower;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::tower::TowerRetries;
+use ::tower::util::BoxCloneSyncService;
 pub use none::NoRetries;
 pub use ours::Seawall;
 use seawall_core::Error;
-use tower::util::BoxCloneSyncService;
 
 use crate::world::{Call, Link};
 
@@ -68,7 +72,14 @@ pub struct Reading {
 
 /// Every policy there is, Seawall's first.
 pub fn all() -> Vec<Box<dyn Policy>> {
-    vec![Box::new(Seawall::default()), Box::new(NoRetries)]
+    let ours: Vec<Box<dyn Policy>> = vec![
+        Box::new(Seawall::default()),
+        Box::new(NoRetries),
+        Box::new(naive::naive()),
+        Box::new(naive::immediate()),
+        Box::new(TowerRetries),
+    ];
+    ours.into_iter().chain(models::all()).collect()
 }
 
 /// The policy of that name.
