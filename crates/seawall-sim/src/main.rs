@@ -9,8 +9,7 @@ fn main() {
     let file = arguments.next().expect("a scenario");
     let policy = arguments.next().unwrap_or_else(|| "seawall".to_owned());
     let seeds: u64 = arguments.next().map_or(1, |seeds| seeds.parse().expect("a number"));
-    let scenario: Scenario =
-        toml::from_str(&std::fs::read_to_string(file).expect("a file")).expect("a scenario");
+    let scenario = Scenario::read(file).unwrap_or_else(|error| panic!("{error}"));
     let policy = policy::by_name(&policy).expect("a policy");
     for seed in 0..seeds {
         let run = world::run(&scenario, &*policy, seed);

@@ -1,16 +1,31 @@
 //! What is simulated: clients, the servers they call, and what goes wrong when.
+//!
+//! A scenario is a TOML file. [`Scenario::read`] reads one, and says of a file that it cannot use which line is wrong,
+//! how, and what to do about it. The crate's README tells what all keys mean.
 
+mod check;
 mod clients;
+mod error;
+mod kinds;
+mod parse;
+mod place;
 mod tier;
+mod trace;
 mod trigger;
+mod wording;
 
-pub use clients::{Arrivals, Clients, LoadPoint};
-use serde::Deserialize;
 use std::time::Duration;
+
+pub use check::InvalidScenario;
+pub use clients::{Arrivals, Clients, LoadPoint};
+pub use error::ScenarioError;
+use serde::Deserialize;
 pub use tier::{Queue, QueueKind, ServiceTime, Tier};
 pub use trigger::{Trigger, TriggerKind};
 
 /// One scenario, as a file describes it.
+///
+/// [`Scenario::parse`] makes one of text. (What serde takes for one is not quite that text, but what `parse` makes of it.)
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -32,6 +47,13 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(default)]
     pub triggers: Vec<Trigger>,
+}
+
+impl Scenario {
+    /// The longest time that means anything: nothing goes on for more than a day.
+    pub const LONGEST: Duration = Duration::from_hours(24);
+    /// As many calls as one run may remember.
+    pub const MOST_CALLS: usize = 20_000_000;
 }
 
 const fn ten_seconds() -> Duration {

@@ -37,7 +37,7 @@ pub struct Tier {
 
 /// How long a worker takes for an attempt.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ServiceTime {
     /// Always as long.
     Fixed {

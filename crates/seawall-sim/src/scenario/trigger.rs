@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::kinds::nothing;
+
 /// Something that goes wrong for a while.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trigger {
     /// When it begins.
     #[serde(with = "seawall_core::friendly_duration")]
@@ -18,13 +21,12 @@ pub struct Trigger {
     #[serde(default)]
     pub replicas: Option<Vec<u32>>,
     /// What goes wrong.
-    #[serde(flatten)]
     pub kind: TriggerKind,
 }
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum TriggerKind {
     /// Fewer workers.
     CapacityCut {
@@ -62,6 +64,7 @@ pub enum TriggerKind {
         share: f64,
     },
     /// The tier's cache is empty when it begins, and fills again by use.
+    #[serde(deserialize_with = "nothing")]
     CacheFlush,
     /// The replicas start anew: what they hold fails, and they are slow until they are warm, when it ends.
     ColdStart {

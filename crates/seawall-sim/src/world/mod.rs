@@ -16,6 +16,7 @@ mod work;
 
 use std::time::Duration;
 
+pub use arrivals::{Arrival, Arrivals};
 pub use link::{Call, Link};
 pub use record::{CallRecord, End, Run, Second};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -23,7 +24,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::chance::Seed;
 use crate::policy::{Policy, Terms};
 use crate::scenario::Scenario;
-use arrivals::Arrivals;
 use caller::Callers;
 use tier::Network;
 use timeline::Timeline;

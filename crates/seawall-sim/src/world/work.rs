@@ -2,23 +2,25 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::scenario::ServiceTime;
+use crate::scenario::{Scenario, ServiceTime};
 
 impl ServiceTime {
     /// How long a worker takes for one attempt.
-    pub(super) fn draw(&self, rng: &mut Rng) -> Duration {
-        match *self {
-            Self::Fixed { time } => time,
-            Self::Exponential { mean } => exponential(mean, rng),
+    pub fn draw(&self, rng: &mut Rng) -> Duration {
+        let drawn = match *self {
+            Self::Fixed { time } => return time,
+            Self::Exponential { mean } => mean.as_secs_f64() * unit_exponential(rng),
             Self::Bimodal { mean, slow_mean, slow_share } => {
-                let slow = rng.f64() < slow_share;
-                exponential(if slow { slow_mean } else { mean }, rng)
+                let mean = if rng.f64() < slow_share { slow_mean } else { mean };
+                mean.as_secs_f64() * unit_exponential(rng)
             }
             // The inverse of the Lomax distribution's function; its scale makes the mean right.
             Self::HeavyTail { mean, shape } => {
-                mean.mul_f64((shape - 1.0) * ((1.0 - rng.f64()).powf(-1.0 / shape) - 1.0))
+                mean.as_secs_f64() * (shape - 1.0) * ((1.0 - rng.f64()).powf(-1.0 / shape) - 1.0)
             }
-        }
+        };
+        // A tail has no end, but a simulation has one.
+        Duration::from_secs_f64(drawn.min(Scenario::LONGEST.as_secs_f64()))
     }
 
     /// The mean.
@@ -33,7 +35,7 @@ impl ServiceTime {
     }
 }
 
-/// A time that passes as long, on average, whatever has passed of it.
-pub(super) fn exponential(mean: Duration, rng: &mut Rng) -> Duration {
-    mean.mul_f64(-(1.0 - rng.f64()).ln())
+/// Exponentially distributed with mean 1: what is left of it has the same distribution, whatever has passed.
+pub(super) fn unit_exponential(rng: &mut Rng) -> f64 {
+    -(1.0 - rng.f64()).ln()
 }

@@ -4,3 +4,4 @@
 #![cfg(test)]
 
 mod replays;
+mod scenario_errors;

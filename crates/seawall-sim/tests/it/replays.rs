@@ -1,5 +1,7 @@
 //! One seed is one run, in every detail.
 
+use std::path::Path;
+
 use seawall_sim::policy;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::world::{Run, run};
@@ -38,7 +40,7 @@ fn trouble(clients: u32) -> Scenario {
         factor = 3.0
         "#
     );
-    toml::from_str(&text).unwrap()
+    Scenario::parse(&text, Path::new("replays.toml")).unwrap()
 }
 
 fn play(name: &str, clients: u32, seed: u64) -> Run {

@@ -1,0 +1,437 @@
+use std::path::Path;
+
+use seawall_sim::scenario::Scenario;
+
+/// A scenario without an error, which the tests spoil line by line.
+const GOOD: &str = r#"name = "a"
+duration = "60s"
+measure_from = "5s"
+
+[clients]
+count = 5
+rate = 100.0
+arrivals = { kind = "poisson" }
+
+[[tiers]]
+name = "web"
+workers = 20
+calls = ["db"]
+replicas = 2
+cache_hit_ratio = 0.5
+service_time = { kind = "fixed", time = "1ms" }
+
+[[tiers]]
+name = "db"
+workers = 20
+service_time = { kind = "bimodal", mean = "1ms", slow_mean = "10ms", slow_share = 0.1 }
+
+[[triggers]]
+kind = "partial_failure"
+at = "10s"
+lasts = "10s"
+tier = "db"
+share = 0.5
+after = "1ms"
+"#;
+
+/// Replaces a line, and checks all that is said about it, the line first.
+#[track_caller]
+fn refused(line: usize, new: &str, said: &str) {
+    let old = GOOD.lines().enumerate();
+    let lines: Vec<&str> = old.map(|(at, old)| if at + 1 == line { new } else { old }).collect();
+    let error = Scenario::parse(&lines.join("\n"), Path::new("x.toml")).expect_err(new);
+    assert_eq!(error.to_string(), format!("x.toml:{said}"), "{new}");
+    assert_eq!(error.line(), said.split(':').next().and_then(|line| line.parse().ok()));
+}
+
+#[test]
+fn what_the_tests_spoil_is_good() {
+    Scenario::parse(GOOD, Path::new("x.toml")).expect("it is good");
+}
+
+#[test]
+fn what_is_not_toml_is_refused_with_its_line() {
+    refused(1, "name = ", "1: this is not valid TOML: string values must be quoted, expected literal string");
+    refused(1, "name = 'a", "1: this is not valid TOML: invalid literal string, expected `'`");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_known_ones() {
+    refused(
+        1,
+        "nam = 3",
+        "1: nam: unknown key, expected one of `name`, `about`, `duration`, `measure_from`, `clients`, `tiers`, `triggers`",
+    );
+    refused(
+        3,
+        "messure_from = '6s'",
+        "3: messure_from: unknown key, expected one of `name`, `about`, `duration`, `measure_from`, `clients`, `tiers`, `triggers`",
+    );
+    refused(
+        5,
+        "[client]",
+        "5: client: unknown key, expected one of `name`, `about`, `duration`, `measure_from`, `clients`, `tiers`, `triggers`",
+    );
+    refused(
+        6,
+        "counts = 5",
+        "6: clients.counts: unknown key, expected one of `count`, `rate`, `arrivals`, `deadline`, `attempt_timeout`, `priorities`",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'poisson', foo = 3}",
+        "8: clients.arrivals.foo: unknown key, expected `kind`",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'on_off', on = '1s', off = '1s', o = 4}",
+        "8: clients.arrivals.o: unknown key, expected one of `kind`, `on`, `off`",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'trace', file = 'no such', times = []}",
+        "8: clients.arrivals.times: unknown key, expected one of `kind`, `file`",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'ramp', points = [{at = '2s', rate = 3},\n {at = '3s', rte = 3}]}",
+        "9: clients.arrivals.points[1].rte: unknown key, expected `at` or `rate`",
+    );
+    refused(
+        10,
+        "[[tier]]",
+        "10: tier[0]: unknown key, expected one of `name`, `about`, `duration`, `measure_from`, `clients`, `tiers`, `triggers`",
+    );
+    refused(
+        12,
+        "wokers = 1",
+        "12: tiers[0].wokers: unknown key, expected one of `name`, `replicas`, `workers`, `service_time`, `queue`, `drops_abandoned`, `calls`, `cache_hit_ratio`, `cache_size`",
+    );
+    refused(
+        16,
+        "service_time = {kind = 'fixed', mean = '20ms'}",
+        "16: tiers[0].service_time.mean: unknown key, expected one of `kind`, `time`",
+    );
+    refused(16, "queue = {bund = 3}", "16: tiers[0].queue.bund: unknown key, expected `kind` or `bound`");
+    refused(
+        24,
+        "kind = 'brownout'",
+        "29: triggers[0].after: unknown key, expected one of `kind`, `at`, `lasts`, `tier`, `replicas`, `slower`",
+    );
+    refused(
+        24,
+        "kind = 'cache_flush'",
+        "29: triggers[0].after: unknown key, expected one of `kind`, `at`, `lasts`, `tier`, `replicas`",
+    );
+    refused(
+        26,
+        "last = '1s'",
+        "26: triggers[0].last: unknown key, expected one of `kind`, `at`, `lasts`, `tier`, `replicas`, `share`, `after`, `takes_worker`, `overloaded`",
+    );
+    refused(
+        28,
+        "shre = 0.4\nfoo = 1",
+        "29: triggers[0].foo: unknown key, expected one of `kind`, `at`, `lasts`, `tier`, `replicas`, `share`, `after`, `takes_worker`, `overloaded`",
+    );
+    refused(
+        29,
+        "after = '1ms'\nfoo = 1",
+        "30: triggers[0].foo: unknown key, expected one of `kind`, `at`, `lasts`, `tier`, `replicas`, `share`, `after`, `takes_worker`, `overloaded`",
+    );
+}
+
+#[test]
+fn a_missing_key_is_refused_with_the_line_of_its_table() {
+    refused(1, "", "1: missing key `name`, add it");
+    refused(2, "", "1: missing key `duration`, add it");
+    refused(6, "", "5: clients: missing key `count`, add it");
+    refused(
+        8,
+        "arrivals = {}",
+        "8: clients.arrivals: missing key `kind`, expected one of `poisson`, `on_off`, `ramp`, `trace`",
+    );
+    refused(8, "arrivals = {kind = 'on_off', on = '1s'}", "8: clients.arrivals: missing key `off`, add it");
+    refused(11, "", "10: tiers[0]: missing key `name`, add it");
+    refused(
+        16,
+        "service_time = {mean = '20ms'}",
+        "16: tiers[0].service_time: missing key `kind`, expected one of `fixed`, `exponential`, `bimodal`, `heavy_tail`",
+    );
+    refused(
+        16,
+        "service_time = {kind = 'heavy_tail', mean = '1s'}",
+        "16: tiers[0].service_time: missing key `shape`, add it",
+    );
+    refused(
+        24,
+        "",
+        "23: triggers[0]: missing key `kind`, expected one of `capacity_cut`, `load_spike`, `partial_failure`, `brownout`, `black_hole`, `cache_flush`, `cold_start`, `pauses`, `flapping`",
+    );
+    refused(25, "", "23: triggers[0]: missing key `at`, add it");
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_its_line_and_the_known_ones() {
+    refused(
+        8,
+        "arrivals = {kind = 'poison'}",
+        "8: clients.arrivals.kind: unknown name `poison`, expected one of `poisson`, `on_off`, `ramp`, `trace`",
+    );
+    refused(
+        8,
+        "priorities = {urgent = 1, low = 0}",
+        "8: clients.priorities.urgent: unknown name `urgent`, expected one of `background`, `low`, `normal`, `high`, `critical`",
+    );
+    refused(
+        16,
+        "queue = {kind = 'lilo'}",
+        "16: tiers[0].queue.kind: unknown name `lilo`, expected one of `fifo`, `lifo`, `priority`",
+    );
+    refused(
+        24,
+        "kind = 'partial_failures'",
+        "24: triggers[0].kind: unknown name `partial_failures`, expected one of `capacity_cut`, `load_spike`, `partial_failure`, `brownout`, `black_hole`, `cache_flush`, `cold_start`, `pauses`, `flapping`",
+    );
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_with_its_line() {
+    refused(1, "name = 3", "1: name: invalid type: integer `3`, expected a text");
+    refused(2, "duration = 60", r#"2: duration: this is no time, write one such as "500ms" or "1m 30s""#);
+    refused(
+        6,
+        "count = 0",
+        "6: clients.count: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
+    );
+    refused(
+        6,
+        "count = -1",
+        "6: clients.count: invalid value: integer `-1`, expected a whole number from 1 to 4294967295",
+    );
+    refused(
+        6,
+        "count = 1.5",
+        "6: clients.count: invalid type: floating point `1.5`, expected a whole number from 1 to 4294967295",
+    );
+    refused(
+        6,
+        "count = 5000000000",
+        "6: clients.count: invalid value: integer `5000000000`, expected a whole number from 1 to 4294967295",
+    );
+    refused(7, "rate = 'x'", r#"7: clients.rate: invalid type: text "x", expected a number"#);
+    refused(
+        8,
+        "arrivals = 'poisson'",
+        r#"8: clients.arrivals: this is no table, write one such as { kind = "poisson" }"#,
+    );
+    refused(
+        8,
+        "arrivals = {kind = 3}",
+        "8: clients.arrivals.kind: this is no text, write the name of a kind",
+    );
+    refused(
+        8,
+        "[clients.priorities]\nlow = 'x'",
+        r#"9: clients.priorities.low: invalid type: text "x", expected a number"#,
+    );
+    refused(8, "priorities = 3", "8: clients.priorities: invalid type: integer `3`, expected a table");
+    refused(
+        12,
+        "workers = 0",
+        "12: tiers[0].workers: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
+    );
+    refused(13, "calls = 'db'", r#"13: tiers[0].calls: invalid type: text "db", expected a list"#);
+    refused(
+        14,
+        "replicas = 0",
+        "14: tiers[0].replicas: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
+    );
+    refused(
+        15,
+        "cache_size = 0",
+        "15: tiers[0].cache_size: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
+    );
+    refused(
+        16,
+        "service_time = '20ms'",
+        r#"16: tiers[0].service_time: this is no table, write one such as { kind = "exponential", mean = "20ms" }"#,
+    );
+    refused(
+        16,
+        "queue = {bound = -3}",
+        "16: tiers[0].queue.bound: invalid value: integer `-3`, expected a whole number from 0 to 4294967295",
+    );
+    refused(
+        27,
+        "replicas = [-1]",
+        "27: triggers[0].replicas[0]: invalid value: integer `-1`, expected a whole number from 0 to 4294967295",
+    );
+    refused(28, "share = true", "28: triggers[0].share: invalid type: boolean `true`, expected a number");
+    refused(
+        29,
+        "after = 'x'",
+        r#"29: triggers[0].after: this is no time, write one such as "500ms" or "1m 30s""#,
+    );
+}
+
+#[test]
+fn a_trigger_that_cannot_be_is_refused_with_its_line() {
+    refused(
+        25,
+        "at = '60s'",
+        "25: triggers[0].at: 60s is when the scenario is over, set it below the duration, 60s",
+    );
+    refused(
+        26,
+        "lasts = '60s'",
+        "26: triggers[0].lasts: from 10s on, 60s go beyond the duration, 60s, set it to 50s or less",
+    );
+    refused(26, "lasts = '0s'", "26: triggers[0].lasts: 0ns cannot be simulated, set it from 1ms to 24 h");
+    refused(27, "tier = 'dbb'", "27: triggers[0].tier: there is no tier `dbb`, take one of `web`, `db`");
+    refused(
+        27,
+        "replicas = [2]",
+        "27: triggers[0].replicas[0]: `web` has no replica 2: it has 2, counted from 0",
+    );
+    refused(27, "replicas = []", "27: triggers[0].replicas: it names none, leave it out for all");
+    refused(28, "share = 2", "28: triggers[0].share: 2.0 is no share, set it from 0 to 1");
+}
+
+#[test]
+fn clients_that_cannot_be_are_refused_with_their_line() {
+    refused(
+        6,
+        "count = 5000000",
+        "6: clients.count: 5000000 is more than can be simulated, set it to 100000 or less",
+    );
+    refused(7, "", "5: clients.rate: 0.0 calls a second cannot be, set it above 0 and to 1000000 at most");
+    refused(
+        7,
+        "rate = 0",
+        "7: clients.rate: 0.0 calls a second cannot be, set it above 0 and to 1000000 at most",
+    );
+    refused(
+        7,
+        "rate = nan",
+        "7: clients.rate: NaN calls a second cannot be, set it above 0 and to 1000000 at most",
+    );
+    refused(
+        7,
+        "rate = inf",
+        "7: clients.rate: inf calls a second cannot be, set it above 0 and to 1000000 at most",
+    );
+    refused(
+        7,
+        "rate = 1e300",
+        "7: clients.rate: 1e300 calls a second cannot be, set it above 0 and to 1000000 at most",
+    );
+    refused(
+        7,
+        "rate = 900_000",
+        "2: duration: about 54000000 calls would come, and a run remembers 20000000: shorten it, or lower the rate",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'on_off', on = '1s', off = '0s'}",
+        "8: clients.arrivals.off: 0ns cannot be simulated, set it from 1ms to 24 h",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'ramp', points = []}",
+        "8: clients.arrivals.points: no call would ever come, give at least one point a rate above 0",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'ramp', points = [{at = '2s', rate = 3},\n {at = '1s', rate = 3}]}",
+        "9: clients.arrivals.points[1].at: 1s is before the point above it, at 2s, put them in order",
+    );
+    refused(
+        8,
+        "arrivals = {kind = 'ramp', points = [{at = '2s', rate = 3},\n {at = '3s', rate = -3}]}",
+        "9: clients.arrivals.points[1].rate: -3.0 calls a second cannot be, set it from 0 to 1000000",
+    );
+    refused(8, "deadline = '0s'", "8: clients.deadline: 0ns cannot be simulated, set it from 1ms to 24 h");
+    refused(
+        8,
+        "attempt_timeout = '1us'",
+        "8: clients.attempt_timeout: 1µs cannot be simulated, set it from 1ms to 24 h",
+    );
+    refused(
+        8,
+        "priorities = {critical = 0, low = 0}",
+        "8: clients.priorities: all shares together are 0.0, give at least one class a share, and none a huge one",
+    );
+    refused(
+        8,
+        "priorities = {critical = -1, low = 0}",
+        "8: clients.priorities.critical: -1.0 is no share, set it to 0 or more",
+    );
+    refused(8, "priorities = {low = nan}", "8: clients.priorities.low: NaN is no share, set it to 0 or more");
+}
+
+#[test]
+fn a_tier_that_cannot_be_is_refused_with_its_line() {
+    refused(11, "name = 'db'", "19: tiers[1].name: `db` is the name of a tier above, take another");
+    refused(
+        12,
+        "workers = 4000000000",
+        "12: tiers[0].workers: 4000000000 is more than can be simulated, set it to 1000000 or less",
+    );
+    refused(
+        13,
+        "calls = ['cache', 'dbb']",
+        "13: tiers[0].calls[0]: there is no tier `cache`, take one of `web`, `db`",
+    );
+    refused(
+        13,
+        "calls = ['web']",
+        "13: tiers[0].calls[0]: `web` calls `web` goes round for ever, leave one of these calls out",
+    );
+    refused(
+        13,
+        "calls = []",
+        "15: tiers[0].cache_hit_ratio: there are no calls to spare, name the tiers that it calls in `calls`, or leave it out",
+    );
+    refused(
+        14,
+        "replicas = 100_000",
+        "14: tiers[0].replicas: 100000 is more than can be simulated, set it to 10000 or less",
+    );
+    refused(15, "cache_hit_ratio = 1.5", "15: tiers[0].cache_hit_ratio: 1.5 is no share, set it from 0 to 1");
+    refused(
+        16,
+        "service_time = {kind = 'fixed', time = '0s'}",
+        "16: tiers[0].service_time.time: 0ns cannot be simulated, set it from 1µs to 24 h",
+    );
+    refused(
+        16,
+        "service_time = {kind = 'heavy_tail', mean = '1s', shape = 1.0}",
+        "16: tiers[0].service_time.shape: a tail of shape 1.0 has no mean, set it above 1, such as 1.5",
+    );
+    refused(
+        20,
+        "workers = 20\ncalls = ['web']",
+        "21: tiers[1].calls[0]: `web` calls `db` calls `web` goes round for ever, leave one of these calls out",
+    );
+    refused(
+        21,
+        "service_time = { kind = 'bimodal', mean = '1ms', slow_mean = '10ms', slow_share = 1.1 }",
+        "21: tiers[1].service_time.slow_share: 1.1 is no share, set it from 0 to 1",
+    );
+}
+
+#[test]
+fn a_scenario_that_cannot_be_is_refused_with_its_line() {
+    refused(1, r#"name = """#, "1: name: it is empty, name the scenario");
+    refused(2, "duration = '0s'", "2: duration: 0ns cannot be simulated, set it from 1ms to 24 h");
+    refused(
+        2,
+        "duration = '4s'",
+        "3: measure_from: nothing would be measured, `measure_from`, 5s, must be below `duration`, 4s",
+    );
+    refused(
+        3,
+        "measure_from = '60s'",
+        "3: measure_from: nothing would be measured, `measure_from`, 60s, must be below `duration`, 60s",
+    );
+}
