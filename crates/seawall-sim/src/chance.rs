@@ -25,6 +25,8 @@ pub enum Purpose {
     Route,
     /// What a client's stack draws from.
     Client,
+    /// Which calls a server makes for an attempt.
+    InnerCall,
     /// Whether a server finds what it needs in its cache.
     Cache,
 }

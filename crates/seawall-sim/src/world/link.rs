@@ -4,49 +4,61 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
-use seawall_core::{Error, FailureKind};
+use seawall_core::{Error, FailureKind, Priority};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 use tower_service::Service;
 
-use super::replica::Job;
-use super::tier::Network;
-use crate::chance::{Purpose, Seed};
-use crate::scenario::ServiceTime;
+use super::network::Network;
 
 /// One call, as it goes through a stack: copies of it are the same call.
 #[derive(Clone, Debug)]
 pub struct Call {
     id: u64,
+    priority: Priority,
     attempts: Arc<AtomicU32>,
 }
 
 impl Call {
-    pub(super) fn new(id: u64) -> Self {
-        Self { id, attempts: Arc::new(AtomicU32::new(0)) }
+    pub(super) fn new(id: u64, priority: Priority) -> Self {
+        Self { id, priority, attempts: Arc::default() }
     }
 
     /// How many attempts have been sent.
     pub fn attempts(&self) -> u32 {
         self.attempts.load(Relaxed)
     }
+
+    /// How much it matters; servers whose queues go by priority see it.
+    pub const fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Counts one more attempt and says which it is, from 0.
+    pub(super) fn count_attempt(&self) -> u32 {
+        self.attempts.fetch_add(1, Relaxed)
+    }
 }
 
 /// The way to the servers of a tier: what a stack calls in the end. The network sends each attempt to a replica by chance.
 #[derive(Clone, Debug)]
 pub struct Link {
-    network: Network,
+    network: Arc<Network>,
     tier: usize,
-    service_time: ServiceTime,
-    seed: Seed,
-    start: Instant,
     only: Option<usize>,
 }
 
 impl Link {
+    pub(super) fn new(network: &Arc<Network>, tier: usize) -> Self {
+        Self { network: Arc::clone(network), tier, only: None }
+    }
+
     /// How many replicas the tier has.
     pub fn replicas(&self) -> usize {
-        self.network.tier(self.tier).len()
+        self.network.replicas(self.tier)
     }
 
     /// The way to one replica, counted from 0, for a stack that chooses by itself where its attempts go.
@@ -57,16 +69,6 @@ impl Link {
     pub fn to(&self, replica: usize) -> Self {
         assert!(replica < self.replicas(), "there is no replica {replica}");
         Self { only: Some(replica), ..self.clone() }
-    }
-
-    pub(super) const fn new(
-        network: Network,
-        tier: usize,
-        service_time: ServiceTime,
-        seed: Seed,
-        start: Instant,
-    ) -> Self {
-        Self { network, tier, service_time, seed, start, only: None }
     }
 }
 
@@ -80,15 +82,7 @@ impl Service<Call> for Link {
     }
 
     fn call(&mut self, call: Call) -> Answer {
-        let attempt = u64::from(call.attempts.fetch_add(1, Relaxed));
-        let rng = |purpose| self.seed.rng(purpose, call.id, attempt);
-        let tier = self.network.tier(self.tier);
-        let replica = self.only.unwrap_or_else(|| rng(Purpose::Route).usize(..tier.len()));
-        let (reply, answer) = oneshot::channel();
-        let job =
-            Job { work: self.service_time.draw(&mut rng(Purpose::Work)), fate: rng(Purpose::Fate), reply };
-        tier.replica(replica).submit(job, self.start.elapsed());
-        Answer { answer }
+        Answer { answer: self.network.send(self.tier, self.only, &call) }
     }
 }
 
@@ -103,6 +97,7 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answered = ready!(Pin::new(&mut self.answer).poll(cx));
+        // A server that goes without a word has closed the connection.
         let result = answered.unwrap_or(Err(FailureKind::Transient));
         Poll::Ready(result.map_err(|kind| Error::new(kind, "server", "tier")))
     }
