@@ -1,28 +1,36 @@
 //! `seawall-sim`: plays scenarios.
 
-use std::time::Duration;
+mod args;
+mod commands;
+mod failure;
 
-use seawall_sim::{policy, scenario::Scenario, world};
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().expect("a scenario");
-    let policy = arguments.next().unwrap_or_else(|| "seawall".to_owned());
-    let seeds: u64 = arguments.next().map_or(1, |seeds| seeds.parse().expect("a number"));
-    let scenario = Scenario::read(file).unwrap_or_else(|error| panic!("{error}"));
-    let policy = policy::by_name(&policy).expect("a policy");
-    for seed in 0..seeds {
-        let run = world::run(&scenario, &*policy, seed);
-        for (i, s) in run.seconds.iter().enumerate() {
-            let in_second = run.calls.iter().filter(|c| c.arrived.as_secs() == i as u64);
-            let (mut all, mut good) = (0, 0);
-            for call in in_second {
-                all += 1;
-                good += usize::from(call.end == world::End::Answered && call.took <= Duration::from_secs(2));
-            }
-            if seeds == 1 {
-                println!("{i:4} {good:5}/{all:5} {s:?}");
-            }
+use clap::Parser;
+
+use args::{Args, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let command = Args::parse().command;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match execute(command, &mut out) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
         }
     }
+}
+
+fn execute(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => commands::run(&args, out)?,
+        Command::Compare(args) => commands::compare(&args, out)?,
+        Command::Policies => commands::policies(out)?,
+    }
+    Ok(out.flush()?)
 }

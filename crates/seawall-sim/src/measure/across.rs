@@ -18,7 +18,7 @@ pub struct Across {
     pub goodput: Figure<f64>,
     /// Where the mean goodput of all seeds lies, with a confidence of 95 %, by Student's distribution. None with fewer
     /// than five seeds, which say too little.
-    pub mean_goodput: Option<(f64, f64)>,
+    pub mean_goodput_between: Option<(f64, f64)>,
     /// [`Summary::recovery`].
     #[serde(rename = "recovery_seconds")]
     pub recovery: Figure<Option<Duration>>,
@@ -59,7 +59,7 @@ impl Across {
         Some(Self {
             seeds: runs.len(),
             goodput: figure(runs, |run| run.goodput, Lower)?,
-            mean_goodput: confidence(&runs.iter().map(|(_, run)| run.goodput).collect::<Vec<_>>()),
+            mean_goodput_between: confidence(&runs.iter().map(|(_, run)| run.goodput).collect::<Vec<_>>()),
             recovery: figure(runs, |run| run.recovery, Higher)?,
             amplification: figure(runs, |run| run.amplification, Higher)?,
             peak_amplification: figure(runs, |run| run.peak_amplification, Higher)?,

@@ -45,31 +45,39 @@ impl<T: Value> Figure<T> {
 pub trait Value: Copy {
     /// The lower first; what is missing is higher than anything.
     fn order(&self, other: &Self) -> Ordering;
+    /// What JSON has for it.
+    type Number: Serialize;
     /// As JSON has it: times in seconds.
-    fn number(self) -> Option<f64>;
+    fn number(self) -> Self::Number;
 }
 
 impl Value for f64 {
+    type Number = Self;
+
     fn order(&self, other: &Self) -> Ordering {
         self.total_cmp(other)
     }
 
-    fn number(self) -> Option<f64> {
-        Some(self)
+    fn number(self) -> Self {
+        self
     }
 }
 
 impl Value for u64 {
+    type Number = Self;
+
     fn order(&self, other: &Self) -> Ordering {
         self.cmp(other)
     }
 
-    fn number(self) -> Option<f64> {
-        Some(self as f64)
+    fn number(self) -> Self {
+        self
     }
 }
 
 impl Value for Option<Duration> {
+    type Number = Option<f64>;
+
     fn order(&self, other: &Self) -> Ordering {
         let length = |time: &Self| time.unwrap_or(Duration::MAX);
         length(self).cmp(&length(other))

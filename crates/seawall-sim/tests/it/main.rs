@@ -3,5 +3,10 @@
 // Tells clippy that the functions between the tests are test code too.
 #![cfg(test)]
 
+mod across;
+mod command_line;
+mod made_up;
+mod measure;
 mod replays;
 mod scenario_errors;
+mod runner;

@@ -1,0 +1,33 @@
+//! What the command line does, one file a command.
+
+mod compare;
+mod policies;
+mod run;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use compare::compare;
+pub(crate) use policies::policies;
+pub(crate) use run::run;
+use seawall_sim::policy::{self, Policy};
+use seawall_sim::scenario::Scenario;
+
+use crate::failure::Failure;
+
+/// Reads all scenarios before any is played, so that a mistake in the last shows at once.
+fn scenarios(files: &[PathBuf]) -> Result<Vec<(&Path, Scenario)>, Failure> {
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
+        text.and_then(|text| toml::from_str(&text).map_err(|error: toml::de::Error| error.to_string()))
+            .map_err(|problem| Failure::Input(format!("{}: {problem}", file.display())))
+    };
+    files.iter().map(|file| Ok((file.as_path(), read(file)?))).collect()
+}
+
+/// The policy of that name; failing that, says which there are.
+fn policy(name: &str) -> Result<Box<dyn Policy>, Failure> {
+    policy::by_name(name).ok_or_else(|| {
+        let known: Vec<_> = policy::all().iter().map(|policy| policy.name()).collect();
+        Failure::Input(format!("there is no policy `{name}`; the policies are: {}", known.join(", ")))
+    })
+}

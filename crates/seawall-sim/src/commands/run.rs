@@ -1,0 +1,87 @@
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use seawall_sim::measure::{Across, summarize};
+use seawall_sim::policy::Policy;
+use seawall_sim::report::{json, table, trace};
+use seawall_sim::runner::run_seeds;
+use seawall_sim::scenario::Scenario;
+use seawall_sim::world::{self, Run};
+
+use crate::args::RunArgs;
+use crate::failure::Failure;
+
+/// Plays each scenario with one policy.
+pub(crate) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let policy = super::policy(&args.policy)?;
+    let scenarios = super::scenarios(&args.files)?;
+    if args.trace.is_some() && scenarios.len() > 1 {
+        return Err(Failure::Input("a trace is of one scenario, and here are several".to_owned()));
+    }
+    for (file, scenario) in &scenarios {
+        match args.seed {
+            Some(seed) => replay(args, scenario, &*policy, seed, out)?,
+            None => all_seeds(args, file, scenario, &*policy, out)?,
+        }
+    }
+    Ok(())
+}
+
+fn replay(
+    args: &RunArgs,
+    scenario: &Scenario,
+    policy: &dyn Policy,
+    seed: u64,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let run = world::run(scenario, policy, seed);
+    if let Some(file) = &args.trace {
+        write_trace(file, &run).map_err(|cause| Failure::File { file: file.clone(), cause })?;
+    }
+    let summary = summarize(scenario, &run);
+    if args.json {
+        json::write(out, &scenario.name, policy.name(), &(seed..=seed), &summary)?;
+    } else {
+        writeln!(out, "{}, {}, seed {seed}", title(scenario), policy.name())?;
+        table::one_seed(out, &summary)?;
+        writeln!(out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn write_trace(file: &Path, run: &Run) -> std::io::Result<()> {
+    let mut out = BufWriter::new(File::create(file)?);
+    trace::write(&mut out, run)?;
+    out.flush()
+}
+
+fn all_seeds(
+    args: &RunArgs,
+    file: &Path,
+    scenario: &Scenario,
+    policy: &dyn Policy,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let seeds = args.seeds.get();
+    let runs = run_seeds(scenario, policy, 0..seeds, |_, _| ());
+    let across = Across::new(&runs).expect("there is at least one seed");
+    if args.json {
+        json::write(out, &scenario.name, policy.name(), &(0..=seeds - 1), &across)?;
+    } else {
+        writeln!(out, "{}, {}, {seeds} seeds", title(scenario), policy.name())?;
+        table::many_seeds(out, &across)?;
+        let (file, policy, seed) = (file.display(), policy.name(), across.goodput.worst_seed);
+        writeln!(out, "the worst again, with all that happened:")?;
+        writeln!(out, "  seawall-sim run {file} --policy {policy} --seed {seed} --trace trace.ndjson\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The scenario's name, and what it shows.
+pub(super) fn title(scenario: &Scenario) -> String {
+    match scenario.about.as_str() {
+        "" => scenario.name.clone(),
+        about => format!("{} ({about})", scenario.name),
+    }
+}
