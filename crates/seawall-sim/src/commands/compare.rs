@@ -39,7 +39,7 @@ fn lines(
 ) -> Result<(), Failure> {
     for policy in policies {
         let across = play(args, scenario, &**policy);
-        json::write(out, &scenario.name, policy.name(), &(0..=args.seeds.get() - 1), &across)?;
+        json::write(out, &scenario.name, &**policy, &(0..=args.seeds.get() - 1), &across)?;
         out.flush()?;
     }
     Ok(())
@@ -51,8 +51,7 @@ fn one_table(
     policies: &[Box<dyn Policy>],
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let across: Vec<_> =
-        policies.iter().map(|policy| (policy.name(), play(args, scenario, &**policy))).collect();
+    let across: Vec<_> = policies.iter().map(|policy| (&**policy, play(args, scenario, &**policy))).collect();
     writeln!(out, "{}, {} seeds", title(scenario), args.seeds)?;
     table::comparison(out, &across)?;
     writeln!(out)?;

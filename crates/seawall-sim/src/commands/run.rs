@@ -41,7 +41,7 @@ fn replay(
     }
     let summary = summarize(scenario, &run);
     if args.json {
-        json::write(out, &scenario.name, policy.name(), &(seed..=seed), &summary)?;
+        json::write(out, &scenario.name, policy, &(seed..=seed), &summary)?;
     } else {
         writeln!(out, "{}, {}, seed {seed}", title(scenario), policy.name())?;
         table::one_seed(out, &summary)?;
@@ -67,7 +67,7 @@ fn all_seeds(
     let runs = run_seeds(scenario, policy, 0..seeds, |_, _| ());
     let across = Across::new(&runs).expect("there is at least one seed");
     if args.json {
-        json::write(out, &scenario.name, policy.name(), &(0..=seeds - 1), &across)?;
+        json::write(out, &scenario.name, policy, &(0..=seeds - 1), &across)?;
     } else {
         writeln!(out, "{}, {}, {seeds} seeds", title(scenario), policy.name())?;
         table::many_seeds(out, &across)?;

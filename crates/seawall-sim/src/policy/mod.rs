@@ -26,8 +26,13 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// What tables and `--policy` call it.
     fn name(&self) -> &'static str;
 
-    /// What it is, in a sentence; says of a model that it is one, and of what.
+    /// What it is, in a sentence; of a model, "a model of …".
     fn about(&self) -> &'static str;
+
+    /// Whether it only models what it is called by; if not, it is the real thing.
+    fn is_model(&self) -> bool {
+        self.about().starts_with("a model of ")
+    }
 
     /// The stack of one client process. It takes all its chance from `seed`.
     fn client(&self, link: &Link, terms: Terms, seed: u64) -> Client;

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
+use crate::policy::Policy;
+
 /// Writes the figures of a scenario and a policy: of one seed a [`Summary`](crate::measure::Summary), of several an
 /// [`Across`](crate::measure::Across).
 ///
@@ -13,11 +15,18 @@ use serde::Serialize;
 pub fn write(
     out: &mut dyn Write,
     scenario: &str,
-    policy: &str,
+    policy: &dyn Policy,
     seeds: &RangeInclusive<u64>,
     figures: &impl Serialize,
 ) -> io::Result<()> {
-    let line = Line { scenario, policy, first_seed: *seeds.start(), last_seed: *seeds.end(), figures };
+    let line = Line {
+        scenario,
+        policy: policy.name(),
+        model: policy.is_model(),
+        first_seed: *seeds.start(),
+        last_seed: *seeds.end(),
+        figures,
+    };
     writeln!(out, "{}", serde_json::to_string(&line)?)
 }
 
@@ -25,6 +34,7 @@ pub fn write(
 struct Line<'a, T> {
     scenario: &'a str,
     policy: &'a str,
+    model: bool,
     first_seed: u64,
     last_seed: u64,
     #[serde(flatten)]

@@ -7,6 +7,7 @@ use seawall_core::Priority;
 use super::rows;
 use super::units::{latency, percent, recovery, times};
 use crate::measure::{Across, Figure, Summary};
+use crate::policy::Policy;
 
 /// Writes one seed: a line for each figure.
 ///
@@ -68,14 +69,14 @@ pub fn many_seeds(out: &mut dyn Write, across: &Across) -> io::Result<()> {
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn comparison(out: &mut dyn Write, policies: &[(&str, Across)]) -> io::Result<()> {
+pub fn comparison(out: &mut dyn Write, policies: &[(&dyn Policy, Across)]) -> io::Result<()> {
     let classes = classes(policies);
     let mut header: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
     header.extend(classes.iter().map(|class| class.as_str().to_owned()));
     let mut rows = vec![header];
-    for (name, across) in policies {
+    for (policy, across) in policies {
         let mut row = vec![
-            (*name).to_owned(),
+            name(*policy),
             percent(across.goodput.median),
             percent(across.goodput.worst),
             recovery(across.recovery.median),
@@ -105,10 +106,16 @@ const COLUMNS: [&str; 14] = [
 
 const LEGEND: &str = "\
 medians of all seeds; of the worst seed: the columns `worst`, the peak of attempts a call in 10 s, fairness, and the
-goodput of each class of calls";
+goodput of each class of calls; the times are those of answered calls";
+
+/// What the policy is called; a model is called one.
+fn name(policy: &dyn Policy) -> String {
+    let label = if policy.is_model() { " (model)" } else { "" };
+    format!("{}{label}", policy.name())
+}
 
 /// The classes that call, the most important first; none if all calls are alike.
-fn classes(policies: &[(&str, Across)]) -> Vec<Priority> {
+fn classes(policies: &[(&dyn Policy, Across)]) -> Vec<Priority> {
     let mut classes: Vec<_> =
         policies.iter().flat_map(|(_, across)| across.by_priority.keys().copied()).collect();
     classes.sort_unstable_by(|a, b| b.cmp(a));

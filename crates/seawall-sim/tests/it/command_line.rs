@@ -155,6 +155,19 @@ fn compare_prints_a_line_for_each_policy_and_what_it_is() {
 }
 
 #[test]
+fn a_model_is_called_one_and_the_real_thing_is_not() {
+    let file = file("model.toml", SMALL);
+    let table = printed(&["compare", &file, "--policies", "grpc,seawall", "--seeds", "1"]);
+    assert!(table.contains("\ngrpc (model) ") && !table.contains("seawall (model)"), "{table}");
+    let lines = printed(&["compare", &file, "--policies", "grpc,seawall", "--seeds", "1", "--json"]);
+    let labels: Vec<bool> = lines.lines().map(|line| line.contains("\"model\":true")).collect();
+    assert_eq!(labels, [true, false]);
+    let real = seawall_sim::policy::all().into_iter().filter(|policy| !policy.is_model());
+    let real: Vec<_> = real.map(|policy| policy.name()).collect();
+    assert!(real.starts_with(&["seawall", "none", "naive", "immediate", "tower"]), "{real:?}");
+}
+
+#[test]
 fn policies_lists_all_of_them() {
     let list = printed(&["policies"]);
     let all = seawall_sim::policy::all();
