@@ -16,11 +16,7 @@ use crate::failure::Failure;
 
 /// Reads all scenarios before any is played, so that a mistake in the last shows at once.
 fn scenarios(files: &[PathBuf]) -> Result<Vec<(&Path, Scenario)>, Failure> {
-    let read = |file: &PathBuf| {
-        let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
-        text.and_then(|text| toml::from_str(&text).map_err(|error: toml::de::Error| error.to_string()))
-            .map_err(|problem| Failure::Input(format!("{}: {problem}", file.display())))
-    };
+    let read = |file: &PathBuf| Scenario::read(file).map_err(|error| Failure::Input(error.to_string()));
     files.iter().map(|file| Ok((file.as_path(), read(file)?))).collect()
 }
 

@@ -190,12 +190,12 @@ fn an_unknown_policy_is_answered_with_those_there_are() {
 #[test]
 fn a_scenario_that_is_none_is_refused_with_its_line_before_any_is_played() {
     let good = file("good.toml", SMALL);
-    let bad = file("bad.toml", &SMALL.replace("workers = 2", "worker = 2"));
+    let bad = file("bad.toml", &SMALL.replace("share = 0.5", "shard = 0.5"));
     let (code, said) = refused(&["run", &good, &bad]);
     assert_eq!(code, Some(2));
-    assert!(said.starts_with("error: ") && said.contains("bad.toml") && said.contains("`worker`"), "{said}");
-    let line = 1 + SMALL.lines().position(|line| line.contains("workers = 2")).unwrap();
-    assert!(said.contains(&format!("line {line}")), "line {line}: {said}");
+    assert!(said.starts_with("error: ") && said.contains("shard"), "{said}");
+    let line = 1 + SMALL.lines().position(|line| line.contains("share = 0.5")).unwrap();
+    assert!(said.contains(&format!("bad.toml:{line}: ")), "line {line}: {said}");
 }
 
 #[test]

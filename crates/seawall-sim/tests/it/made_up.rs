@@ -23,7 +23,7 @@ pub(crate) fn scenario(triggers: &str) -> Scenario {
         {triggers}
         "#
     );
-    toml::from_str(&text).unwrap()
+    Scenario::parse(&text, "made-up.toml".as_ref()).unwrap()
 }
 
 /// As a trigger: half of the capacity is gone from then on, for so long.

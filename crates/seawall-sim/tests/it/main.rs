@@ -8,5 +8,5 @@ mod command_line;
 mod made_up;
 mod measure;
 mod replays;
-mod scenario_errors;
 mod runner;
+mod scenario_errors;

@@ -20,7 +20,7 @@ fn small() -> Scenario {
         workers = 1
         service_time = { kind = "exponential", mean = "15ms" }
     "#;
-    toml::from_str(text).unwrap()
+    Scenario::parse(text, "small.toml".as_ref()).unwrap()
 }
 
 #[test]
