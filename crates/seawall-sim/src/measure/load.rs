@@ -15,13 +15,13 @@ pub(super) fn amplification<'a>(calls: impl Iterator<Item = &'a CallRecord>) -> 
     share(attempts as f64, calls as f64)
 }
 
-/// The most attempts that were sent in ten seconds, for each call that came in them. Where fewer than
+/// The most attempts that clients sent in ten seconds, for each call that came in them. Where fewer than
 /// 20 calls came in ten seconds, it takes as many more seconds as it needs for 20.
 pub(super) fn peak_amplification(scenario: &Scenario, run: &Run) -> f64 {
     let seconds: Vec<_> = by_second(scenario, run)
         .iter()
         .zip(&run.seconds)
-        .map(|(calls, second)| (calls.offered, second.attempts))
+        .map(|(calls, second)| (calls.offered, second.from_clients))
         .collect();
     let measured = &seconds[measured_seconds(scenario, seconds.len())];
     let window = |first: usize| {

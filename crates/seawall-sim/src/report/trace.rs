@@ -52,11 +52,14 @@ impl CallLine {
 struct SecondLine {
     second: usize,
     attempts: u64,
+    from_clients: u64,
+    refusals: u64,
     queued: usize,
     waiting: usize,
     limit: Option<f64>,
     open: usize,
     budget: Option<f64>,
+    utilisation: f64,
     worked_seconds: f64,
     wasted_seconds: f64,
 }
@@ -66,11 +69,14 @@ impl SecondLine {
         Self {
             second,
             attempts: seen.attempts,
+            from_clients: seen.from_clients,
+            refusals: seen.refusals,
             queued: seen.queued,
             waiting: seen.waiting,
             limit: seen.limit,
             open: seen.open,
             budget: seen.budget,
+            utilisation: seen.utilisation,
             worked_seconds: seen.worked.as_secs_f64(),
             wasted_seconds: seen.wasted.as_secs_f64(),
         }

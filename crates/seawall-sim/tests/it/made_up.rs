@@ -51,6 +51,6 @@ pub(crate) fn run(calls: u32, lost: impl Fn(u32) -> u32) -> Run {
         let end = move |call| if call < lost { End::Lost } else { End::Answered };
         (0..calls).map(move |call| CallRecord { end: end(call), ..answered(arrived(call)) })
     };
-    let seconds = (0..40).map(|_| Second { attempts: calls.into(), ..Second::default() }).collect();
-    Run { calls: (0..40).flat_map(in_second).collect(), seconds }
+    let seconds = (0..40).map(|_| Second { from_clients: calls.into(), ..Second::default() }).collect();
+    Run { calls: (0..40).flat_map(in_second).collect(), seconds, ..Run::default() }
 }

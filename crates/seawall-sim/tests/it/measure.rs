@@ -117,13 +117,13 @@ fn attempts_are_counted_for_each_call_and_at_their_worst_for_those_of_ten_second
     let mut run = run(100, |_| 0);
     // Ten retries a second for a minute would be a tenth more; these are as many as a minute's, in five seconds.
     for second in 20..25 {
-        run.seconds[second].attempts += 100;
+        run.seconds[second].from_clients += 100;
         for call in &mut run.calls[second * 100..(second + 1) * 100] {
             call.attempts = 2;
         }
     }
     // Before the measured time, anything goes.
-    run.seconds[4].attempts += 10_000;
+    run.seconds[4].from_clients += 10_000;
     let summary = summarize(&scenario(""), &run);
     assert!((summary.amplification - 40.0 / 35.0).abs() < 1e-12, "{}", summary.amplification);
     assert!((summary.peak_amplification - 1.5).abs() < 1e-12, "{}", summary.peak_amplification);
@@ -132,13 +132,13 @@ fn attempts_are_counted_for_each_call_and_at_their_worst_for_those_of_ten_second
 #[test]
 fn the_peak_is_found_where_a_window_is_cut_by_the_end_of_the_run_or_has_hardly_a_call() {
     let mut at_the_end = run(100, |_| 0);
-    at_the_end.seconds[39].attempts += 500;
+    at_the_end.seconds[39].from_clients += 500;
     let peak = summarize(&scenario(""), &at_the_end).peak_amplification;
     assert!((peak - 1.5).abs() < 1e-12, "{peak}");
 
     // One call a second: windows are twenty seconds long, so that three retries in them are 3 of 20.
     let mut few = run(1, |_| 0);
-    few.seconds[20].attempts += 3;
+    few.seconds[20].from_clients += 3;
     let peak = summarize(&scenario(""), &few).peak_amplification;
     assert!((peak - 1.15).abs() < 1e-12, "{peak}");
 }
