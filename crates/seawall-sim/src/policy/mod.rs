@@ -1,5 +1,7 @@
 //! What clients do about trouble: the stacks that are compared.
 
+mod balanced;
+mod hedged;
 pub mod models;
 mod naive;
 mod none;
@@ -12,6 +14,8 @@ use std::time::Duration;
 
 pub use self::tower::TowerRetries;
 use ::tower::util::BoxCloneSyncService;
+pub use balanced::Balanced;
+pub use hedged::Hedged;
 pub use none::NoRetries;
 pub use ours::Seawall;
 use seawall_core::Error;
@@ -79,6 +83,8 @@ pub struct Reading {
 pub fn all() -> Vec<Box<dyn Policy>> {
     let ours: Vec<Box<dyn Policy>> = vec![
         Box::new(Seawall::default()),
+        Box::new(Balanced),
+        Box::new(Hedged),
         Box::new(NoRetries),
         Box::new(naive::naive()),
         Box::new(naive::immediate()),
