@@ -83,12 +83,12 @@ pub struct Reading {
 pub fn all() -> Vec<Box<dyn Policy>> {
     let ours: Vec<Box<dyn Policy>> = vec![
         Box::new(Seawall::default()),
-        Box::new(Balanced),
-        Box::new(Hedged),
         Box::new(NoRetries),
         Box::new(naive::naive()),
         Box::new(naive::immediate()),
         Box::new(TowerRetries),
+        Box::new(Balanced),
+        Box::new(Hedged),
     ];
     ours.into_iter().chain(models::all()).collect()
 }
