@@ -1,7 +1,8 @@
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+use crate::seeds::Seeds;
 
 /// Plays overload and outages against the ways to guard calls, and says what comes of it.
 #[derive(Debug, Parser)]
@@ -20,6 +21,8 @@ Examples:
     seawall-sim compare scenarios/*.toml --policies seawall,none --seeds 20
   One seed again, with all that happened:
     seawall-sim run scenarios/capacity-cut.toml --seed 17 --trace trace.ndjson
+  With seeds that nobody has tuned for:
+    seawall-sim compare scenarios/capacity-cut.toml --seeds 1000..1100
 
 Exit codes: 0 done · 1 a check failed, or a file could not be written · 2 wrong usage, or a scenario that is none";
 
@@ -40,11 +43,12 @@ pub(crate) struct RunArgs {
     /// The policy; `seawall-sim policies` lists them.
     #[arg(long, value_name = "NAME", default_value = "seawall")]
     pub(crate) policy: String,
-    /// With how many seeds, from 0 on.
-    #[arg(long, value_name = "COUNT", default_value = "100")]
-    pub(crate) seeds: NonZeroU64,
+    /// With how many seeds, or with which: 100 or 100..200.
+    #[arg(long, value_name = "SEEDS", default_value = "100")]
+    pub(crate) seeds: Seeds,
     /// With this seed alone.
     #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..u64::MAX))]
     pub(crate) seed: Option<u64>,
     /// One JSON object for each scenario, in place of a table.
     #[arg(long)]
@@ -63,9 +67,9 @@ pub(crate) struct CompareArgs {
     /// Only these; all unless given.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) policies: Vec<String>,
-    /// With how many seeds, from 0 on.
-    #[arg(long, value_name = "COUNT", default_value = "100")]
-    pub(crate) seeds: NonZeroU64,
+    /// With how many seeds, or with which: 100 or 100..200.
+    #[arg(long, value_name = "SEEDS", default_value = "100")]
+    pub(crate) seeds: Seeds,
     /// One JSON object for each scenario and policy, in place of tables.
     #[arg(long)]
     pub(crate) json: bool,

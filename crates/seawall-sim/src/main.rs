@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod failure;
+mod seeds;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;

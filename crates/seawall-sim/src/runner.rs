@@ -1,8 +1,9 @@
 //! Plays a scenario with many seeds, on all cores.
 
+use std::any::Any;
 use std::num::NonZero;
 use std::ops::Range;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 
@@ -18,7 +19,7 @@ use crate::world::{self, Run};
 /// wants of one seed alone is had by [playing](world::run) it again: it is the same to the byte.
 ///
 /// # Panics
-/// If a run does.
+/// If a run does; the message names its seed.
 pub fn run_seeds(
     scenario: &Scenario,
     policy: &dyn Policy,
@@ -33,7 +34,7 @@ pub fn run_seeds(
             if !seeds.contains(&seed) {
                 return done;
             }
-            let run = world::run(scenario, policy, seed);
+            let run = play(scenario, policy, seed);
             look(seed, &run);
             done.push((seed, summarize(scenario, &run)));
         }
@@ -47,6 +48,18 @@ pub fn run_seeds(
     });
     runs.sort_unstable_by_key(|(seed, _)| *seed);
     runs
+}
+
+/// Plays one seed; a panic names it, so that it can be played again.
+fn play(scenario: &Scenario, policy: &dyn Policy, seed: u64) -> Run {
+    // Nothing of the run is left when it has panicked.
+    catch_unwind(AssertUnwindSafe(|| world::run(scenario, policy, seed)))
+        .unwrap_or_else(|panic| panic!("{} with seed {seed}: {}", policy.name(), message(&*panic)))
+}
+
+fn message(panic: &dyn Any) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it panicked")
 }
 
 fn threads(seeds: &Range<u64>) -> u64 {

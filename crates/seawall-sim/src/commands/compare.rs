@@ -39,7 +39,7 @@ fn lines(
 ) -> Result<(), Failure> {
     for policy in policies {
         let across = play(args, scenario, &**policy);
-        json::write(out, &scenario.name, &**policy, &(0..=args.seeds.get() - 1), &across)?;
+        json::write(out, &scenario.name, &**policy, &args.seeds.0, &across)?;
         out.flush()?;
     }
     Ok(())
@@ -52,13 +52,13 @@ fn one_table(
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let across: Vec<_> = policies.iter().map(|policy| (&**policy, play(args, scenario, &**policy))).collect();
-    writeln!(out, "{}, {} seeds", title(scenario), args.seeds)?;
+    writeln!(out, "{}, {} seeds", title(scenario), args.seeds.0.end - args.seeds.0.start)?;
     table::comparison(out, &across)?;
     writeln!(out)?;
     Ok(out.flush()?)
 }
 
 fn play(args: &CompareArgs, scenario: &Scenario, policy: &dyn Policy) -> Across {
-    let runs = run_seeds(scenario, policy, 0..args.seeds.get(), |_, _| ());
+    let runs = run_seeds(scenario, policy, args.seeds.0.clone(), |_, _| ());
     Across::new(&runs).expect("there is at least one seed")
 }

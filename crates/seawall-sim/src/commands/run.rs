@@ -41,7 +41,7 @@ fn replay(
     }
     let summary = summarize(scenario, &run);
     if args.json {
-        json::write(out, &scenario.name, policy, &(seed..=seed), &summary)?;
+        json::write(out, &scenario.name, policy, &(seed..seed + 1), &summary)?;
     } else {
         writeln!(out, "{}, {}, seed {seed}", title(scenario), policy.name())?;
         table::one_seed(out, &summary)?;
@@ -63,13 +63,13 @@ fn all_seeds(
     policy: &dyn Policy,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let seeds = args.seeds.get();
-    let runs = run_seeds(scenario, policy, 0..seeds, |_, _| ());
+    let seeds = args.seeds.0.clone();
+    let runs = run_seeds(scenario, policy, seeds.clone(), |_, _| ());
     let across = Across::new(&runs).expect("there is at least one seed");
     if args.json {
-        json::write(out, &scenario.name, policy, &(0..=seeds - 1), &across)?;
+        json::write(out, &scenario.name, policy, &seeds, &across)?;
     } else {
-        writeln!(out, "{}, {}, {seeds} seeds", title(scenario), policy.name())?;
+        writeln!(out, "{}, {}, {} seeds", title(scenario), policy.name(), across.seeds)?;
         table::many_seeds(out, &across)?;
         let (file, policy, seed) = (file.display(), policy.name(), across.goodput.worst_seed);
         writeln!(out, "the worst again, with all that happened:")?;

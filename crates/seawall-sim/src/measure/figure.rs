@@ -10,6 +10,8 @@ pub struct Figure<T> {
     /// Half of the seeds do no worse. It is a value that occurred: of an even number, the worse of the two in the middle.
     #[serde(serialize_with = "number")]
     pub median: T,
+    /// A seed with which it occurred.
+    pub median_seed: u64,
     /// The worst that occurred.
     #[serde(serialize_with = "number")]
     pub worst: T,
@@ -36,8 +38,8 @@ impl<T: Value> Figure<T> {
             by_value.then(other.cmp(seed))
         });
         let (worst_seed, worst) = *from_best.last()?;
-        let (_, median) = from_best[from_best.len() / 2];
-        Some(Self { median, worst, worst_seed })
+        let (median_seed, median) = from_best[from_best.len() / 2];
+        Some(Self { median, median_seed, worst, worst_seed })
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON, one object a line. The names are stable, and name the unit where there is one.
 
 use std::io::{self, Write};
-use std::ops::RangeInclusive;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -16,15 +16,15 @@ pub fn write(
     out: &mut dyn Write,
     scenario: &str,
     policy: &dyn Policy,
-    seeds: &RangeInclusive<u64>,
+    seeds: &Range<u64>,
     figures: &impl Serialize,
 ) -> io::Result<()> {
     let line = Line {
         scenario,
         policy: policy.name(),
         model: policy.is_model(),
-        first_seed: *seeds.start(),
-        last_seed: *seeds.end(),
+        first_seed: seeds.start,
+        last_seed: seeds.end - 1,
         figures,
     };
     writeln!(out, "{}", serde_json::to_string(&line)?)

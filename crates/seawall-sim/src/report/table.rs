@@ -79,6 +79,7 @@ pub fn comparison(out: &mut dyn Write, policies: &[(&dyn Policy, Across)]) -> io
             name(*policy),
             percent(across.goodput.median),
             percent(across.goodput.worst),
+            across.goodput.worst_seed.to_string(),
             recovery(across.recovery.median),
             recovery(across.recovery.worst),
             times(across.amplification.median),
@@ -99,13 +100,13 @@ pub fn comparison(out: &mut dyn Write, policies: &[(&dyn Policy, Across)]) -> io
     writeln!(out, "{LEGEND}")
 }
 
-const COLUMNS: [&str; 14] = [
-    "policy", "goodput", "worst", "recovery", "worst", "attempts", "peak", "wasted", "p50", "p99", "p99.9",
-    "refused", "fairness", "lost",
+const COLUMNS: [&str; 15] = [
+    "policy", "goodput", "worst", "seed", "recovery", "worst", "attempts", "peak", "wasted", "p50", "p99",
+    "p99.9", "refused", "fairness", "lost",
 ];
 
 const LEGEND: &str = "\
-medians of all seeds; of the worst seed: the columns `worst`, the peak of attempts a call in 10 s, fairness, and the
+medians of all seeds; of the worst seed: the columns `worst` (of goodput: this seed), the peak of attempts a call in 10 s, fairness, and the
 goodput of each class of calls; the times are those of answered calls";
 
 /// What the policy is called; a model is called one.

@@ -17,9 +17,12 @@ fn summary(goodput: f64, recovery: Option<u64>) -> Summary {
 fn the_worst_is_the_lowest_goodput_and_the_longest_recovery() {
     let runs = [(7, summary(0.9, Some(0))), (8, summary(0.7, Some(4))), (9, summary(0.8, Some(9)))];
     let across = Across::new(&runs).unwrap();
-    assert_eq!(across.goodput, Figure { median: 0.8, worst: 0.7, worst_seed: 8 });
+    assert_eq!(across.goodput, Figure { median: 0.8, median_seed: 9, worst: 0.7, worst_seed: 8 });
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    assert_eq!(across.recovery, Figure { median: seconds(4), worst: seconds(9), worst_seed: 9 });
+    assert_eq!(
+        across.recovery,
+        Figure { median: seconds(4), median_seed: 8, worst: seconds(9), worst_seed: 9 }
+    );
     assert_eq!(across.seeds, 3);
 }
 
@@ -27,7 +30,7 @@ fn the_worst_is_the_lowest_goodput_and_the_longest_recovery() {
 fn never_to_recover_is_worse_than_anything_and_of_two_medians_the_worse_counts() {
     let runs = [(0, summary(1.0, None)), (1, summary(1.0, Some(1_000_000)))];
     let across = Across::new(&runs).unwrap();
-    assert_eq!(across.recovery, Figure { median: None, worst: None, worst_seed: 0 });
+    assert_eq!(across.recovery, Figure { median: None, median_seed: 0, worst: None, worst_seed: 0 });
 }
 
 #[test]
@@ -42,7 +45,7 @@ fn a_class_that_did_not_call_with_every_seed_is_told_of_those_with_which_it_did(
     let mut rare = summary(1.0, Some(0));
     rare.by_priority.insert(Priority::Critical, 0.25);
     let across = Across::new(&[(0, summary(1.0, Some(0))), (1, rare)]).unwrap();
-    let critical = Figure { median: 0.25, worst: 0.25, worst_seed: 1 };
+    let critical = Figure { median: 0.25, median_seed: 1, worst: 0.25, worst_seed: 1 };
     assert_eq!(across.by_priority[&Priority::Critical], critical);
 }
 
@@ -64,7 +67,7 @@ fn of_no_seeds_there_is_nothing_to_say() {
 fn json_names_units_and_says_null_for_never() {
     let across = Across::new(&[(4, summary(0.5, None))]).unwrap();
     let json = serde_json::to_value(across).unwrap();
-    let expected = serde_json::json!({ "median": null, "worst": null, "worst_seed": 4 });
+    let expected = serde_json::json!({ "median": null, "median_seed": 4, "worst": null, "worst_seed": 4 });
     assert_eq!(json["recovery_seconds"], expected);
     assert_eq!(json["p50_seconds"]["worst"], 0.01);
     assert_eq!(json["lost"]["worst"], 0);

@@ -2,11 +2,12 @@
 
 use std::sync::Mutex;
 
+use seawall_sim::chance::{Purpose, Seed};
 use seawall_sim::measure::summarize;
-use seawall_sim::policy::Seawall;
+use seawall_sim::policy::{Client, Policy, Seawall, Terms};
 use seawall_sim::runner::run_seeds;
 use seawall_sim::scenario::Scenario;
-use seawall_sim::world;
+use seawall_sim::world::{self, Link};
 
 fn small() -> Scenario {
     let text = r#"
@@ -41,4 +42,32 @@ fn every_seed_is_played_once_and_told_in_order_as_if_played_alone() {
 #[test]
 fn no_seeds_are_no_runs() {
     assert!(run_seeds(&small(), &Seawall::default(), 5..5, |_, _| ()).is_empty());
+}
+
+/// Cannot make a client with one of the seeds.
+#[derive(Debug)]
+struct Unlucky {
+    client_seed: u64,
+}
+
+impl Policy for Unlucky {
+    fn name(&self) -> &'static str {
+        "unlucky"
+    }
+
+    fn about(&self) -> &'static str {
+        "panics with one seed"
+    }
+
+    fn client(&self, link: &Link, terms: Terms, seed: u64) -> Client {
+        assert_ne!(seed, self.client_seed, "out of luck");
+        Seawall::default().client(link, terms, seed)
+    }
+}
+
+#[test]
+#[should_panic(expected = "unlucky with seed 6: assertion `left != right` failed: out of luck")]
+fn a_panic_names_the_seed() {
+    let client_seed = Seed(6).part(Purpose::Client, 0, 0);
+    run_seeds(&small(), &Unlucky { client_seed }, 3..12, |_, _| ());
 }

@@ -1,0 +1,33 @@
+use std::ops::Range;
+use std::str::FromStr;
+
+/// Which seeds: `100` is the first hundred, `100..200` the second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seeds(pub(crate) Range<u64>);
+
+impl FromStr for Seeds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (first, end) = text.split_once("..").unwrap_or(("0", text));
+        match (first.parse(), end.parse()) {
+            (Ok(first), Ok(end)) if first < end => Ok(Self(first..end)),
+            (Ok(_), Ok(_)) => Err("these are no seeds at all"),
+            _ => Err("expected how many, such as 100, or a range, such as 100..200"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_so_many_or_a_range() {
+        assert_eq!("100".parse(), Ok(Seeds(0..100)));
+        assert_eq!("100..200".parse(), Ok(Seeds(100..200)));
+        for wrong in ["", "x", "-1", "1..", "..5", "1..2..3", "0", "5..5", "6..5"] {
+            assert!(wrong.parse::<Seeds>().is_err(), "{wrong}");
+        }
+    }
+}
