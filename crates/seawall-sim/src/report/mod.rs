@@ -1,5 +1,6 @@
-//! What is shown of runs: tables for people, JSON for programs, traces to compare byte by byte.
+//! What is shown of runs: tables for people, JSON for programs, traces to compare byte by byte, and plots.
 
+pub mod html;
 pub mod json;
 mod rows;
 pub mod table;

@@ -8,5 +8,6 @@ mod command_line;
 mod made_up;
 mod measure;
 mod replays;
+mod report;
 mod runner;
 mod scenario_errors;

@@ -1,0 +1,83 @@
+use std::time::Duration;
+
+/// A share, of 1. Never rounded up to all or down to nothing.
+pub(super) fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let digits = if (1.0..99.0).contains(&percent) { 1 } else { 2 };
+    let step = 10_f64.powi(digits);
+    let rounded = match (percent * step).round() / step {
+        all if all >= 100.0 && percent < 100.0 => (percent * step).floor() / step,
+        nothing if nothing <= 0.0 && percent > 0.0 => 1.0 / step,
+        rounded => rounded,
+    };
+    format!("{} %", short(rounded, digits as usize))
+}
+
+/// So many times as much.
+pub(super) fn times(factor: f64) -> String {
+    format!("{}×", short(factor, 2))
+}
+
+/// A time, with three digits.
+pub(super) fn time(time: Duration) -> String {
+    match time.as_secs_f64() {
+        seconds if seconds >= 100.0 => format!("{seconds:.0} s"),
+        seconds if seconds >= 10.0 => format!("{} s", short(seconds, 1)),
+        seconds if seconds >= 1.0 => format!("{} s", short(seconds, 2)),
+        seconds if seconds >= 0.1 => format!("{:.0} ms", seconds * 1e3),
+        0.0 => "0 s".to_owned(),
+        seconds if seconds >= 0.01 => format!("{} ms", short(seconds * 1e3, 1)),
+        seconds => format!("{} ms", short(seconds * 1e3, 2)),
+    }
+}
+
+/// A number, without zeros at its end.
+pub(super) fn short(number: f64, digits: usize) -> String {
+    let text = format!("{number:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A count, in groups of three digits, which no line break parts.
+pub(super) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let first = digits.len() % 3;
+    let (head, tail) = digits.split_at(first);
+    let groups = tail.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned());
+    let head = (!head.is_empty()).then(|| head.to_owned());
+    head.into_iter().chain(groups).collect::<Vec<_>>().join("\u{202f}")
+}
+
+/// A number beside an axis, where thousands are many.
+pub(super) fn tick(number: f64) -> String {
+    match number.abs() {
+        size if size >= 1e6 => format!("{}M", short(number / 1e6, 2)),
+        size if size >= 1e4 => format!("{}k", short(number / 1e3, 1)),
+        _ => short(number, 3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_not_rounded_to_all_or_nothing() {
+        assert_eq!(percent(1.0), "100 %");
+        assert_eq!(percent(0.999_999), "99.99 %");
+        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(percent(0.000_001), "0.01 %");
+        assert_eq!(percent(0.876_54), "87.7 %");
+    }
+
+    #[test]
+    fn numbers_are_as_short_as_they_can_be() {
+        assert_eq!(time(Duration::from_millis(20)), "20 ms");
+        assert_eq!(time(Duration::from_micros(1_234_567)), "1.23 s");
+        assert_eq!(time(Duration::ZERO), "0 s");
+        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(count(42), "42");
+        assert_eq!(count(0), "0");
+        assert_eq!(tick(25_000.0), "25k");
+        assert_eq!(times(1.0), "1×");
+    }
+}

@@ -1,0 +1,161 @@
+use super::figure::{self, Figure, Points, thinned};
+use super::labels::{self, Label, placed};
+use super::palette::Palette;
+use super::plot::{ACROSS, CHARACTER, Line, Mark, Plot, Shade};
+use super::text::escape;
+use super::{History, PolicyResult, Section};
+
+/// With more points a line is no clearer.
+const POINTS: usize = 600;
+
+/// How many rows of triggers' names a plot has room for.
+const ROWS: usize = 4;
+
+/// Every figure over time: the median run on the left, the worst on the right.
+pub(super) fn html(at: usize, section: &Section, palette: &Palette) -> String {
+    let scene = Scene::of(section);
+    let mut missing = Vec::new();
+    let mut plots = Vec::new();
+    for (place, figure) in figure::ALL.iter().enumerate() {
+        match row(figure, section, palette, &scene, 2 * (at * figure::ALL.len() + place)) {
+            Some(row) => plots.push(row),
+            None => missing.push(figure.title.to_lowercase()),
+        }
+    }
+    let missing = if missing.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"note\">No policy here has: {}.</p>\n", missing.join(", "))
+    };
+    format!("<div class=\"plots\">\n{}</div>\n{missing}", plots.concat())
+}
+
+/// A figure of all policies, of both runs, on the same scale. None if no policy has it.
+fn row(
+    figure: &Figure,
+    section: &Section,
+    palette: &Palette,
+    scene: &Scene,
+    number: usize,
+) -> Option<String> {
+    let sides = [
+        ("median", (|policy| &policy.median) as fn(&PolicyResult) -> &History),
+        ("worst", |policy| &policy.worst),
+    ];
+    let lines = sides.map(|(_, history)| lines(figure, section, palette, history));
+    if lines.iter().flatten().all(|line| line.points.is_empty()) {
+        return None;
+    }
+    let greatest = greatest(lines.iter().flatten().map(|line| &line.points));
+    let mut numbers = number..;
+    let pictures =
+        sides.into_iter().zip(lines).zip(&mut numbers).map(|(((side, history), lines), number)| {
+            let recovered = |policy: &PolicyResult| {
+                let at = history(policy).recovered?.as_secs_f64();
+                Some(Mark { at, colour: palette.colour(&policy.name) })
+            };
+            let plot = Plot {
+                name: format!("{} of the {side} run, {}, over time", figure.title, figure.unit),
+                unit: figure.unit,
+                until: scene.until,
+                greatest,
+                shades: &scene.shades,
+                labels: &scene.labels,
+                lines,
+                marks: section.policies.iter().filter_map(recovered).collect(),
+            };
+            format!(
+                "<figure class=\"{side}\">\n<figcaption>{}</figcaption>\n{}</figure>\n",
+                caption(side, section, history),
+                plot.svg(number)
+            )
+        });
+    Some(format!(
+        "<h4>{} <small>{}</small></h4>\n{}",
+        escape(figure.title),
+        escape(figure.about),
+        pictures.collect::<Vec<_>>().concat()
+    ))
+}
+
+/// The lines of a picture, the first policy's in front. What they are seen against is the first policy's, at the back.
+fn lines(
+    figure: &Figure,
+    section: &Section,
+    palette: &Palette,
+    history: fn(&PolicyResult) -> &History,
+) -> Vec<Line> {
+    let against = figure.against.zip(section.policies.first()).map(|(against, policy)| Line {
+        points: within(section, against(history(policy))),
+        colour: "var(--against)".to_owned(),
+        dash: None,
+        width: 1.2,
+        filled: true,
+    });
+    let policies = section.policies.iter().enumerate().rev().map(|(place, policy)| Line {
+        points: within(section, (figure.of)(history(policy))),
+        colour: palette.colour(&policy.name),
+        dash: palette.dash(&policy.name),
+        width: if place == 0 { 2.4 } else { 1.5 },
+        filled: false,
+    });
+    against.into_iter().chain(policies).collect()
+}
+
+/// What lies in the time in which calls come; what comes after is only their end.
+fn within(section: &Section, mut points: Points) -> Points {
+    let until = section.scenario.duration.as_secs_f64();
+    points.retain(|(at, _)| *at <= until);
+    thinned(points, POINTS)
+}
+
+/// The greatest value of all, or 1 if nothing is above zero.
+fn greatest<'a>(lines: impl Iterator<Item = &'a Points>) -> f64 {
+    let greatest = lines.flatten().map(|(_, value)| *value).fold(0.0, f64::max);
+    if greatest > 0.0 { greatest } else { 1.0 }
+}
+
+fn caption(side: &str, section: &Section, history: fn(&PolicyResult) -> &History) -> String {
+    match section.policies.as_slice() {
+        [one] => format!("{side} run, seed {}", history(one).seed),
+        _ => format!("{side} run of each"),
+    }
+}
+
+/// What all plots of a scenario have behind their lines.
+struct Scene {
+    until: f64,
+    shades: Vec<Shade>,
+    labels: Vec<Label>,
+}
+
+impl Scene {
+    fn of(section: &Section) -> Self {
+        let scenario = section.scenario;
+        let until = scenario.duration.as_secs_f64();
+        let warm = scenario.measure_from.as_secs_f64();
+        let warm_up = (warm > 0.0).then_some(Shade { from: 0.0, to: warm, colour: "var(--warm-up)" });
+        let shade = |trigger: &crate::scenario::Trigger| Shade {
+            from: trigger.at.as_secs_f64(),
+            // A moment is shown, too.
+            to: (trigger.at + trigger.lasts)
+                .as_secs_f64()
+                .max(trigger.at.as_secs_f64() + until / ACROSS * 2.0),
+            colour: "var(--trigger)",
+        };
+        let mut texts: Vec<_> = scenario
+            .triggers
+            .iter()
+            .map(|trigger| {
+                let shade = shade(trigger);
+                (f64::midpoint(shade.from, shade.to.min(until)), labels::name(trigger, scenario))
+            })
+            .collect();
+        texts.extend(warm_up.as_ref().map(|shade| (shade.to / 2.0, "not measured".to_owned())));
+        Self {
+            until,
+            shades: warm_up.into_iter().chain(scenario.triggers.iter().map(shade)).collect(),
+            labels: placed(texts, until, until / ACROSS * CHARACTER, ROWS),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The report is one whole file, in which everything is named and nothing is read as markup.
+
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use roxmltree::{Document, Node, ParsingOptions};
+use seawall_sim::measure::{Across, summarize};
+use seawall_sim::policy::{NoRetries, Policy, Seawall};
+use seawall_sim::report::html::{History, PolicyResult, Report, Section, render};
+use seawall_sim::scenario::Scenario;
+use seawall_sim::world;
+
+const SCENARIO: &str = r#"
+name = "cut & <spike>"
+about = "'half' the \"capacity\" costs $5 & more"
+duration = "12s"
+measure_from = "2s"
+
+[clients]
+count = 3
+rate = 40.0
+priorities = { critical = 0.2, normal = 0.8 }
+
+[[tiers]]
+name = "a<b"
+workers = 2
+service_time = { kind = "exponential", mean = "20ms" }
+calls = ["c&$d$"]
+
+[[tiers]]
+name = "c&$d$"
+workers = 2
+service_time = { kind = "fixed", time = "1ms" }
+
+[[triggers]]
+kind = "capacity_cut"
+tier = "a<b"
+at = "4s"
+lasts = "2s"
+to = 0.0
+
+[[triggers]]
+kind = "load_spike"
+at = "5s"
+lasts = "2s"
+factor = 1.5
+
+[[triggers]]
+kind = "brownout"
+tier = "c&$d$"
+at = "6s"
+lasts = "1s"
+slower = 2.0
+"#;
+
+const FIGURES: [&str; 8] = [
+    "Goodput",
+    "Attempts",
+    "Servers\u{2019} queue",
+    "Wasted work",
+    "Concurrency limit",
+    "Waiting calls",
+    "Open circuits",
+    "Retry budget",
+];
+
+fn scenario() -> Scenario {
+    Scenario::parse(SCENARIO, Path::new("made-up.toml")).unwrap()
+}
+
+fn played(scenario: &Scenario, policy: &dyn Policy) -> PolicyResult {
+    let runs = [0, 1].map(|seed| (seed, world::run(scenario, policy, seed)));
+    let [median, worst] = [0, 1].map(|run: usize| History::of(scenario, runs[run].0, &runs[run].1));
+    let figures = runs.map(|(seed, run)| (seed, summarize(scenario, &run)));
+    PolicyResult {
+        name: format!("<{}>", policy.name()),
+        about: policy.about().to_owned(),
+        model: policy.is_model(),
+        across: Across::new(&figures).unwrap(),
+        median,
+        worst,
+    }
+}
+
+fn report(scenario: &Scenario, policies: Vec<PolicyResult>) -> String {
+    render(&Report {
+        title: "a <title> & more".to_owned(),
+        command: "seawall-sim compare 'a&b.toml' > \"c\"".to_owned(),
+        sections: vec![Section { scenario, policies }],
+    })
+}
+
+/// Two policies in one report, played but once for all tests.
+fn compared() -> String {
+    static PLAYED: LazyLock<(Scenario, Vec<PolicyResult>)> = LazyLock::new(|| {
+        let scenario = scenario();
+        let policies = vec![played(&scenario, &Seawall::default()), played(&scenario, &NoRetries)];
+        (scenario, policies)
+    });
+    report(&PLAYED.0, PLAYED.1.clone())
+}
+
+fn parsed(html: &str) -> Document<'_> {
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    Document::parse_with_options(html, options).unwrap()
+}
+
+fn text(node: Node) -> String {
+    node.descendants().filter_map(|node| node.is_text().then(|| node.text()).flatten()).collect()
+}
+
+fn named<'a>(document: &'a Document, name: &'a str) -> impl Iterator<Item = Node<'a, 'a>> {
+    document.descendants().filter(move |node| node.has_tag_name_of(name))
+}
+
+trait HasName {
+    fn has_tag_name_of(&self, name: &str) -> bool;
+}
+
+impl HasName for Node<'_, '_> {
+    /// Whatever the namespace: a page and its pictures have one each.
+    fn has_tag_name_of(&self, name: &str) -> bool {
+        self.is_element() && self.tag_name().name() == name
+    }
+}
+
+#[test]
+fn every_figure_is_drawn_for_the_median_and_for_the_worst_run_with_a_line_for_each_policy() {
+    let html = compared();
+    let document = parsed(&html);
+    let headings: Vec<_> = named(&document, "h4").map(text).collect();
+    assert_eq!(headings.len(), FIGURES.len());
+    for (heading, figure) in headings.iter().zip(FIGURES) {
+        assert!(heading.starts_with(figure), "{heading}");
+    }
+    let figures: Vec<_> = named(&document, "figure").collect();
+    assert_eq!(figures.len(), 2 * FIGURES.len());
+    for (at, figure) in figures.iter().enumerate() {
+        let side = if at % 2 == 0 { "median" } else { "worst" };
+        assert_eq!(figure.attribute("class"), Some(side));
+        let picture = figure.descendants().find(|node| node.has_tag_name_of("svg")).unwrap();
+        let name = picture.attribute("aria-label").unwrap();
+        assert!(name.starts_with(&format!("{} of the {side} run", FIGURES[at / 2])), "{name}");
+        let lines = |colour: &str| {
+            let drawn = picture.descendants().filter(|node| node.attribute("stroke") == Some(colour));
+            drawn.filter(|node| node.has_tag_name_of("path") || node.has_tag_name_of("polyline")).count()
+        };
+        let both = !["Concurrency limit", "Retry budget"].contains(&FIGURES[at / 2]);
+        assert_eq!((lines("var(--p0)"), lines("var(--p1)")), (1, usize::from(both)), "{name}");
+    }
+}
+
+#[test]
+fn what_no_policy_has_is_not_drawn_but_said() {
+    let scenario = scenario();
+    let html = report(&scenario, vec![played(&scenario, &NoRetries)]);
+    let document = parsed(&html);
+    assert_eq!(named(&document, "figure").count(), 2 * (FIGURES.len() - 2));
+    assert!(html.contains("No policy here has: concurrency limit, retry budget."));
+}
+
+#[test]
+fn every_picture_shades_the_triggers_and_names_them() {
+    let html = compared();
+    let document = parsed(&html);
+    for picture in named(&document, "figure") {
+        let shaded =
+            |colour| picture.descendants().filter(|node| node.attribute("fill") == Some(colour)).count();
+        assert_eq!((shaded("var(--trigger)"), shaded("var(--warm-up)")), (3, 1));
+        let texts: Vec<_> =
+            picture.descendants().filter(|node| node.has_tag_name_of("text")).map(text).collect();
+        for name in ["a<b: capacity cut to 0 %", "1.5× the load", "c&$d$: 2× slower", "not measured"] {
+            assert!(texts.iter().any(|text| text == name), "{name} is not among {texts:?}");
+        }
+        for axis in ["seconds", "0", "12"] {
+            assert!(texts.iter().any(|text| text == axis), "{axis} is not among {texts:?}");
+        }
+    }
+}
+
+#[test]
+fn where_goodput_came_back_a_line_stands_in_every_picture() {
+    let mut scenario = scenario();
+    scenario.duration = Duration::from_secs(20);
+    let policy = played(&scenario, &NoRetries);
+    let recovery = policy.across.recovery;
+    assert!(recovery.worst.is_some_and(|after| !after.is_zero()), "{recovery:?}: the scenario shows nothing");
+    let html = report(&scenario, vec![policy]);
+    let document = parsed(&html);
+    for picture in named(&document, "figure") {
+        let dotted =
+            |node: &Node| node.has_tag_name_of("line") && node.attribute("stroke") == Some("var(--p0)");
+        let marks: Vec<_> = picture.descendants().filter(dotted).collect();
+        assert_eq!(marks.len(), 1);
+        assert_eq!(marks[0].attribute("x1"), marks[0].attribute("x2"));
+    }
+}
+
+#[test]
+fn the_head_says_what_it_is_and_how_to_make_it_again() {
+    let html = compared();
+    let document = parsed(&html);
+    let one = |name| text(named(&document, name).next().unwrap());
+    assert_eq!(one("h1"), "a <title> & more");
+    assert_eq!(one("pre"), "seawall-sim compare 'a&b.toml' > \"c\"");
+    assert_eq!(one("h2"), "cut & <spike>");
+    let about = document.descendants().find(|node| node.attribute("class") == Some("about")).unwrap();
+    assert_eq!(text(about), "'half' the \"capacity\" costs $5 & more");
+    let facts = one("dl");
+    for fact in [
+        "2 seeds, 12 s each",
+        "3 clients, 40 calls/s",
+        "a<b: 1 replica of 2 workers",
+        "1.5× the load (5–7 s)",
+    ] {
+        assert!(facts.contains(fact), "{fact} is not in {facts}");
+    }
+    assert!(one("header").contains(concat!("seawall-sim ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn the_tables_hold_every_policy_and_every_class() {
+    let html = compared();
+    let document = parsed(&html);
+    let tables: Vec<_> = named(&document, "table").collect();
+    let rows = |table: &Node| {
+        let rows = table.descendants().filter(|node| node.has_tag_name_of("tr"));
+        rows.map(text).collect::<Vec<_>>()
+    };
+    let [figures, priorities] = &tables[..] else { panic!("{} tables", tables.len()) };
+    let (figures, priorities) = (rows(figures), rows(priorities));
+    for rows in [&figures, &priorities] {
+        assert_eq!(rows.len(), 3);
+        assert!(rows[1].contains("<seawall>") && rows[2].contains("<none>"), "{rows:?}");
+    }
+    for heading in ["goodput", "recovery", "attempts", "at peak", "wasted", "p50", "p99", "p99.9", "fairness"]
+    {
+        assert!(figures[0].contains(heading), "{heading} is not in {}", figures[0]);
+    }
+    assert!(priorities[0].contains("criticalnormal"), "{}", priorities[0]);
+}
+
+#[test]
+fn it_needs_no_other_file_and_no_script() {
+    let html = compared();
+    let document = parsed(&html);
+    for node in document.descendants().filter(Node::is_element) {
+        let name = node.tag_name().name();
+        assert!(!["script", "link", "img", "iframe", "object", "use"].contains(&name), "{name}");
+        for attribute in node.attributes() {
+            let here = !["src", "href"].contains(&attribute.name()) || attribute.value().starts_with('#');
+            assert!(
+                here && !attribute.name().starts_with("on"),
+                "{} = {}",
+                attribute.name(),
+                attribute.value()
+            );
+        }
+    }
+    let style = text(named(&document, "style").next().unwrap());
+    assert!(!style.contains("url(") && !style.contains("@import"));
+}
+
+#[test]
+fn no_two_elements_have_the_same_id() {
+    let html = compared();
+    let document = parsed(&html);
+    let mut ids: Vec<_> = document.descendants().filter_map(|node| node.attribute("id")).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all);
+}
+
+#[test]
+fn the_same_report_gives_the_same_bytes() {
+    assert!(compared() == compared());
+}
