@@ -16,7 +16,7 @@ impl ServiceTime {
             }
             // The inverse of the Lomax distribution's function; its scale makes the mean right.
             Self::HeavyTail { mean, shape } => {
-                mean.as_secs_f64() * (shape - 1.0) * ((1.0 - rng.f64()).powf(-1.0 / shape) - 1.0)
+                mean.as_secs_f64() * (shape - 1.0) * (unit_exponential(rng) / shape).exp_m1()
             }
         };
         // A tail has no end, but a simulation has one.

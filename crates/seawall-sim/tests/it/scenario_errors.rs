@@ -435,3 +435,132 @@ fn a_scenario_that_cannot_be_is_refused_with_its_line() {
         "3: measure_from: nothing would be measured, `measure_from`, 60s, must be below `duration`, 60s",
     );
 }
+
+/// Puts a trigger of another kind in place of the good one.
+#[track_caller]
+fn trigger_refused(keys: &str, said: &str) {
+    let kind = format!("at = '10s'\nlasts = '10s'\n{keys}");
+    let good: Vec<&str> = GOOD.lines().take(23).collect();
+    let text = format!("{}\n{kind}", good.join("\n"));
+    let error = Scenario::parse(&text, Path::new("x.toml")).expect_err(keys);
+    assert_eq!(error.to_string(), format!("x.toml:{said}"), "{keys}");
+}
+
+#[test]
+fn what_belongs_to_a_kind_of_trigger_is_refused_with_its_line_when_it_cannot_be() {
+    trigger_refused(
+        "kind = 'capacity_cut'\nto = -0.1",
+        "27: triggers[0].to: -0.1 is no share, set it from 0 to 1",
+    );
+    let factor = "times as many calls cannot be, set it above 1, or above 0 for a lull";
+    for value in ["0.0", "-2.0", "inf", "NaN", "1e300"] {
+        trigger_refused(
+            &format!("kind = 'load_spike'\nfactor = {}", value.to_lowercase()),
+            &format!("27: triggers[0].factor: {value} {factor}"),
+        );
+    }
+    trigger_refused(
+        "kind = 'load_spike'\nfactor = 2\ntier = 'web'",
+        "28: triggers[0].tier: a load spike is of the clients, leave it out",
+    );
+    trigger_refused(
+        "kind = 'load_spike'\nfactor = 2\nreplicas = [0]",
+        "28: triggers[0].replicas: a load spike is of the clients, leave it out",
+    );
+    trigger_refused(
+        "kind = 'load_spike'\nfactor = 1e6",
+        "2: duration: about 1000005000 calls would come, and a run remembers 20000000: shorten it, or lower the rate",
+    );
+    trigger_refused(
+        "kind = 'partial_failure'\nshare = nan\nafter = '1ms'",
+        "27: triggers[0].share: NaN is no share, set it from 0 to 1",
+    );
+    trigger_refused(
+        "kind = 'partial_failure'\nshare = 1\nafter = '25h'",
+        "28: triggers[0].after: 90000s cannot be simulated, set it from 0ns to 24 h",
+    );
+    for kind in ["brownout", "cold_start"] {
+        trigger_refused(
+            &format!("kind = '{kind}'\nslower = 0.5"),
+            "27: triggers[0].slower: 0.5 times as slow cannot be, set it from 1 to 1000000",
+        );
+    }
+    trigger_refused(
+        "kind = 'black_hole'\nshare = 1.01",
+        "27: triggers[0].share: 1.01 is no share, set it from 0 to 1",
+    );
+    trigger_refused(
+        "kind = 'cache_flush'\ntier = 'db'",
+        "26: triggers[0].kind: `db` has no cache to flush, give it a `cache_hit_ratio` above 0",
+    );
+    trigger_refused(
+        "kind = 'pauses'\nevery = '0s'\nfor = '1ms'",
+        "27: triggers[0].every: 0ns cannot be simulated, set it from 1ms to 24 h",
+    );
+    trigger_refused(
+        "kind = 'pauses'\nevery = '1s'\nfor = '1us'",
+        "28: triggers[0].for: 1µs cannot be simulated, set it from 1ms to 24 h",
+    );
+    trigger_refused(
+        "kind = 'pauses'\nevery = '1s'\nfor = '1s'",
+        "28: triggers[0].for: with a pause of 1s every 1s nothing ever moves, set it below that",
+    );
+    trigger_refused(
+        "kind = 'flapping'\ndown = '0s'\nup = '1s'",
+        "27: triggers[0].down: 0ns cannot be simulated, set it from 1ms to 24 h",
+    );
+    trigger_refused(
+        "kind = 'flapping'\ndown = '1s'\nup = '0s'",
+        "28: triggers[0].up: 0ns cannot be simulated, set it from 1ms to 24 h",
+    );
+}
+
+#[test]
+fn a_trigger_of_many_is_told_from_the_others_by_its_line() {
+    let second = "\n[[triggers]]\nkind = 'brownout'\nat = '1s'\nlasts = '1s'\nslower = 2\nslwer = 3\n";
+    let error = Scenario::parse(&format!("{GOOD}{second}"), Path::new("x.toml")).unwrap_err();
+    assert_eq!((error.line(), error.key()), (Some(36), "triggers[1].slwer"));
+}
+
+#[test]
+fn calls_that_go_round_in_tiers_that_nobody_enters_are_refused() {
+    let mut text = GOOD.to_owned();
+    for (name, calls) in [("a", "b"), ("b", "a")] {
+        text.push_str(&format!(
+            "[[tiers]]\nname = '{name}'\nworkers = 1\ncalls = ['{calls}']\nservice_time = {{ kind = 'fixed', time = '1s' }}\n"
+        ));
+    }
+    let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "x.toml:38: tiers[3].calls[0]: `a` calls `b` calls `a` goes round for ever, leave one of these calls out"
+    );
+}
+
+#[test]
+fn one_call_that_becomes_too_many_is_refused() {
+    let tier = |index: u32| {
+        format!(
+            "[[tiers]]\nname = 't{index}'\nworkers = 1\ncalls = ['t{0}', 't{0}']\nservice_time = {{ kind = 'fixed', time = '1s' }}\n",
+            index + 1
+        )
+    };
+    let tiers: String = (0..20).map(tier).collect();
+    let last = "[[tiers]]\nname = 't20'\nworkers = 1\nservice_time = { kind = 'fixed', time = '1s' }\n";
+    let text = format!("name = 'a'\nduration = '20s'\nclients = {{ count = 1, rate = 1 }}\n{tiers}{last}");
+    let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "x.toml:7: tiers[0].calls: each call becomes 2097151 at all tiers together, keep it to 1000"
+    );
+}
+
+#[test]
+fn a_duration_too_short_for_the_default_of_measure_from_is_refused_with_its_line() {
+    let text = GOOD.replace("measure_from = \"5s\"", "").replace("60s", "8s");
+    let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "x.toml:2: duration: nothing would be measured, `measure_from`, 10s, must be below `duration`, 8s"
+    );
+}
