@@ -9,6 +9,7 @@ mod error;
 mod kinds;
 mod parse;
 mod place;
+mod spikes;
 mod tier;
 mod trace;
 mod trigger;
@@ -20,6 +21,7 @@ pub use check::InvalidScenario;
 pub use clients::{Arrivals, Clients, LoadPoint};
 pub use error::ScenarioError;
 use serde::Deserialize;
+pub(crate) use spikes::Spikes;
 pub use tier::{Queue, QueueKind, ServiceTime, Tier};
 pub use trigger::{Trigger, TriggerKind};
 

@@ -78,7 +78,7 @@ async fn play(scenario: &Scenario, policy: &dyn Policy, seed: Seed) -> (Run, Rec
         let now = turns.tick().await.duration_since(start);
         timeline.turn(now, &network);
         inner_calls.make(network.turn(now));
-        while let Some(arrival) = arrivals.next_until(now.min(scenario.duration), timeline.load_factor()) {
+        while let Some(arrival) = arrivals.next_until(now.min(scenario.duration)) {
             callers.call(arrival);
         }
         observer.turn(now, &network, &callers);

@@ -14,7 +14,6 @@ use crate::scenario::{Scenario, Trigger, TriggerKind};
 pub(super) struct Timeline {
     placed: Vec<Placed>,
     next: Duration,
-    load_factor: f64,
 }
 
 /// A trigger, and which tier it befalls.
@@ -38,7 +37,7 @@ impl Timeline {
         };
         let placed: Vec<_> = scenario.triggers.iter().enumerate().map(placed).collect();
         let next = placed.iter().map(|placed| placed.trigger.at).min().unwrap_or(Duration::MAX);
-        Self { placed, next, load_factor: 1.0 }
+        Self { placed, next }
     }
 
     /// Does what is due.
@@ -46,14 +45,8 @@ impl Timeline {
         while self.next <= now {
             let at = self.next;
             self.next = self.next_change(at);
-            self.load_factor = self.active(at).map(|placed| load_factor(&placed.trigger.kind)).product();
             network.suffer(at, |place| self.condition(place, at));
         }
-    }
-
-    /// By what factor more calls come.
-    pub(super) const fn load_factor(&self) -> f64 {
-        self.load_factor
     }
 
     fn condition(&self, place: Place, at: Duration) -> Condition {
@@ -86,6 +79,7 @@ impl Placed {
         let since = at.saturating_sub(self.trigger.at);
         match self.trigger.kind {
             TriggerKind::CapacityCut { to } => condition.capacity *= to,
+            // That is of the arrivals.
             TriggerKind::LoadSpike { .. } => {}
             TriggerKind::PartialFailure { share, after, takes_worker, overloaded } => {
                 let kind = if overloaded {
@@ -116,13 +110,6 @@ impl Placed {
             }
             TriggerKind::Flapping { down, .. } => condition.down |= self.trigger.phase(at) < down,
         }
-    }
-}
-
-const fn load_factor(kind: &TriggerKind) -> f64 {
-    match *kind {
-        TriggerKind::LoadSpike { factor } => factor,
-        _ => 1.0,
     }
 }
 

@@ -4,10 +4,10 @@
 #![cfg(test)]
 
 mod across;
+mod arrivals;
 mod command_line;
 mod made_up;
 mod measure;
-mod arrivals;
 mod replays;
 mod report;
 mod runner;

@@ -524,12 +524,12 @@ fn a_trigger_of_many_is_told_from_the_others_by_its_line() {
 
 #[test]
 fn calls_that_go_round_in_tiers_that_nobody_enters_are_refused() {
-    let mut text = GOOD.to_owned();
-    for (name, calls) in [("a", "b"), ("b", "a")] {
-        text.push_str(&format!(
+    let tier = |name: &str, calls: &str| {
+        format!(
             "[[tiers]]\nname = '{name}'\nworkers = 1\ncalls = ['{calls}']\nservice_time = {{ kind = 'fixed', time = '1s' }}\n"
-        ));
-    }
+        )
+    };
+    let text = format!("{GOOD}{}{}", tier("a", "b"), tier("b", "a"));
     let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -562,5 +562,15 @@ fn a_duration_too_short_for_the_default_of_measure_from_is_refused_with_its_line
     assert_eq!(
         error.to_string(),
         "x.toml:2: duration: nothing would be measured, `measure_from`, 10s, must be below `duration`, 8s"
+    );
+}
+
+#[test]
+fn a_tier_that_nobody_calls_is_refused_with_its_line() {
+    let text = GOOD.replace("calls = [\"db\"]", "").replace("cache_hit_ratio = 0.5", "");
+    let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "x.toml:19: tiers[1].name: nobody calls this tier: name it in the `calls` of one that is called, or leave it out"
     );
 }

@@ -6,7 +6,7 @@ use super::Arrival;
 use super::bursts::Bursts;
 use super::rate::{Piece, ramp};
 use crate::chance::{Purpose, Seed};
-use crate::scenario::{Arrivals, Clients, LoadPoint};
+use crate::scenario::{Arrivals, Clients, LoadPoint, Spikes};
 use crate::world::work::unit_exponential;
 
 /// Calls that come by chance, at a rate that may change at any time.
@@ -48,10 +48,11 @@ impl Drawn {
         Self { rng, load, now: Duration::ZERO, left }
     }
 
-    pub(super) fn next_until(&mut self, until: Duration, factor: f64) -> Option<Arrival> {
+    pub(super) fn next_until(&mut self, until: Duration, spikes: &Spikes) -> Option<Arrival> {
         while self.now < until {
+            let (factor, factor_ends) = spikes.factor(self.now);
             let piece = self.piece().times(factor);
-            let end = piece.end.min(until);
+            let end = piece.end.min(factor_ends).min(until);
             let span = end.saturating_sub(self.now);
             let expected = piece.expected_within(span);
             if self.left < expected {

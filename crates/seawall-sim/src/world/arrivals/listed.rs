@@ -4,6 +4,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::Arrival;
+use crate::scenario::Spikes;
 
 /// Calls that come at given times, to the clients in turn.
 #[derive(Debug)]
@@ -22,11 +23,11 @@ impl Listed {
         Self { times, next: 0, copies: None, clients, client: 0, rng }
     }
 
-    /// The next until then. A factor makes copies of each, what it has beyond a whole number by chance.
-    pub(super) fn next_until(&mut self, until: Duration, factor: f64) -> Option<Arrival> {
+    /// The next until then. A spike makes copies of each, as many as its factor, what that has beyond a whole number by chance.
+    pub(super) fn next_until(&mut self, until: Duration, spikes: &Spikes) -> Option<Arrival> {
         loop {
             let at = self.times.get(self.next).copied().filter(|at| *at <= until)?;
-            let copies = self.copies.unwrap_or_else(|| (factor + self.rng.f64()) as u64);
+            let copies = self.copies.unwrap_or_else(|| (spikes.factor(at).0 + self.rng.f64()) as u64);
             if let Some(left) = copies.checked_sub(1) {
                 self.copies = Some(left);
                 let client = self.client;

@@ -12,7 +12,7 @@ use drawn::Drawn;
 use listed::Listed;
 
 use crate::chance::{Purpose, Seed};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, Spikes};
 
 /// A call that comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct Arrivals {
     source: Source,
+    spikes: Spikes,
 }
 
 #[derive(Debug)]
@@ -47,16 +48,14 @@ impl Arrivals {
             )),
             _ => Source::Drawn(Drawn::new(clients, seed)),
         };
-        Self { source }
+        Self { source, spikes: Spikes::of(scenario) }
     }
 
-    /// The next that comes until then, of so many times as many as usual.
-    ///
-    /// Ask again until there is none; from then on the factor may be another.
-    pub fn next_until(&mut self, until: Duration, factor: f64) -> Option<Arrival> {
+    /// The next that comes until then, load spikes included.
+    pub fn next_until(&mut self, until: Duration) -> Option<Arrival> {
         match &mut self.source {
-            Source::Drawn(drawn) => drawn.next_until(until, factor),
-            Source::Listed(listed) => listed.next_until(until, factor),
+            Source::Drawn(drawn) => drawn.next_until(until, &self.spikes),
+            Source::Listed(listed) => listed.next_until(until, &self.spikes),
         }
     }
 }
