@@ -8,6 +8,7 @@ mod arrivals;
 mod command_line;
 mod made_up;
 mod measure;
+mod models;
 mod replays;
 mod report;
 mod runner;
