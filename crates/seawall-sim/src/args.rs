@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -50,9 +50,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
     #[arg(value_parser = clap::value_parser!(u64).range(..u64::MAX))]
     pub(crate) seed: Option<u64>,
-    /// One JSON object for each scenario, in place of a table.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
     /// Writes all that happened to a file, one JSON object a line.
     #[arg(long, value_name = "FILE", requires = "seed")]
     pub(crate) trace: Option<PathBuf>,
@@ -70,7 +69,28 @@ pub(crate) struct CompareArgs {
     /// With how many seeds, or with which: 100 or 100..200.
     #[arg(long, value_name = "SEEDS", default_value = "100")]
     pub(crate) seeds: Seeds,
-    /// One JSON object for each scenario and policy, in place of tables.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What is shown, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Output {
+    /// One JSON object a line, for each scenario and policy, in place of tables.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where to write the report with the plots [default: target/seawall-sim.html; with --json: nowhere].
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Writes no report.
+    #[arg(long, conflicts_with = "report")]
+    no_report: bool,
+}
+
+impl Output {
+    /// Where the report goes, if there is to be one.
+    pub(crate) fn report(&self) -> Option<&Path> {
+        let default = (!self.json && !self.no_report).then(|| Path::new("target/seawall-sim.html"));
+        self.report.as_deref().or(default)
+    }
 }

@@ -2,11 +2,12 @@ use std::io::Write;
 
 use seawall_sim::measure::Across;
 use seawall_sim::policy::{self, Policy};
+use seawall_sim::report::html::Section;
 use seawall_sim::report::{json, table};
 use seawall_sim::runner::run_seeds;
 use seawall_sim::scenario::Scenario;
 
-use super::run::title;
+use super::{report, title};
 use crate::args::CompareArgs;
 use crate::failure::Failure;
 
@@ -16,49 +17,47 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<(), Fai
         [] => policy::all(),
         names => names.iter().map(|name| super::policy(name)).collect::<Result<_, _>>()?,
     };
-    for (_, scenario) in &super::scenarios(&args.files)? {
-        if args.json {
-            lines(args, scenario, &policies, out)?;
-        } else {
-            one_table(args, scenario, &policies, out)?;
+    let scenarios = super::scenarios(&args.files)?;
+    let mut sections = Vec::new();
+    for (_, scenario) in &scenarios {
+        let results = play(args, scenario, &policies, out)?;
+        if !args.output.json {
+            writeln!(out, "{}, {} seeds", title(scenario), args.seeds.0.end - args.seeds.0.start)?;
+            table::comparison(out, &results)?;
+            writeln!(out)?;
+        }
+        out.flush()?;
+        if args.output.report().is_some() {
+            let policies = results.into_iter();
+            let policies = policies.map(|(policy, across)| report::result(scenario, policy, across));
+            sections.push(Section { scenario, policies: policies.collect() });
         }
     }
-    if !args.json {
+    if !args.output.json {
         for policy in &policies {
             writeln!(out, "{}: {}", policy.name(), policy.about())?;
         }
+        writeln!(out)?;
     }
-    Ok(())
+    report::write(&args.output, "Policies compared", sections, out)
 }
 
-fn lines(
+/// Plays a scenario with each policy. As JSON, a result is told as soon as it is known.
+fn play<'a>(
     args: &CompareArgs,
     scenario: &Scenario,
-    policies: &[Box<dyn Policy>],
+    policies: &'a [Box<dyn Policy>],
     out: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<Vec<(&'a dyn Policy, Across)>, Failure> {
+    let mut results = Vec::new();
     for policy in policies {
-        let across = play(args, scenario, &**policy);
-        json::write(out, &scenario.name, &**policy, &args.seeds.0, &across)?;
-        out.flush()?;
+        let runs = run_seeds(scenario, &**policy, args.seeds.0.clone(), |_, _| ());
+        let across = Across::new(&runs).expect("there is at least one seed");
+        if args.output.json {
+            json::write(out, &scenario.name, &**policy, &args.seeds.0, &across)?;
+            out.flush()?;
+        }
+        results.push((&**policy, across));
     }
-    Ok(())
-}
-
-fn one_table(
-    args: &CompareArgs,
-    scenario: &Scenario,
-    policies: &[Box<dyn Policy>],
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
-    let across: Vec<_> = policies.iter().map(|policy| (&**policy, play(args, scenario, &**policy))).collect();
-    writeln!(out, "{}, {} seeds", title(scenario), args.seeds.0.end - args.seeds.0.start)?;
-    table::comparison(out, &across)?;
-    writeln!(out)?;
-    Ok(out.flush()?)
-}
-
-fn play(args: &CompareArgs, scenario: &Scenario, policy: &dyn Policy) -> Across {
-    let runs = run_seeds(scenario, policy, args.seeds.0.clone(), |_, _| ());
-    Across::new(&runs).expect("there is at least one seed")
+    Ok(results)
 }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod policies;
+mod report;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -26,4 +27,12 @@ fn policy(name: &str) -> Result<Box<dyn Policy>, Failure> {
         let known: Vec<_> = policy::all().iter().map(|policy| policy.name()).collect();
         Failure::Input(format!("there is no policy `{name}`; the policies are: {}", known.join(", ")))
     })
+}
+
+/// The scenario's name, and what it shows.
+fn title(scenario: &Scenario) -> String {
+    match scenario.about.as_str() {
+        "" => scenario.name.clone(),
+        about => format!("{} ({about})", scenario.name),
+    }
 }

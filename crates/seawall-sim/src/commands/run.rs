@@ -4,11 +4,13 @@ use std::path::Path;
 
 use seawall_sim::measure::{Across, summarize};
 use seawall_sim::policy::Policy;
+use seawall_sim::report::html::Section;
 use seawall_sim::report::{json, table, trace};
 use seawall_sim::runner::run_seeds;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::world::{self, Run};
 
+use super::{report, title};
 use crate::args::RunArgs;
 use crate::failure::Failure;
 
@@ -19,13 +21,18 @@ pub(crate) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if args.trace.is_some() && scenarios.len() > 1 {
         return Err(Failure::Input("a trace is of one scenario, and here are several".to_owned()));
     }
+    let mut sections = Vec::new();
     for (file, scenario) in &scenarios {
-        match args.seed {
+        let across = match args.seed {
             Some(seed) => replay(args, scenario, &*policy, seed, out)?,
             None => all_seeds(args, file, scenario, &*policy, out)?,
+        };
+        out.flush()?;
+        if args.output.report().is_some() {
+            sections.push(Section { scenario, policies: vec![report::result(scenario, &*policy, across)] });
         }
     }
-    Ok(())
+    report::write(&args.output, policy.name(), sections, out)
 }
 
 fn replay(
@@ -34,20 +41,20 @@ fn replay(
     policy: &dyn Policy,
     seed: u64,
     out: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<Across, Failure> {
     let run = world::run(scenario, policy, seed);
     if let Some(file) = &args.trace {
         write_trace(file, &run).map_err(|cause| Failure::File { file: file.clone(), cause })?;
     }
     let summary = summarize(scenario, &run);
-    if args.json {
+    if args.output.json {
         json::write(out, &scenario.name, policy, &(seed..seed + 1), &summary)?;
     } else {
         writeln!(out, "{}, {}, seed {seed}", title(scenario), policy.name())?;
         table::one_seed(out, &summary)?;
         writeln!(out)?;
     }
-    Ok(out.flush()?)
+    Ok(Across::new(&[(seed, summary)]).expect("there is one seed"))
 }
 
 fn write_trace(file: &Path, run: &Run) -> std::io::Result<()> {
@@ -62,12 +69,11 @@ fn all_seeds(
     scenario: &Scenario,
     policy: &dyn Policy,
     out: &mut dyn Write,
-) -> Result<(), Failure> {
-    let seeds = args.seeds.0.clone();
-    let runs = run_seeds(scenario, policy, seeds.clone(), |_, _| ());
+) -> Result<Across, Failure> {
+    let runs = run_seeds(scenario, policy, args.seeds.0.clone(), |_, _| ());
     let across = Across::new(&runs).expect("there is at least one seed");
-    if args.json {
-        json::write(out, &scenario.name, policy, &seeds, &across)?;
+    if args.output.json {
+        json::write(out, &scenario.name, policy, &args.seeds.0, &across)?;
     } else {
         writeln!(out, "{}, {}, {} seeds", title(scenario), policy.name(), across.seeds)?;
         table::many_seeds(out, &across)?;
@@ -75,13 +81,5 @@ fn all_seeds(
         writeln!(out, "the worst again, with all that happened:")?;
         writeln!(out, "  seawall-sim run {file} --policy {policy} --seed {seed} --trace trace.ndjson\n")?;
     }
-    Ok(out.flush()?)
-}
-
-/// The scenario's name, and what it shows.
-pub(super) fn title(scenario: &Scenario) -> String {
-    match scenario.about.as_str() {
-        "" => scenario.name.clone(),
-        about => format!("{} ({about})", scenario.name),
-    }
+    Ok(across)
 }

@@ -35,7 +35,8 @@ fn file(name: &str, text: &str) -> String {
 }
 
 fn seawall_sim(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_seawall-sim")).args(args).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seawall-sim"));
+    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR")).output().unwrap()
 }
 
 fn printed(args: &[&str]) -> String {
@@ -54,7 +55,7 @@ fn refused(args: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn run_prints_a_line_for_each_figure_and_how_to_replay_the_worst_seed() {
     let file = file("table.toml", SMALL);
-    let table = printed(&["run", &file, "--seeds", "6"]);
+    let table = printed(&["run", &file, "--seeds", "6", "--no-report"]);
     assert!(
         table.starts_with("small (half of the attempts fail for a second), seawall, 6 seeds\n"),
         "{table}"
@@ -105,7 +106,7 @@ fn the_worst_seed_replays_to_the_same_figures_and_the_same_trace() {
 
     let other = file("other.ndjson", "");
     let another = (seed.parse::<u64>().unwrap() + 1).to_string();
-    printed(&["run", &scenario, "--seed", &another, "--trace", &other]);
+    printed(&["run", &scenario, "--seed", &another, "--json", "--trace", &other]);
     assert_ne!(traces[0], fs::read(other).unwrap());
 }
 
@@ -142,7 +143,7 @@ fn json_is_one_object_a_line_for_each_scenario_and_policy() {
 #[test]
 fn compare_prints_a_line_for_each_policy_and_what_it_is() {
     let file = file("compare.toml", SMALL);
-    let table = printed(&["compare", &file, "--policies", "seawall,none", "--seeds", "2"]);
+    let table = printed(&["compare", &file, "--policies", "seawall,none", "--seeds", "2", "--no-report"]);
     let header = table.lines().nth(1).unwrap();
     assert!(header.starts_with("policy") && header.ends_with("critical   normal"), "{table}");
     for policy in ["seawall ", "none "] {
@@ -157,7 +158,7 @@ fn compare_prints_a_line_for_each_policy_and_what_it_is() {
 #[test]
 fn a_model_is_called_one_and_the_real_thing_is_not() {
     let file = file("model.toml", SMALL);
-    let table = printed(&["compare", &file, "--policies", "grpc,seawall", "--seeds", "1"]);
+    let table = printed(&["compare", &file, "--policies", "grpc,seawall", "--seeds", "1", "--no-report"]);
     assert!(table.contains("\ngrpc (model) ") && !table.contains("seawall (model)"), "{table}");
     let lines = printed(&["compare", &file, "--policies", "grpc,seawall", "--seeds", "1", "--json"]);
     let labels: Vec<bool> = lines.lines().map(|line| line.contains("\"model\":true")).collect();
@@ -165,6 +166,36 @@ fn a_model_is_called_one_and_the_real_thing_is_not() {
     let real = seawall_sim::policy::all().into_iter().filter(|policy| !policy.is_model());
     let real: Vec<_> = real.map(|policy| policy.name()).collect();
     assert!(real.starts_with(&["seawall", "none", "naive", "immediate", "tower"]), "{real:?}");
+}
+
+#[test]
+fn the_report_is_one_file_with_a_section_for_each_scenario_and_the_command_that_made_it() {
+    let (one, other) =
+        (file("report-one.toml", SMALL), file("report-two.toml", &SMALL.replace("small", "other")));
+    let report = file("folder of reports", "");
+    fs::remove_file(&report).unwrap();
+    let report = format!("{report}/report.html");
+    let args = ["compare", &one, &other, "--policies", "seawall,none", "--seeds", "2", "--report", &report];
+    assert!(printed(&args).ends_with(&format!("report: {report}\n")));
+    let html = fs::read_to_string(&report).unwrap();
+    assert_eq!(html.matches("<section ").count(), 2);
+    assert!(html.contains("<svg") && html.contains("--policies seawall,none --seeds 2 --report"), "{html}");
+    printed(&args);
+    assert_eq!(html, fs::read_to_string(&report).unwrap(), "the same command makes the same file");
+    fs::remove_dir_all(PathBuf::from(report).parent().unwrap()).unwrap();
+}
+
+#[test]
+fn a_report_is_written_unless_it_is_not_wanted() {
+    let scenario = file("reported.toml", SMALL);
+    let written = |more: &[&str]| {
+        let args = [&["run", &scenario, "--seed", "1"], more].concat();
+        printed(&args).contains("report: target/seawall-sim.html\n")
+    };
+    assert!(written(&[]));
+    assert!(!written(&["--no-report"]));
+    assert!(!written(&["--json"]));
+    assert!(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("target/seawall-sim.html").is_file());
 }
 
 #[test]
