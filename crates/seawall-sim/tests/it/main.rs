@@ -16,3 +16,4 @@ mod runner;
 mod scenario_errors;
 mod service_times;
 mod traces;
+mod world;

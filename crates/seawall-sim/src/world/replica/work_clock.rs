@@ -22,9 +22,7 @@ impl WorkClock {
 
     /// When it shows that, as things are: never, while it stands.
     pub(super) fn when(&self, reading: f64) -> Duration {
-        let missing = (reading - self.shows).max(0.0) / self.speed;
-        // As long as it takes in whole nanoseconds, not less.
-        let missing = missing.ceil();
+        let missing = ((reading - self.shows).max(0.0) / self.speed).round();
         if missing < u64::MAX as f64 {
             self.at.saturating_add(Duration::from_nanos(missing as u64))
         } else {
