@@ -9,7 +9,9 @@ use seawall_sim::measure::{Across, summarize};
 use seawall_sim::policy::{NoRetries, Policy, Seawall};
 use seawall_sim::report::html::{History, PolicyResult, Report, Section, render};
 use seawall_sim::scenario::Scenario;
-use seawall_sim::world;
+use seawall_sim::world::{self, Run};
+
+use crate::made_up;
 
 const SCENARIO: &str = r#"
 name = "cut & <spike>"
@@ -19,7 +21,7 @@ measure_from = "2s"
 
 [clients]
 count = 3
-rate = 40.0
+rate = 60.0
 priorities = { critical = 0.2, normal = 0.8 }
 
 [[tiers]]
@@ -71,15 +73,21 @@ fn scenario() -> Scenario {
 
 fn played(scenario: &Scenario, policy: &dyn Policy) -> PolicyResult {
     let runs = [0, 1].map(|seed| (seed, world::run(scenario, policy, seed)));
-    let [median, worst] = [0, 1].map(|run: usize| History::of(scenario, runs[run].0, &runs[run].1));
-    let figures = runs.map(|(seed, run)| (seed, summarize(scenario, &run)));
+    let result = drawn(&format!("<{}>", policy.name()), scenario, &runs);
+    PolicyResult { about: policy.about().to_owned(), ..result }
+}
+
+/// The first and the last of these runs.
+fn drawn(name: &str, scenario: &Scenario, runs: &[(u64, Run)]) -> PolicyResult {
+    let figures: Vec<_> = runs.iter().map(|(seed, run)| (*seed, summarize(scenario, run))).collect();
+    let history = |(seed, run): &(u64, Run)| History::of(scenario, *seed, run);
     PolicyResult {
-        name: format!("<{}>", policy.name()),
-        about: policy.about().to_owned(),
-        model: policy.is_model(),
+        name: name.to_owned(),
+        about: String::new(),
+        model: false,
         across: Across::new(&figures).unwrap(),
-        median,
-        worst,
+        median: history(&runs[0]),
+        worst: history(&runs[runs.len() - 1]),
     }
 }
 
@@ -91,13 +99,14 @@ fn report(scenario: &Scenario, policies: Vec<PolicyResult>) -> String {
     })
 }
 
-/// Two policies in one report, played but once for all tests.
+/// Two policies, played but once for all tests.
+static PLAYED: LazyLock<(Scenario, Vec<PolicyResult>)> = LazyLock::new(|| {
+    let scenario = scenario();
+    let policies = vec![played(&scenario, &Seawall::default()), played(&scenario, &NoRetries)];
+    (scenario, policies)
+});
+
 fn compared() -> String {
-    static PLAYED: LazyLock<(Scenario, Vec<PolicyResult>)> = LazyLock::new(|| {
-        let scenario = scenario();
-        let policies = vec![played(&scenario, &Seawall::default()), played(&scenario, &NoRetries)];
-        (scenario, policies)
-    });
     report(&PLAYED.0, PLAYED.1.clone())
 }
 
@@ -153,8 +162,7 @@ fn every_figure_is_drawn_for_the_median_and_for_the_worst_run_with_a_line_for_ea
 
 #[test]
 fn what_no_policy_has_is_not_drawn_but_said() {
-    let scenario = scenario();
-    let html = report(&scenario, vec![played(&scenario, &NoRetries)]);
+    let html = report(&PLAYED.0, vec![PLAYED.1[1].clone()]);
     let document = parsed(&html);
     assert_eq!(named(&document, "figure").count(), 2 * (FIGURES.len() - 2));
     assert!(html.contains("No policy here has: concurrency limit, retry budget."));
@@ -181,20 +189,39 @@ fn every_picture_shades_the_triggers_and_names_them() {
 
 #[test]
 fn where_goodput_came_back_a_line_stands_in_every_picture() {
-    let mut scenario = scenario();
-    scenario.duration = Duration::from_secs(20);
-    let policy = played(&scenario, &NoRetries);
-    let recovery = policy.across.recovery;
-    assert!(recovery.worst.is_some_and(|after| !after.is_zero()), "{recovery:?}: the scenario shows nothing");
+    let scenario = made_up::scenario(&made_up::cut("10s", "5s"));
+    let run = made_up::run(100, |second| if (10..18).contains(&second) { 50 } else { 0 });
+    let policy = drawn("made up", &scenario, &[(7, run)]);
+    assert_eq!(policy.across.recovery.worst, Some(Duration::from_secs(3)));
     let html = report(&scenario, vec![policy]);
     let document = parsed(&html);
     for picture in named(&document, "figure") {
-        let dotted =
-            |node: &Node| node.has_tag_name_of("line") && node.attribute("stroke") == Some("var(--p0)");
-        let marks: Vec<_> = picture.descendants().filter(dotted).collect();
+        let vertical = |colour: &str| {
+            let lines = picture.descendants().filter(|node| node.has_tag_name_of("line"));
+            let lines = lines.filter(|line| line.attribute("stroke") == Some(colour));
+            let places = lines.filter(|line| line.attribute("x1") == line.attribute("x2"));
+            places.map(|line| line.attribute("x1").unwrap().parse::<f64>().unwrap()).collect::<Vec<_>>()
+        };
+        // The grid has a line at 5, 10, … and 40 seconds.
+        let grid = vertical("var(--grid)");
+        let (at_15, at_20) = (grid[2], grid[3]);
+        let marks = vertical("var(--p0)");
         assert_eq!(marks.len(), 1);
-        assert_eq!(marks[0].attribute("x1"), marks[0].attribute("x2"));
+        assert!((marks[0] - (at_15 + (at_20 - at_15) * 0.6)).abs() < 0.1, "{marks:?} in {grid:?}");
     }
+}
+
+#[test]
+fn one_seed_is_drawn_once() {
+    let scenario = made_up::scenario("");
+    let run = made_up::run(10, |_| 0);
+    let policy = PolicyResult { model: true, ..drawn("made up", &scenario, &[(7, run)]) };
+    let html = report(&scenario, vec![policy]);
+    let document = parsed(&html);
+    let captions: Vec<_> = named(&document, "figcaption").map(text).collect();
+    assert_eq!(captions.len(), FIGURES.len() - 2);
+    assert!(captions.iter().all(|caption| caption == "seed 7"), "{captions:?}");
+    assert!(named(&document, "tr").any(|row| text(row).contains("made up model")));
 }
 
 #[test]
@@ -210,7 +237,7 @@ fn the_head_says_what_it_is_and_how_to_make_it_again() {
     let facts = one("dl");
     for fact in [
         "2 seeds, 12 s each",
-        "3 clients, 40 calls/s",
+        "3 clients, 60 calls/s",
         "a<b: 1 replica of 2 workers",
         "1.5× the load (5–7 s)",
     ] {

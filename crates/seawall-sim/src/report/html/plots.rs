@@ -27,7 +27,8 @@ pub(super) fn html(at: usize, section: &Section, palette: &Palette) -> String {
     } else {
         format!("<p class=\"note\">No policy here has: {}.</p>\n", missing.join(", "))
     };
-    format!("<div class=\"plots\">\n{}</div>\n{missing}", plots.concat())
+    let alone = if sides(section).len() == 1 { " alone" } else { "" };
+    format!("<div class=\"plots{alone}\">\n{}</div>\n{missing}", plots.concat())
 }
 
 /// A figure of all policies, of both runs, on the same scale. None if no policy has it.
@@ -38,11 +39,8 @@ fn row(
     scene: &Scene,
     number: usize,
 ) -> Option<String> {
-    let sides = [
-        ("median", (|policy| &policy.median) as fn(&PolicyResult) -> &History),
-        ("worst", |policy| &policy.worst),
-    ];
-    let lines = sides.map(|(_, history)| lines(figure, section, palette, history));
+    let sides = sides(section);
+    let lines: Vec<_> = sides.iter().map(|(_, history)| lines(figure, section, palette, *history)).collect();
     if lines.iter().flatten().all(|line| line.points.is_empty()) {
         return None;
     }
@@ -76,6 +74,16 @@ fn row(
         escape(figure.about),
         pictures.collect::<Vec<_>>().concat()
     ))
+}
+
+/// What a side shows of each policy.
+type Side = (&'static str, fn(&PolicyResult) -> &History);
+
+/// The median and the worst run; if all policies were played with one seed, they are the same.
+fn sides(section: &Section) -> Vec<Side> {
+    let both: [Side; 2] = [("median", |policy| &policy.median), ("worst", |policy| &policy.worst)];
+    let played = |seeds| section.policies.iter().any(|policy| policy.across.seeds > seeds);
+    both[..if played(1) { 2 } else { 1 }].to_vec()
 }
 
 /// The lines of a picture, the first policy's in front. What they are seen against is the first policy's, at the back.
@@ -117,6 +125,7 @@ fn greatest<'a>(lines: impl Iterator<Item = &'a Points>) -> f64 {
 
 fn caption(side: &str, section: &Section, history: fn(&PolicyResult) -> &History) -> String {
     match section.policies.as_slice() {
+        [one] if one.across.seeds == 1 => format!("seed {}", history(one).seed),
         [one] => format!("{side} run, seed {}", history(one).seed),
         _ => format!("{side} run of each"),
     }
