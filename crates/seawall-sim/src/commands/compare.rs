@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 
 use seawall_sim::measure::Across;
 use seawall_sim::policy::{self, Policy};
@@ -51,6 +51,13 @@ fn play<'a>(
 ) -> Result<Vec<(&'a dyn Policy, Across)>, Failure> {
     let mut results = Vec::new();
     for policy in policies {
+        progress(&format!(
+            "{}: {}, {} of {}",
+            scenario.name,
+            policy.name(),
+            results.len() + 1,
+            policies.len()
+        ));
         let runs = run_seeds(scenario, &**policy, args.seeds.0.clone(), |_, _| ());
         let across = Across::new(&runs).expect("there is at least one seed");
         if args.output.json {
@@ -59,5 +66,15 @@ fn play<'a>(
         }
         results.push((&**policy, across));
     }
+    progress("");
     Ok(results)
+}
+
+/// Says on a terminal, in a line that the next takes the place of, what is under way.
+fn progress(text: &str) {
+    let mut terminal = io::stderr();
+    if terminal.is_terminal() {
+        // Whoever cannot be told so need not know.
+        let _ = write!(terminal, "\r\x1b[K{text}");
+    }
 }
