@@ -14,6 +14,7 @@ mod replays;
 mod report;
 mod runner;
 mod scenario_errors;
+mod scenarios;
 mod service_times;
 mod traces;
 mod world;
