@@ -28,7 +28,7 @@ pub(super) const fn new_retries() -> Modelled<Aws> {
     )
 }
 
-/// The AWS SDKs' retry quota: a bucket that only successes fill again.
+/// The AWS SDKs' retry quota (smithy-rs `56ee88c`): a bucket that only successes fill again.
 #[derive(Debug)]
 pub struct Aws {
     quota: u32,

@@ -16,7 +16,7 @@ pub(super) const fn policy() -> Modelled<Envoy> {
     )
 }
 
-/// Envoy's retry budget: so many retries at a time, by how many requests are active.
+/// Envoy's retry budget (data-plane-api `84e8436`): so many retries at a time, by how many requests are active.
 ///
 /// A retry counts from when it is decided, its back-off included, until the call is over; an active request is an
 /// attempt that is under way.

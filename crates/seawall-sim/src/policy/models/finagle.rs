@@ -18,7 +18,7 @@ pub(super) const fn policy() -> Modelled<Finagle> {
     )
 }
 
-/// Finagle's retry budget: each call earns a fifth of a retry, for ten seconds, whatever becomes of it.
+/// Finagle's retry budget (`4feb34c`): each call earns a fifth of a retry, for ten seconds, whatever becomes of it.
 #[derive(Debug)]
 pub struct Finagle {
     /// In fifths of a retry.

@@ -16,7 +16,7 @@ pub(super) const fn policy() -> Modelled<Gradient2> {
     )
 }
 
-/// Netflix's `Gradient2Limit` in a `WindowedLimit`, around each attempt.
+/// Netflix's `Gradient2Limit` in a `WindowedLimit` (`78a74b9`), around each attempt.
 ///
 /// A time-out is a sample as long as it took. Another failure is none: it says nothing about how long the work takes.
 #[derive(Debug)]

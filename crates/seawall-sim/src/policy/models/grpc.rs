@@ -16,7 +16,7 @@ pub(super) const fn policy() -> Modelled<Grpc> {
     )
 }
 
-/// gRPC's retry throttling: a failure takes a token, a success brings a tenth of one, and there are no retries while
+/// gRPC's retry throttling, by proposal A6 (grpc/proposal `1fd061a`): a failure takes a token, a success brings a tenth of one, and there are no retries while
 /// half of the tokens or more are gone.
 ///
 /// An attempt that the call's deadline cut short takes none: `DEADLINE_EXCEEDED` is not among the codes that are
@@ -31,7 +31,7 @@ const MAX_TOKENS: u32 = 10_000;
 const RATIO: u32 = 100;
 
 impl Default for Grpc {
-    /// With the library's defaults.
+    /// With the proposal's values.
     fn default() -> Self {
         Self { tokens: MAX_TOKENS }
     }

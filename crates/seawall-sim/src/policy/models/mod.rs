@@ -1,9 +1,10 @@
 //! Models of what the field's libraries do by default, to be compared with.
 //!
 //! A model is not the library: it is a value that decides as the library's documentation and source say it does with
-//! its defaults, as of the versions named in each file. All models share what would otherwise drown the comparison:
+//! its defaults, as of the version or commit named in each file. All models share what would otherwise drown the comparison:
 //! the scenario's deadline and attempt timeout, and one [`back_off`]. What a library calls a failure is
-//! taken to be an attempt that timed out, failed or was called overloaded, for all alike.
+//! taken to be an attempt that timed out, failed or was called overloaded, for all alike. None of them waits for a
+//! `Retry-After`, which the simulated servers do not send.
 //!
 //! Each file holds one library; `Modelled` makes calls by any of them. Where the documentation is silent, the file
 //! says what is assumed.

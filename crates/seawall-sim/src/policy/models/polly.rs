@@ -21,7 +21,7 @@ pub(super) const fn policy() -> Modelled<Polly> {
 
 /// Polly's standard handler: concurrency limiter, retry and circuit breaker, in this order from the outside.
 ///
-/// After its source: what comes back late counts for the state the circuit is in now; a probe must end before there is
+/// After its source (Polly `173d6d1`, dotnet/extensions `5862342`): what comes back late counts for the state the circuit is in now; a probe must end before there is
 /// another; an attempt that was cancelled (here: by the call's deadline) is no failure, so as a probe it closes the
 /// circuit.
 #[derive(Debug)]

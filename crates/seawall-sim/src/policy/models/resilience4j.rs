@@ -19,7 +19,7 @@ pub(super) const fn policy() -> Modelled<Resilience4j> {
 
 /// resilience4j's retry around its circuit breaker, the order of its Spring module.
 ///
-/// After its source: what comes back late counts for the state the circuit is in now, in a half-open one as a probe.
+/// After its source (`af9e7c9`): what comes back late counts for the state the circuit is in now, in a half-open one as a probe.
 /// Its retry would repeat a refusal of its own breaker too; as that sends nothing, here a refusal ends the call.
 #[derive(Debug)]
 pub struct Resilience4j {

@@ -38,7 +38,7 @@ const K: f64 = 2.0;
 const RETRY_RATIO: f64 = 0.1;
 
 impl Default for Sre {
-    /// With the library's defaults.
+    /// With the book's values.
     fn default() -> Self {
         Self { window: Window::new(Duration::from_mins(2), 120) }
     }
