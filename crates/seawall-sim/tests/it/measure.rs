@@ -113,6 +113,17 @@ fn with_few_calls_a_second_several_seconds_are_judged_together() {
 }
 
 #[test]
+fn the_few_calls_that_are_left_at_the_end_are_judged_with_those_before_them() {
+    // From 30 s on: twenty calls, then thirty, of which one is lost; the last ten alone would be too bad.
+    let one_at_the_end = |second| match second {
+        10..15 => 5,
+        39 => 1,
+        _ => 0,
+    };
+    assert_eq!(recovery(&cut("10s", "20s"), 5, one_at_the_end), Some(Duration::ZERO));
+}
+
+#[test]
 fn attempts_are_counted_for_each_call_and_at_their_worst_for_those_of_ten_seconds() {
     let mut run = run(100, |_| 0);
     // Ten retries a second for a minute would be a tenth more; these are as many as a minute's, in five seconds.
