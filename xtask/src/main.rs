@@ -6,6 +6,7 @@ mod deny;
 mod run;
 mod servers;
 mod setup;
+mod sim;
 mod test;
 mod tidy;
 mod workspace;
@@ -54,6 +55,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Judge in simulation what the default stack promises
+    Sim {
+        /// With how many seeds
+        #[arg(long, default_value_t = sim::ALL_SEEDS)]
+        seeds: u64,
+        /// Measure anew what docs/stability.md shows, and write it there
+        #[arg(long, conflicts_with = "seeds")]
+        docs: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,6 +74,8 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Advisories => deny::advisories(),
         Command::Bench { name, json } => bench::run(&name, json),
+        Command::Sim { docs: true, .. } => sim::write_page(),
+        Command::Sim { seeds, docs: false } => sim::check(seeds),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use seawall_sim::properties::Property;
+use seawall_sim::scenario::Setting;
 
 use crate::seeds::Seeds;
 
@@ -19,6 +21,11 @@ Examples:
   The same for every policy, or for some:
     seawall-sim compare scenarios/capacity-cut.toml
     seawall-sim compare scenarios/*.toml --policies seawall,none --seeds 20
+  The same at another load, from another number of clients:
+    seawall-sim run scenarios/capacity-cut.toml --set clients.rate=600 --set clients.count=500
+  Whether the default stack keeps all it promises, or something of it:
+    seawall-sim check
+    seawall-sim check P1 P4 --seeds 5
   One seed again, with all that happened:
     seawall-sim run scenarios/capacity-cut.toml --seed 17 --trace trace.ndjson
   With seeds that nobody has tuned for:
@@ -30,6 +37,8 @@ Exit codes: 0 done · 1 a check failed, or a file could not be written · 2 wron
 pub(crate) enum Command {
     Run(RunArgs),
     Compare(CompareArgs),
+    Check(CheckArgs),
+    History(HistoryArgs),
     /// Lists the policies.
     Policies,
 }
@@ -40,6 +49,9 @@ pub(crate) struct RunArgs {
     /// Scenarios, each a TOML file.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Sets a key of the scenarios otherwise: `clients.count=500`, `triggers.0.share=0.9`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<Setting>,
     /// The policy; `seawall-sim policies` lists them.
     #[arg(long, value_name = "NAME", default_value = "seawall")]
     pub(crate) policy: String,
@@ -63,6 +75,9 @@ pub(crate) struct CompareArgs {
     /// Scenarios, each a TOML file.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+    /// Sets a key of the scenarios otherwise: `clients.count=500`, `triggers.0.share=0.9`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<Setting>,
     /// Only these; all unless given.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) policies: Vec<String>,
@@ -93,4 +108,35 @@ impl Output {
         let default = (!self.json && !self.no_report).then(|| Path::new("target/seawall-sim.html"));
         self.report.as_deref().or(default)
     }
+}
+
+/// Judges what the default stack promises: every property, for every seed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// Only these; all but the held-out scenarios unless given.
+    #[arg(value_name = "PROPERTY", ignore_case = true)]
+    pub(crate) properties: Vec<Property>,
+    /// Only the cases whose name holds this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) case: Option<String>,
+    /// With how many seeds, or with which: 100 or 100..200.
+    #[arg(long, value_name = "SEEDS", default_value = "100")]
+    pub(crate) seeds: Seeds,
+    /// With this seed alone.
+    #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..u64::MAX))]
+    pub(crate) seed: Option<u64>,
+    /// One JSON object for each figure, in place of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Tables in Markdown.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
+}
+
+/// Prints the scenario that P6 makes by chance of a seed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HistoryArgs {
+    /// The seed.
+    pub(crate) seed: u64,
 }

@@ -10,6 +10,9 @@ pub(crate) enum Failure {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Input(String),
+    /// Properties are broken; which ones has been said.
+    #[error("{0} of the claims do not hold")]
+    Broken(usize),
     /// A file cannot be written.
     #[error("{} cannot be written: {cause}", file.display())]
     File { file: PathBuf, cause: io::Error },
@@ -23,7 +26,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Input(_) => ExitCode::from(2),
-            Self::File { .. } | Self::Output(_) => ExitCode::FAILURE,
+            Self::Broken(_) | Self::File { .. } | Self::Output(_) => ExitCode::FAILURE,
         }
     }
 }

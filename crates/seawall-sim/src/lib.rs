@@ -11,6 +11,7 @@
 pub mod chance;
 pub mod measure;
 pub mod policy;
+pub mod properties;
 pub mod report;
 pub mod runner;
 pub mod scenario;

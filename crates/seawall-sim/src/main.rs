@@ -31,6 +31,8 @@ fn execute(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
         Command::Run(args) => commands::run(&args, out)?,
         Command::Compare(args) => commands::compare(&args, out)?,
+        Command::Check(args) => commands::check(&args, out)?,
+        Command::History(args) => commands::history(&args, out)?,
         Command::Policies => commands::policies(out)?,
     }
     Ok(out.flush()?)

@@ -17,7 +17,7 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<(), Fai
         [] => policy::all(),
         names => names.iter().map(|name| super::policy(name)).collect::<Result<_, _>>()?,
     };
-    let scenarios = super::scenarios(&args.files)?;
+    let scenarios = super::scenarios(&args.files, &args.settings)?;
     let mut sections = Vec::new();
     for (_, scenario) in &scenarios {
         let results = play(args, scenario, &policies, out)?;

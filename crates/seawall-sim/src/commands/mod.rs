@@ -1,23 +1,27 @@
 //! What the command line does, one file a command.
 
+mod check;
 mod compare;
+mod history;
 mod policies;
 mod report;
 mod run;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use check::check;
 pub(crate) use compare::compare;
+pub(crate) use history::history;
 pub(crate) use policies::policies;
 pub(crate) use run::run;
 use seawall_sim::policy::{self, Policy};
-use seawall_sim::scenario::Scenario;
+use seawall_sim::scenario::{Scenario, Setting};
 
 use crate::failure::Failure;
 
 /// Reads all scenarios before any is played, so that a mistake in the last shows at once.
-fn scenarios(files: &[PathBuf]) -> Result<Vec<(&Path, Scenario)>, Failure> {
-    let read = |file: &PathBuf| Scenario::read(file).map_err(|error| Failure::Input(error.to_string()));
+fn scenarios<'f>(files: &'f [PathBuf], settings: &[Setting]) -> Result<Vec<(&'f Path, Scenario)>, Failure> {
+    let read = |file: &PathBuf| Ok::<_, Failure>(Scenario::read_with(file, settings)?);
     files.iter().map(|file| Ok((file.as_path(), read(file)?))).collect()
 }
 

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 /// Plays each scenario with one policy.
 pub(crate) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let policy = super::policy(&args.policy)?;
-    let scenarios = super::scenarios(&args.files)?;
+    let scenarios = super::scenarios(&args.files, &args.settings)?;
     if args.trace.is_some() && scenarios.len() > 1 {
         return Err(Failure::Input("a trace is of one scenario, and here are several".to_owned()));
     }
@@ -78,8 +78,13 @@ fn all_seeds(
         writeln!(out, "{}, {}, {} seeds", title(scenario), policy.name(), across.seeds)?;
         table::many_seeds(out, &across)?;
         let (file, policy, seed) = (file.display(), policy.name(), across.goodput.worst_seed);
+        let set: Vec<_> = args.settings.iter().map(|setting| setting.argument() + " ").collect();
+        let set = set.concat();
         writeln!(out, "the worst again, with all that happened:")?;
-        writeln!(out, "  seawall-sim run {file} --policy {policy} --seed {seed} --trace trace.ndjson\n")?;
+        writeln!(
+            out,
+            "  seawall-sim run {file} {set}--policy {policy} --seed {seed} --trace trace.ndjson\n"
+        )?;
     }
     Ok(across)
 }

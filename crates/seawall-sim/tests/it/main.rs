@@ -9,6 +9,7 @@ mod command_line;
 mod made_up;
 mod measure;
 mod models;
+mod properties;
 mod readme;
 mod replays;
 mod report;

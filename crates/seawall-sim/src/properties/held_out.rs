@@ -1,0 +1,80 @@
+//! More scenarios than those that policies are tuned on, beside no retries and every modelled anchor.
+
+use super::comes_back::recovers_within;
+use super::half_broken::ANCHORS;
+use super::{Case, Claim, Measured, Plays, Property, Source, Target, Unit, Variant};
+
+pub(super) fn cases() -> Vec<Case> {
+    scenarios().into_iter().map(|(name, variant)| case(name, variant)).collect()
+}
+
+fn case(name: &str, variant: Variant) -> Case {
+    Case {
+        name: name.to_owned(),
+        source: Source::File(variant),
+        policies: [&["seawall", "none"], &ANCHORS[..]].concat(),
+        claims: vec![recovers_within(Property::HeldOut, 15.0), lost_beside_none(), lost_beside_the_best()],
+    }
+}
+
+fn scenarios() -> Vec<(&'static str, Variant)> {
+    let cut = || Variant::of("capacity-cut");
+    let slow_failures = |share| {
+        Variant::of("outage")
+            .set("triggers.0.share", share)
+            .set("triggers.0.takes_worker", true)
+            .set("triggers.0.after", "200ms")
+    };
+    let refusing =
+        |share| Variant::of("outage").set("triggers.0.share", share).set("triggers.0.overloaded", true);
+    vec![
+        ("capacity cut, abandoned work dropped", cut().set("tiers.0.drops_abandoned", true)),
+        ("capacity cut, queue of 2000", cut().set("tiers.0.queue.bound", 2000)),
+        ("capacity cut, queue of 100", cut().set("tiers.0.queue.bound", 100)),
+        ("capacity cut, last in first out", cut().set("tiers.0.queue.kind", "lifo")),
+        ("capacity cut at 60 % load", cut().set("clients.rate", 600.0)),
+        ("capacity cut at 95 % load", cut().set("clients.rate", 950.0)),
+        (
+            "capacity cut to nothing much, 30 s",
+            cut().set("triggers.0.to", 0.05).set("triggers.0.lasts", "30s").set("duration", "90s"),
+        ),
+        (
+            "capacity cut, even service times",
+            cut().set_toml(r#"tiers.0.service_time={ kind = "fixed", time = "20ms" }"#),
+        ),
+        (
+            "capacity cut, heavy-tailed service times",
+            cut().set_toml(r#"tiers.0.service_time={ kind = "heavy_tail", mean = "20ms", shape = 1.8 }"#),
+        ),
+        ("slow failures, 20 %", slow_failures(0.2)),
+        ("slow failures, 50 %", slow_failures(0.5)),
+        ("503 for 20 %", refusing(0.2)),
+        ("503 for 60 %", refusing(0.6)),
+    ]
+}
+
+fn lost_beside_none() -> Claim {
+    Claim {
+        property: Property::HeldOut,
+        figure: "calls lost by those of no retries",
+        unit: Unit::Ratio,
+        target: Target::AtMost(1.0),
+        measure: |plays: &Plays| lost_beside(plays, &["none"]),
+    }
+}
+
+fn lost_beside_the_best() -> Claim {
+    Claim {
+        figure: "calls lost by those of the best anchor",
+        measure: |plays: &Plays| lost_beside(plays, &ANCHORS),
+        ..lost_beside_none()
+    }
+}
+
+/// Ours by theirs, of whichever lost the fewest; one is added to both, so that none by none is 1.
+fn lost_beside(plays: &Plays, policies: &[&'static str]) -> Measured {
+    let lost = |policy: &&'static str| (plays.of(policy).summary.lost, *policy);
+    let (fewest, beside) = policies.iter().map(lost).min().expect("there is a policy to stand beside");
+    let value = (plays.ours().summary.lost as f64 + 1.0) / (fewest as f64 + 1.0);
+    Measured { value, beside: (policies.len() > 1).then_some(beside) }
+}

@@ -1,0 +1,63 @@
+//! P8: hedging shortens the tail for little, and never topples what it calls.
+
+use std::time::Duration;
+
+use super::{Case, Claim, Plays, Property, Source, Target, Unit, Variant};
+
+/// What ten replicas of four workers bear, at 5 ms for most and 75 ms for one of a hundred.
+const CAPACITY: f64 = 40.0 / 0.0057;
+
+pub(super) fn cases() -> Vec<Case> {
+    [30, 50, 70, 80, 90, 95].map(case).into()
+}
+
+fn case(utilisation: u32) -> Case {
+    let rate = (CAPACITY * f64::from(utilisation) / 100.0).round();
+    // The promised gain is at 80 %. Everywhere, the hedged tail is the shorter one: that is what no collapse means here.
+    let gain = if utilisation == 80 { 0.25 } else { 1.0 };
+    Case {
+        name: format!("stragglers, {utilisation} % utilisation"),
+        source: Source::File(Variant::of("stragglers").set("clients.rate", rate)),
+        policies: vec!["hedged", "balanced"],
+        claims: vec![tail(gain), extra(), answered()],
+    }
+}
+
+fn tail(most: f64) -> Claim {
+    Claim {
+        property: Property::Tails,
+        figure: "p99.9 by that without hedging",
+        unit: Unit::Ratio,
+        target: Target::AtMost(most),
+        measure: |plays: &Plays| {
+            // Who is never answered has no tail, and waits for ever.
+            let [hedged, without] = ["hedged", "balanced"].map(|policy| plays.of(policy).summary.p999);
+            let seconds = |time: Option<Duration>| time.map_or(f64::INFINITY, |time| time.as_secs_f64());
+            (seconds(hedged) / seconds(without)).into()
+        },
+    }
+}
+
+fn extra() -> Claim {
+    Claim {
+        figure: "extra load",
+        unit: Unit::Share,
+        target: Target::AtMost(0.05),
+        measure: |plays: &Plays| {
+            let [hedged, without] =
+                ["hedged", "balanced"].map(|policy| plays.of(policy).summary.amplification);
+            (hedged / without - 1.0).into()
+        },
+        ..tail(1.0)
+    }
+}
+
+fn answered() -> Claim {
+    Claim {
+        figure: "goodput",
+        unit: Unit::Share,
+        target: Target::AtLeast(0.999),
+        measure: |plays: &Plays| plays.ours().summary.goodput.into(),
+        ..tail(1.0)
+    }
+}
