@@ -47,12 +47,11 @@ fn not_toml(text: &str, file: &Path, error: &toml::de::Error) -> ScenarioError {
 }
 
 fn at_its_span(text: &str, file: &Path, error: &toml::de::Error) -> ScenarioError {
-    let offset = error.span().map_or(0, |span| span.start);
+    let span = error.span().unwrap_or(0..text.len());
     // A missing key is missed by its table. That of all the file begins where its first key does.
-    let of_file = error.message().starts_with("missing") && place::is_top(text, offset);
-    let key = if of_file { String::new() } else { place::key(text, offset) };
+    let key = if place::is_whole(text, &span) { String::new() } else { place::key(text, span.start) };
     let problem = wording(&key, error.message());
-    ScenarioError::new(file, Some(place::line(text, offset)), key, problem)
+    ScenarioError::new(file, Some(place::line(text, span.start)), key, problem)
 }
 
 fn at_its_key(text: &str, file: &Path, InvalidScenario { key, problem }: InvalidScenario) -> ScenarioError {

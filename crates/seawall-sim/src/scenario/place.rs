@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -9,30 +11,26 @@ pub(super) fn line(text: &str, offset: usize) -> usize {
 /// Where a key such as `triggers[0].at` stands, or, if it is left out, what it belongs to.
 pub(super) fn offset(text: &str, key: &str) -> usize {
     let Ok(root) = DeTable::parse(text) else { return 0 };
-    let (mut offset, mut table, mut array) = (0, Some(root.get_ref()), None);
+    let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));
+    let (mut offset, mut value) = (0, &root);
     for step in key.split(['.', '[', ']']).filter(|step| !step.is_empty()) {
-        let value: Option<&Spanned<DeValue<'_>>> = match (table, array) {
-            (Some(table), _) => table.get_key_value(step).map(|(key, value)| {
-                offset = key.span().start;
-                value
-            }),
-            (None, Some(array)) => step.parse().ok().and_then(|index: usize| {
-                let values: &toml::de::DeArray<'_> = array;
-                let value = values.get(index)?;
-                offset = value.span().start;
-                Some(value)
-            }),
-            (None, None) => None,
+        let found = match value.get_ref() {
+            DeValue::Table(table) => table.get_key_value(step).map(|(key, value)| (key.span().start, value)),
+            DeValue::Array(values) => {
+                let value = step.parse().ok().and_then(|index: usize| values.get(index));
+                value.map(|value| (value.span().start, value))
+            }
+            _ => None,
         };
-        let Some(value) = value else { break };
-        (table, array) = (value.get_ref().as_table(), value.get_ref().as_array());
+        let Some(found) = found else { break };
+        (offset, value) = found;
     }
     offset
 }
 
-/// Whether that is where the whole file begins, rather than any of its tables.
-pub(super) fn is_top(text: &str, offset: usize) -> bool {
-    DeTable::parse(text).is_ok_and(|root| root.span().start == offset)
+/// Whether that is the whole file, rather than any of its tables.
+pub(super) fn is_whole(text: &str, span: &Range<usize>) -> bool {
+    DeTable::parse(text).is_ok_and(|root| root.span() == *span)
 }
 
 /// The key that stands at an offset; of several, the innermost. Empty if none does.

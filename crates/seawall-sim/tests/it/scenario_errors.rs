@@ -1,6 +1,10 @@
 use std::path::Path;
+use std::time::Duration;
 
+use proptest::prelude::*;
+use seawall_sim::chance::Seed;
 use seawall_sim::scenario::Scenario;
+use seawall_sim::world::Arrivals;
 
 /// A scenario without an error, which the tests spoil line by line.
 const GOOD: &str = r#"name = "a"
@@ -566,6 +570,24 @@ fn a_duration_too_short_for_the_default_of_measure_from_is_refused_with_its_line
 }
 
 #[test]
+fn what_a_table_misses_is_told_of_that_table_wherever_it_stands() {
+    let missing = |text: &str, said: &str| {
+        let error = Scenario::parse(text, Path::new("x.toml")).unwrap_err();
+        assert_eq!(error.to_string(), format!("x.toml:{said}"), "{text}");
+    };
+    missing("", "1: missing key `name`, add it");
+    missing("[clients]\n", "1: clients: missing key `count`, add it");
+    missing("name = 'a'\n\nclients.rate = 3", "3: clients: missing key `count`, add it");
+    missing("name = 'a'\n\ntiers = [{}]", "3: tiers[0]: missing key `name`, add it");
+    let good = "name = 'a'\nduration = '20s'\nclients = { count = 1, rate = 1 }\n";
+    missing(good, "1: missing key `tiers`, add it");
+    missing(
+        &format!("{good}tiers = []"),
+        "4: tiers: there is none, add [[tiers]] with what the clients call",
+    );
+}
+
+#[test]
 fn a_tier_that_nobody_calls_is_refused_with_its_line() {
     let text = GOOD.replace("calls = [\"db\"]", "").replace("cache_hit_ratio = 0.5", "");
     let error = Scenario::parse(&text, Path::new("x.toml")).unwrap_err();
@@ -573,4 +595,52 @@ fn a_tier_that_nobody_calls_is_refused_with_its_line() {
         error.to_string(),
         "x.toml:19: tiers[1].name: nobody calls this tier: name it in the `calls` of one that is called, or leave it out"
     );
+}
+
+/// A key of any table, with a value that few think of.
+fn any_entry() -> impl Strategy<Value = String> {
+    let known: Vec<&str> = GOOD.split(|c: char| !c.is_ascii_lowercase() && c != '_').collect();
+    let keys = "measure_from deadline attempt_timeout on off points file shape queue bound priorities to factor slower \
+                every for down up takes_worker overloaded";
+    let keys: Vec<String> = known.iter().copied().chain(keys.split(' ')).map(str::to_owned).collect();
+    let values = "0;1;-1;0.0;-0.0;1e300;5e-324;nan;inf;-inf;9223372036854775807;true;'';'0s';'1ns';'24h';'1000000h';[];{};\
+                  [0];['web'];[{}];{ kind = 'trace' };{ kind = 'heavy_tail', mean = '24h', shape = 1.0000001 };'brownout';\
+                  { kind = 'on_off', on = '1ms', off = '24h' };{ kind = 'ramp', points = [{ at = '0s', rate = 1e-300 }] };\
+                  'load_spike';'pauses';{ low = 1e308, high = 1e308 };{ low = 5e-324 };{ kind = 'ramp', points = [{}] }";
+    let values: Vec<String> = values.split(';').map(str::to_owned).collect();
+    (prop::sample::select(keys), prop::sample::select(values))
+        .prop_map(|(key, value)| format!("{key} = {value}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn whatever_a_file_holds_it_is_played_or_refused_with_a_line_of_it(
+        spoils in prop::collection::vec(
+            (0..30_usize, prop_oneof![8 => any_entry(), 1 => any::<String>(), 1 => "[\\[\\]{}='\"a-z0-9. #]{0,20}"]),
+            1..3,
+        ),
+    ) {
+        let mut lines: Vec<&str> = GOOD.lines().collect();
+        for (line, new) in &spoils {
+            lines[*line % GOOD.lines().count()] = new;
+        }
+        let text = lines.join("\n");
+        match Scenario::parse(&text, Path::new("x.toml")) {
+            Ok(scenario) => {
+                let mut arrivals = Arrivals::new(&scenario, Seed(1));
+                while arrivals.next_until(Duration::from_millis(100)).is_some() {}
+                arrivals.next_until(scenario.duration);
+                for tier in &scenario.tiers {
+                    tier.service_time.draw(&mut fastrand::Rng::with_seed(1));
+                }
+            }
+            Err(error) => {
+                let line = error.line().expect("it is of a line");
+                prop_assert!((1..=text.lines().count() + 1).contains(&line), "{error}");
+                prop_assert!(!error.problem().is_empty());
+            }
+        }
+    }
 }
