@@ -14,6 +14,8 @@ use crate::scenario::{Scenario, Tier};
 /// The calls that servers make of other tiers: each replica is a client process of its own, with a stack for each tier
 /// that it calls.
 ///
+/// What these stacks have learnt stays with a replica that goes down or starts anew.
+///
 /// An inner call has the terms that a client's call has, and the priority of the attempt it belongs to; how much of its
 /// time that attempt has left, the server does not know.
 #[derive(Debug)]

@@ -19,7 +19,6 @@ mod observer;
 mod record;
 mod replica;
 mod timeline;
-mod trace;
 mod work;
 
 use std::time::Duration;

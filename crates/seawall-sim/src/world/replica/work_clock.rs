@@ -39,5 +39,6 @@ impl WorkClock {
 }
 
 pub(super) fn nanos(duration: Duration) -> f64 {
-    duration.as_nanos() as f64
+    // A run lasts a day at most, of whose nanoseconds a float holds each.
+    duration.as_nanos() as u64 as f64
 }

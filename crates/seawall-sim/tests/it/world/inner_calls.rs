@@ -1,12 +1,14 @@
 //! Tiers that call tiers.
 
+use std::future::ready;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use seawall_core::FailureKind;
-use seawall_sim::policy::{self, NoRetries};
+use seawall_core::{Error, FailureKind};
+use seawall_sim::policy::{self, Client, NoRetries, Policy, Stack, Terms};
 use seawall_sim::scenario::Scenario;
-use seawall_sim::world::{End, Run, run};
+use seawall_sim::world::{End, Link, Run, run};
+use tower::service_fn;
 
 use super::{answered, calls_at, ends, parse, play, took};
 
@@ -65,6 +67,37 @@ fn a_full_queue_further_down_is_passed_on_as_overload() {
     let run = play(&scenario);
     assert_eq!(ends(&run), [End::Answered, End::Failed(FailureKind::Overloaded { retry_after: None })]);
     assert_eq!(took(&run), [80, 50]);
+}
+
+/// Refuses all calls to tiers of two replicas.
+#[derive(Debug)]
+struct Refuses;
+
+impl Policy for Refuses {
+    fn name(&self) -> &'static str {
+        "refuses"
+    }
+
+    fn about(&self) -> &'static str {
+        "refuses"
+    }
+
+    fn client(&self, link: &Link, _: Terms, _: u64) -> Client {
+        let refused = || Error::new(FailureKind::Refused, "test", "test");
+        let stack = match link.replicas() {
+            2 => Stack::new(service_fn(move |_| ready(Err(refused())))),
+            _ => Stack::new(link.clone()),
+        };
+        Client { stack, gauges: None }
+    }
+}
+
+#[test]
+fn a_call_that_the_policy_refuses_further_down_is_passed_on_as_overload() {
+    let scenario = calls_at([10], &tiers("", &[(30, ""), (40, "replicas = 2")]));
+    let run = run(&scenario, &Refuses, 1);
+    assert_eq!(ends(&run), [End::Failed(FailureKind::Overloaded { retry_after: None })]);
+    assert_eq!(took(&run), [80]);
 }
 
 #[test]

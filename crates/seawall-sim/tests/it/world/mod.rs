@@ -1,5 +1,6 @@
 //! The modelled world does what it says, at the time at which it says so.
 
+mod conservation;
 mod inner_calls;
 mod servers;
 mod theory;
