@@ -6,7 +6,8 @@
 //! chance comes from a seed, so that a run can be repeated to the byte.
 //!
 //! A [`scenario::Scenario`] says what happens, a [`policy::Policy`] what the clients do about it, [`world::run`] plays
-//! one against the other, [`measure`] says what came of it, and [`runner`] does so with many seeds.
+//! one against the other, [`measure`] says what came of it, [`runner`] does so with many
+//! seeds, and [`report`] shows it.
 
 pub mod chance;
 pub mod measure;

@@ -1,9 +1,19 @@
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
 /// Which seeds: `100` is the first hundred, `100..200` the second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seeds(pub(crate) Range<u64>);
+
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.end - self.0.start {
+            1 => write!(f, "seed {}", self.0.start),
+            _ => write!(f, "seeds {} to {}", self.0.start, self.0.end - 1),
+        }
+    }
+}
 
 impl FromStr for Seeds {
     type Err = &'static str;

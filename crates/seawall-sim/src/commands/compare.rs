@@ -22,7 +22,7 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<(), Fai
     for (_, scenario) in &scenarios {
         let results = play(args, scenario, &policies, out)?;
         if !args.output.json {
-            writeln!(out, "{}, {} seeds", title(scenario), args.seeds.0.end - args.seeds.0.start)?;
+            writeln!(out, "{}, {}", title(scenario), args.seeds)?;
             table::comparison(out, &results)?;
             writeln!(out)?;
         }

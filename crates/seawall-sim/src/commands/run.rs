@@ -75,7 +75,7 @@ fn all_seeds(
     if args.output.json {
         json::write(out, &scenario.name, policy, &args.seeds.0, &across)?;
     } else {
-        writeln!(out, "{}, {}, {} seeds", title(scenario), policy.name(), across.seeds)?;
+        writeln!(out, "{}, {}, {}", title(scenario), policy.name(), args.seeds)?;
         table::many_seeds(out, &across)?;
         let (file, policy, seed) = (file.display(), policy.name(), across.goodput.worst_seed);
         let set: Vec<_> = args.settings.iter().map(|setting| setting.argument() + " ").collect();

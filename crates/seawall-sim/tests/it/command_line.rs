@@ -57,7 +57,7 @@ fn run_prints_a_line_for_each_figure_and_how_to_replay_the_worst_seed() {
     let file = file("table.toml", SMALL);
     let table = printed(&["run", &file, "--seeds", "6", "--no-report"]);
     assert!(
-        table.starts_with("small (half of the attempts fail for a second), seawall, 6 seeds\n"),
+        table.starts_with("small (half of the attempts fail for a second), seawall, seeds 0 to 5\n"),
         "{table}"
     );
     for figure in [
