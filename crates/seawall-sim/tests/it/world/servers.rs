@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use seawall_core::FailureKind;
-use seawall_sim::policy::NoRetries;
-use seawall_sim::world::{CallRecord, End, run};
+use seawall_sim::policy::{Client, NoRetries, Policy, Stack, Terms};
+use seawall_sim::world::{CallRecord, End, Link, run};
 
 use super::{answered, calls_at, ends, parse, play, server, took};
 
@@ -130,4 +130,37 @@ fn attempts_go_to_all_replicas() {
     let run = play(&calls_at([0; 300], &server(100, "replicas = 3")));
     // About a hundred each: some have to wait at each, most do not.
     assert!((280..300).contains(&took(&run).iter().filter(|took| **took == 100).count()));
+}
+
+/// Sends everything to the last replica.
+#[derive(Debug)]
+struct ToTheLast;
+
+impl Policy for ToTheLast {
+    fn name(&self) -> &'static str {
+        "to-the-last"
+    }
+
+    fn about(&self) -> &'static str {
+        "sends everything to the last replica"
+    }
+
+    fn client(&self, link: &Link, _: Terms, _: u64) -> Client {
+        Client { stack: Stack::new(link.to(link.replicas() - 1)), gauges: None }
+    }
+}
+
+#[test]
+fn a_policy_may_choose_the_replica_itself() {
+    let run = run(&calls_at([0; 5], &server(1, "replicas = 3")), &ToTheLast, 1);
+    assert_eq!(answered(&run), [100, 200, 300, 400, 500]);
+}
+
+#[test]
+fn a_call_that_never_ends_is_lost_and_its_attempts_are_counted() {
+    let text = server(1, "[[triggers]]\nkind = \"black_hole\"\nat = \"0s\"\nlasts = \"4s\"");
+    let run = run(&calls_at([10], &text), &ToTheLast, 1);
+    assert_eq!(ends(&run), [End::Lost]);
+    assert_eq!(run.calls[0].attempts, 1);
+    assert_eq!(run.calls[0].took, Duration::ZERO);
 }
