@@ -232,9 +232,17 @@ fn the_head_says_what_it_is_and_how_to_make_it_again() {
     assert_eq!(one("h1"), "a <title> & more");
     assert_eq!(one("pre"), "seawall-sim compare 'a&b.toml' > \"c\"");
     assert_eq!(one("h2"), "cut & <spike>");
-    let about = document.descendants().find(|node| node.attribute("class") == Some("about")).unwrap();
-    assert_eq!(text(about), "'half' the \"capacity\" costs $5 & more");
-    let facts = one("dl");
+    let of_class =
+        |class| text(document.descendants().find(|node| node.attribute("class") == Some(class)).unwrap());
+    assert_eq!(of_class("about"), "'half' the \"capacity\" costs $5 & more");
+    for policy in &PLAYED.1 {
+        assert!(
+            of_class("policies").contains(&format!("{}{}", policy.name, policy.about)),
+            "{}",
+            policy.name
+        );
+    }
+    let facts = of_class("facts");
     for fact in [
         "2 seeds, 12 s each",
         "3 clients, 60 calls/s",

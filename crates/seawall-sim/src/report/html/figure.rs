@@ -11,6 +11,8 @@ pub(super) struct Figure {
     pub(super) about: &'static str,
     /// Its points. None at all if the policy has no such thing.
     pub(super) of: fn(&History) -> Points,
+    /// Whether policies differ in it by powers of ten.
+    pub(super) wide: bool,
     /// What it is seen against, drawn in grey.
     pub(super) against: Option<fn(&History) -> Points>,
 }
@@ -25,6 +27,7 @@ pub(super) const ALL: [Figure; 8] = [
         unit: "calls / s",
         about: "Calls answered within the deadline, by the second in which they came. Grey: all that came.",
         of: |history| of_rates(history.goodput.iter().map(|second| second.good as f64)),
+        wide: false,
         against: Some(offered),
     },
     Figure {
@@ -32,6 +35,7 @@ pub(super) const ALL: [Figure; 8] = [
         unit: "attempts / s",
         about: "All that were sent, to all servers, retries and hedges among them. Grey: calls.",
         of: |history| of_rates(history.seconds.iter().map(|second| second.attempts as f64)),
+        wide: false,
         against: Some(offered),
     },
     Figure {
@@ -39,6 +43,7 @@ pub(super) const ALL: [Figure; 8] = [
         unit: "attempts",
         about: "Attempts that wait for a worker, at all servers.",
         of: |history| of_states(history, |second| Some(second.queued as f64)),
+        wide: true,
         against: None,
     },
     Figure {
@@ -51,6 +56,7 @@ pub(super) const ALL: [Figure; 8] = [
                 if worked > 0.0 { 100.0 * wasted / worked } else { 0.0 }
             }))
         },
+        wide: false,
         against: None,
     },
     Figure {
@@ -58,6 +64,7 @@ pub(super) const ALL: [Figure; 8] = [
         unit: "calls",
         about: "How many calls a client would have under way at most: the mean of all clients.",
         of: |history| of_states(history, |second| second.limit),
+        wide: false,
         against: None,
     },
     Figure {
@@ -65,6 +72,7 @@ pub(super) const ALL: [Figure; 8] = [
         unit: "calls",
         about: "Calls that wait in the clients for their turn, in all clients together.",
         of: |history| of_states(history, |second| Some(second.waiting as f64)),
+        wide: false,
         against: None,
     },
     Figure {
@@ -72,6 +80,7 @@ pub(super) const ALL: [Figure; 8] = [
         unit: "circuits",
         about: "Circuit breakers that let no calls through, or only probes.",
         of: |history| of_states(history, |second| Some(second.open as f64)),
+        wide: false,
         against: None,
     },
     Figure {
@@ -79,6 +88,7 @@ pub(super) const ALL: [Figure; 8] = [
         unit: "retries",
         about: "What a client could still spend on retries: the mean of all clients.",
         of: |history| of_states(history, |second| second.budget),
+        wide: false,
         against: None,
     },
 ];

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::number::{percent, short, time, times};
+use super::number::{part, short, time, times};
 use super::text::cut;
 use crate::scenario::{Scenario, Trigger, TriggerKind};
 
@@ -24,14 +24,14 @@ pub(super) fn name(trigger: &Trigger, scenario: &Scenario) -> String {
 
 fn kind(kind: &TriggerKind) -> String {
     match *kind {
-        TriggerKind::CapacityCut { to } => format!("capacity cut to {}", percent(to)),
+        TriggerKind::CapacityCut { to } => format!("capacity cut to {}", part(to)),
         TriggerKind::LoadSpike { factor } => format!("{} the load", times(factor)),
         TriggerKind::PartialFailure { share, after, .. } => {
-            format!("{} fail after {}", percent(share), time(after))
+            format!("{} fail after {}", part(share), time(after))
         }
         TriggerKind::Brownout { slower } => format!("{} slower", times(slower)),
         TriggerKind::BlackHole { share: 1.0 } => "black hole".to_owned(),
-        TriggerKind::BlackHole { share } => format!("black hole for {}", percent(share)),
+        TriggerKind::BlackHole { share } => format!("black hole for {}", part(share)),
         TriggerKind::CacheFlush => "cache flushed".to_owned(),
         TriggerKind::ColdStart { slower } => format!("cold start, {} slower at first", times(slower)),
         TriggerKind::Pauses { every, length } => format!("pauses of {} every {}", time(length), time(every)),

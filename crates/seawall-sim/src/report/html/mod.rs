@@ -13,6 +13,7 @@ mod number;
 mod palette;
 mod plot;
 mod plots;
+mod scale;
 mod tables;
 mod text;
 
@@ -84,7 +85,7 @@ pub fn render(report: &Report) -> String {
 <h1>{title}</h1>
 <p>Made by seawall-sim {version}. To make it again:</p>
 <pre class="command"><code>{command}</code></pre>
-{contents}</header>
+{policies}{contents}</header>
 <main>
 {sections}</main>
 </body>
@@ -95,6 +96,7 @@ pub fn render(report: &Report) -> String {
         command = escape(&report.command),
         style = include_str!("style.css"),
         colours = palette.style(),
+        policies = palette.policies(report),
         contents = if contents.len() > 1 {
             format!("<nav><ul>\n{}</ul></nav>\n", contents.concat())
         } else {
@@ -112,13 +114,12 @@ fn link(at: usize, section: &Section) -> String {
 fn section(at: usize, section: &Section, palette: &Palette) -> String {
     format!(
         "<section id=\"scenario-{at}\">\n<h2>{name}</h2>\n<p class=\"about\">{about}</p>\n{facts}{figures}{priorities}\
-         {key}{plots}</section>\n",
+         {plots}</section>\n",
         name = escape(&section.scenario.name),
         about = escape(&section.scenario.about),
         facts = facts::html(section),
         figures = tables::figures(section, palette),
         priorities = tables::priorities(section, palette),
-        key = palette.key(section),
         plots = plots::html(at, section, palette),
     )
 }

@@ -1,19 +1,29 @@
 use std::time::Duration;
 
-/// A share, of 1. Never rounded up to all or down to nothing.
+/// A share, of 1, as a figure of a table. Never rounded up to all or down to nothing.
 pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let digits = if (1.0..99.0).contains(&percent) { 1 } else { 2 };
     let step = 10_f64.powi(digits);
-    let rounded = match (percent * step).round() / step {
-        all if all >= 100.0 && percent < 100.0 => (percent * step).floor() / step,
-        nothing if nothing <= 0.0 && percent > 0.0 => 1.0 / step,
-        rounded => rounded,
-    };
-    format!("{} %", short(rounded, digits as usize))
+    match (percent * step).round() / step {
+        0.0 if percent > 0.0 => format!("< {:.2} %", 1.0 / step),
+        100.0 if percent < 100.0 => format!("{:.2} %", 100.0 - 1.0 / step),
+        whole @ (0.0 | 100.0) => format!("{whole:.0} %"),
+        rounded => format!("{rounded:.*} %", digits as usize),
+    }
 }
 
-/// So many times as much.
+/// A share, of 1, as a part of a text.
+pub(super) fn part(share: f64) -> String {
+    format!("{} %", short(share * 100.0, 2))
+}
+
+/// A factor, as a figure of a table.
+pub(super) fn factor(factor: f64) -> String {
+    format!("{factor:.2}×")
+}
+
+/// So many times as much, as a part of a text.
 pub(super) fn times(factor: f64) -> String {
     format!("{}×", short(factor, 2))
 }
@@ -65,8 +75,9 @@ mod tests {
         assert_eq!(percent(1.0), "100 %");
         assert_eq!(percent(0.999_999), "99.99 %");
         assert_eq!(percent(0.0), "0 %");
-        assert_eq!(percent(0.000_001), "0.01 %");
+        assert_eq!(percent(0.000_001), "< 0.01 %");
         assert_eq!(percent(0.876_54), "87.7 %");
+        assert_eq!(percent(0.9), "90.0 %");
     }
 
     #[test]
@@ -78,6 +89,7 @@ mod tests {
         assert_eq!(count(42), "42");
         assert_eq!(count(0), "0");
         assert_eq!(tick(25_000.0), "25k");
-        assert_eq!(times(1.0), "1×");
+        assert_eq!((times(1.0).as_str(), factor(1.0).as_str()), ("1×", "1.00×"));
+        assert_eq!(part(0.2), "20 %");
     }
 }

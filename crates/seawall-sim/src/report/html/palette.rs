@@ -68,29 +68,44 @@ impl Palette {
         )
     }
 
-    /// Which line is whose. Stays in sight beside the plots.
+    /// Which line is whose, and whether it is shown. Stays in sight beside the plots. Empty if there is but one.
     pub(super) fn key(&self, section: &Section) -> String {
         let entry = |policy: &PolicyResult| {
-            let name = policy.name.as_str();
             format!(
-                "<label><input type=\"checkbox\" name=\"p{place}\" checked=\"checked\" autocomplete=\"off\" />{sample}{name} <small>{seeds}</small></label>\n",
-                place = self.place(name),
-                sample = self.sample(name),
-                name = escape(name),
+                "<label title=\"{seeds}\"><input type=\"checkbox\" name=\"p{place}\" checked=\"checked\" \
+                 autocomplete=\"off\" />{named}</label>\n",
                 seeds = seeds(policy),
+                place = self.place(&policy.name),
+                named = self.named(policy),
             )
         };
         let entries: Vec<_> = section.policies.iter().map(entry).collect();
-        format!(
-            "<h3>Over time</h3>\n<p class=\"note\">On the left the run whose goodput is the median of all seeds, on the right \
-             the worst, of each policy. Shaded: what goes wrong. A dotted line across: from there on 95 % of the calls are good \
-             for ten seconds.</p>\n<div class=\"key\">\n{}</div>\n",
-            entries.concat()
-        )
+        if entries.len() == 1 {
+            String::new()
+        } else {
+            format!("<div class=\"key\">\n{}</div>\n", entries.concat())
+        }
+    }
+
+    /// What each policy is.
+    pub(super) fn policies(&self, report: &Report) -> String {
+        let all = || report.sections.iter().flat_map(|section| &section.policies);
+        let first = self.policies.iter().filter_map(|name| all().find(|policy| policy.name == *name));
+        let entry = |policy: &PolicyResult| {
+            format!("<dt>{}</dt><dd>{}</dd>\n", self.named(policy), escape(&policy.about))
+        };
+        let entries: Vec<_> = first.map(entry).collect();
+        format!("<dl class=\"policies\">\n{}</dl>\n", entries.concat())
+    }
+
+    /// The policy's line and name.
+    pub(super) fn named(&self, policy: &PolicyResult) -> String {
+        let model = if policy.model { " <i>model</i>" } else { "" };
+        format!("{}{}{model}", self.sample(&policy.name), escape(&policy.name))
     }
 
     /// A bit of the policy's line.
-    pub(super) fn sample(&self, policy: &str) -> String {
+    fn sample(&self, policy: &str) -> String {
         let dash = self.dash(policy).map_or_else(String::new, |dash| format!(" stroke-dasharray=\"{dash}\""));
         format!(
             "<svg class=\"sample\" viewBox=\"0 0 28 10\" aria-hidden=\"true\"><line x1=\"1\" y1=\"5\" x2=\"27\" y2=\"5\" \
@@ -102,8 +117,5 @@ impl Palette {
 
 /// The runs that are drawn.
 fn seeds(policy: &PolicyResult) -> String {
-    match (policy.median.seed, policy.worst.seed) {
-        (median, worst) if median == worst => format!("seed {worst}"),
-        (median, worst) => format!("seeds {median} and {worst}"),
-    }
+    format!("seed {} is the median, seed {} the worst", policy.median.seed, policy.worst.seed)
 }

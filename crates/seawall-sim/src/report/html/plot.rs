@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use kuva::backend::svg::SvgBackend;
 use kuva::plot::LinePlot;
 use kuva::plot::line::LineStyle;
@@ -10,6 +12,7 @@ use kuva::render::theme::Theme;
 use super::figure::Points;
 use super::labels::Label;
 use super::number::tick;
+use super::scale::{Scale, step};
 use super::text::{escape, in_plot};
 
 const WIDTH: f64 = 680.0;
@@ -25,7 +28,7 @@ const ROW: f64 = 15.0;
 /// How wide the part is in which lines are drawn.
 pub(super) const ACROSS: f64 = WIDTH - LEFT - RIGHT;
 /// How wide a character is, about.
-pub(super) const CHARACTER: f64 = 5.8;
+pub(super) const CHARACTER: f64 = 6.6;
 
 /// One picture: lines over time.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(super) struct Plot<'a> {
     /// What it shows, for those who do not see it.
     pub(super) name: String,
     pub(super) unit: &'static str,
+    pub(super) scale: Scale,
     /// Seconds, from 0 on.
     pub(super) until: f64,
     /// The greatest value of this plot and of those to compare it with.
@@ -80,7 +84,7 @@ impl Plot<'_> {
     fn drawn(&self) -> Vec<Drawn> {
         let line = |line: &Line| {
             let plot = LinePlot::new()
-                .with_data(line.points.iter().copied())
+                .with_data(line.points.iter().map(|(at, value)| (*at, self.scale.height(*value))))
                 .with_color(line.colour.clone())
                 .with_stroke_width(line.width)
                 .with_line_style(
@@ -92,7 +96,7 @@ impl Plot<'_> {
     }
 
     fn layout(&self) -> Layout {
-        let top = self.top();
+        let (scale, top) = (self.scale, self.top());
         let under_a_pixel = top / (HEIGHT - ABOVE - BELOW);
         let mut layout = Layout::new((0.0, self.until), (0.0, top))
             .with_width(WIDTH)
@@ -104,10 +108,11 @@ impl Plot<'_> {
             .with_y_axis_min(0.0)
             .with_y_axis_max(top)
             .with_x_tick_step(step(self.until, 12.0))
-            .with_y_tick_step(step(self.greatest, 5.0))
-            .with_tick_format(TickFormat::Custom(std::sync::Arc::new(tick)))
+            .with_y_tick_step(scale.step(scale.height(self.greatest)))
+            .with_x_tick_format(TickFormat::Custom(Arc::new(tick)))
+            .with_y_tick_format(TickFormat::Custom(Arc::new(move |height| scale.tick(height))))
             .with_x_label("seconds")
-            .with_y_label(self.unit)
+            .with_y_label(scale.name(self.unit))
             .with_tick_size(TEXT)
             .with_label_size(TEXT)
             .with_theme(theme());
@@ -132,16 +137,8 @@ impl Plot<'_> {
     fn top(&self) -> f64 {
         let rows = self.labels.iter().map(|label| label.row + 1).max().unwrap_or(0);
         let height = HEIGHT - ABOVE - BELOW;
-        self.greatest * 1.03 * height / (height - ROW * rows as f64)
+        self.scale.height(self.greatest) * 1.03 * height / (height - ROW * rows as f64)
     }
-}
-
-/// A round distance that parts the whole into no more than so many.
-fn step(whole: f64, parts: f64) -> f64 {
-    let least = whole / parts;
-    let magnitude = 10_f64.powf(least.log10().floor());
-    let round = [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * magnitude);
-    round.into_iter().find(|step| *step >= least * 0.999).unwrap_or(least)
 }
 
 /// All colours are left to the page.
@@ -175,22 +172,4 @@ fn within_page(drawn: &str, name: &str, number: usize) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">{inner}",
         escape(name)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_stand_at_round_numbers() {
-        for (whole, parts, expected) in
-            [(90.0, 12.0, 10.0), (130.0, 12.0, 20.0), (1.0, 5.0, 0.2), (880.0, 5.0, 200.0)]
-        {
-            assert!(
-                (step(whole, parts) - expected).abs() < 1e-9,
-                "{whole} in {parts}: {}",
-                step(whole, parts)
-            );
-        }
-    }
 }

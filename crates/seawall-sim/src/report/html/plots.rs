@@ -1,7 +1,9 @@
 use super::figure::{self, Figure, Points, thinned};
 use super::labels::{self, Label, placed};
+use super::number::time;
 use super::palette::Palette;
 use super::plot::{ACROSS, CHARACTER, Line, Mark, Plot, Shade};
+use super::scale::Scale;
 use super::text::escape;
 use super::{History, PolicyResult, Section};
 
@@ -10,6 +12,9 @@ const POINTS: usize = 600;
 
 /// How many rows of triggers' names a plot has room for.
 const ROWS: usize = 4;
+
+const EXPLANATION: &str = "Of all seeds, the run whose goodput is the median, and the run whose goodput is the worst, of each \
+    policy. Shaded: what goes wrong. A dotted line from top to bottom: from there on 95 % of the calls are good for ten seconds.";
 
 /// Every figure over time: the median run on the left, the worst on the right.
 pub(super) fn html(at: usize, section: &Section, palette: &Palette) -> String {
@@ -28,7 +33,12 @@ pub(super) fn html(at: usize, section: &Section, palette: &Palette) -> String {
         format!("<p class=\"note\">No policy here has: {}.</p>\n", missing.join(", "))
     };
     let alone = if sides(section).len() == 1 { " alone" } else { "" };
-    format!("<div class=\"plots{alone}\">\n{}</div>\n{missing}", plots.concat())
+    format!(
+        "<h3>Over time</h3>\n<p class=\"note\">{}</p>\n{}<div class=\"plots{alone}\">\n{}</div>\n{missing}",
+        EXPLANATION,
+        palette.key(section),
+        plots.concat()
+    )
 }
 
 /// A figure of all policies, of both runs, on the same scale. None if no policy has it.
@@ -55,6 +65,11 @@ fn row(
             let plot = Plot {
                 name: format!("{} of the {side} run, {}, over time", figure.title, figure.unit),
                 unit: figure.unit,
+                scale: if figure.wide && section.policies.len() > 1 {
+                    Scale::Logarithmic
+                } else {
+                    Scale::Linear
+                },
                 until: scene.until,
                 greatest,
                 shades: &scene.shades,
@@ -124,10 +139,12 @@ fn greatest<'a>(lines: impl Iterator<Item = &'a Points>) -> f64 {
 }
 
 fn caption(side: &str, section: &Section, history: fn(&PolicyResult) -> &History) -> String {
-    match section.policies.as_slice() {
-        [one] if one.across.seeds == 1 => format!("seed {}", history(one).seed),
-        [one] => format!("{side} run, seed {}", history(one).seed),
-        _ => format!("{side} run of each"),
+    let [one] = section.policies.as_slice() else { return format!("{side} run of each policy") };
+    let seed = history(one).seed;
+    let run = if one.across.seeds == 1 { format!("seed {seed}") } else { format!("{side} run, seed {seed}") };
+    match history(one).recovered {
+        Some(at) => format!("{run}, good again from {} on", time(at)),
+        None => run,
     }
 }
 

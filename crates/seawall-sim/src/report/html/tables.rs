@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use seawall_core::Priority;
 
-use super::number::{count, percent, short, time, times};
+use super::number::{count, factor, percent, time};
 use super::palette::Palette;
 use super::text::escape;
 use super::{PolicyResult, Section};
@@ -24,9 +24,9 @@ const COLUMNS: [Column; 11] = [
     ("lost", "calls not answered in time since the first trigger began", |across| {
         cell(&across.lost, |calls| count(*calls))
     }),
-    ("attempts", "attempts for each call", |across| cell(&across.amplification, |factor| times(*factor))),
+    ("attempts", "attempts for each call", |across| cell(&across.amplification, |by| factor(*by))),
     ("at peak", "attempts for each call in the worst ten seconds", |across| {
-        cell(&across.peak_amplification, |factor| times(*factor))
+        cell(&across.peak_amplification, |by| factor(*by))
     }),
     ("wasted", "servers\u{2019} work for callers who had left, of all their work", |across| {
         cell(&across.wasted, |share| percent(*share))
@@ -40,7 +40,7 @@ const COLUMNS: [Column; 11] = [
     (
         "fairness",
         "Jain\u{2019}s index over the clients\u{2019} goodput: 1 if it is the same for all",
-        |across| cell(&across.fairness, |index| short(*index, 3)),
+        |across| cell(&across.fairness, |index| format!("{index:.3}")),
     ),
 ];
 
@@ -89,13 +89,7 @@ pub(super) fn priorities(section: &Section, palette: &Palette) -> String {
 }
 
 fn heading(policy: &PolicyResult, palette: &Palette) -> String {
-    format!(
-        "<th scope=\"row\">{}{}{}<small>{}</small></th>",
-        palette.sample(&policy.name),
-        escape(&policy.name),
-        if policy.model { " <i>model</i>" } else { "" },
-        escape(&policy.about)
-    )
+    format!("<th scope=\"row\">{}</th>", palette.named(policy))
 }
 
 /// A share as a bar: the median is its length, a mark in it the worst.
