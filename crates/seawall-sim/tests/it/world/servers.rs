@@ -41,6 +41,15 @@ fn the_world_turns_without_drift() {
 }
 
 #[test]
+fn an_answer_that_is_there_just_in_time_is_not_late() {
+    for (limit, end) in [(100, End::Answered), (99, End::Failed(FailureKind::Timeout))] {
+        let mut scenario = calls_at([10, 250], &server(1, ""));
+        scenario.clients.attempt_timeout = Duration::from_millis(limit);
+        assert_eq!(ends(&play(&scenario)), [end; 2], "{limit} ms");
+    }
+}
+
+#[test]
 fn who_came_first_is_next() {
     let run = play(&calls_at([0, 10, 20, 30], &server(1, "")));
     assert_eq!(answered(&run), [100, 190, 280, 370]);
