@@ -10,6 +10,7 @@ mod circuit_breaker_laws;
 mod configs;
 mod context;
 mod error;
+mod ewma;
 mod half_open;
 mod hedge;
 mod jitter;

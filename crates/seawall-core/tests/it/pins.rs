@@ -5,10 +5,10 @@ use std::future::Ready;
 use seawall_core::{
     Admission, Arm, Attention, BoxError, ByKind, CallContext, ChaosConfig, CircuitBreaker,
     CircuitBreakerConfig, CircuitMode, CircuitState, Decision, Departure, EndpointId, Epoch, Error, Event,
-    Failure, FailureKind, Fate, Fault, Gcra, Hedge, HedgeConfig, Idempotency, InjectedError, Injection,
+    Ewma, Failure, FailureKind, Fate, Fault, Gcra, Hedge, HedgeConfig, Idempotency, InjectedError, Injection,
     InvalidConfig, Jitter, Limit, LimitAlgorithm, LimitConfig, MovingQuantile, Name, Narrowed, Origin,
-    Outcome, OutlierConfig, OutlierDetector, PeakEwma, Priority, RateLimitConfig, RateLimiter, Refusal,
-    Refused, RetryBudget, RetryBudgetConfig, RetryBudgetForm, Rollout, RolloutConfig, Sample, Scoped,
+    Outcome, OutlierConfig, OutlierDetector, Priority, RateLimitConfig, RateLimiter, Refusal, Refused,
+    RetryBudget, RetryBudgetConfig, RetryBudgetForm, Rollout, RolloutConfig, Sample, Scoped,
     SharedRetryBudget, Spread, WaitKey, WaitQueue, WaitQueueConfig,
 };
 
@@ -69,7 +69,7 @@ fn policies_and_what_they_hand_out_cross_threads() {
     crosses::<MovingQuantile>();
     crosses::<Narrowed<Ready<()>>>();
     crosses::<OutlierDetector>();
-    crosses::<PeakEwma>();
+    crosses::<Ewma>();
     crosses::<RateLimiter>();
     crosses::<RetryBudget>();
     crosses::<Rollout>();

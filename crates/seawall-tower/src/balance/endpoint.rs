@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use seawall_core::{EndpointId, Epoch, PeakEwma};
+use seawall_core::{EndpointId, Epoch, Ewma};
 
 /// One endpoint: its service to clone from, and what its calls have told.
 pub(super) struct Endpoint<S> {
@@ -11,7 +11,7 @@ pub(super) struct Endpoint<S> {
     pub(super) id: EndpointId,
     // In a lock only so that a service need not be `Sync`.
     prototype: Mutex<S>,
-    latency: Mutex<PeakEwma>,
+    latency: Mutex<Ewma>,
     in_flight: AtomicUsize,
     // What the detector says of it, to be read without its lock.
     used: AtomicBool,
@@ -21,7 +21,7 @@ pub(super) struct Endpoint<S> {
 }
 
 impl<S> Endpoint<S> {
-    pub(super) fn new(name: Arc<str>, id: EndpointId, service: S, latency: PeakEwma) -> Self {
+    pub(super) fn new(name: Arc<str>, id: EndpointId, service: S, latency: Ewma) -> Self {
         Self {
             name,
             id,
@@ -62,7 +62,7 @@ impl<S> Endpoint<S> {
         self.with_latency(|latency| latency.record_at_least(took, now));
     }
 
-    pub(super) fn with_latency<T>(&self, run: impl FnOnce(&mut PeakEwma) -> T) -> T {
+    pub(super) fn with_latency<T>(&self, run: impl FnOnce(&mut Ewma) -> T) -> T {
         run(&mut self.latency.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

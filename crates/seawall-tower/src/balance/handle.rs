@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use seawall_core::{
-    Decision, EndpointId, Epoch, Event, FailureKind, InvalidConfig, Outcome, OutlierDetector, PeakEwma,
-    Refusal, Refused,
+    Decision, EndpointId, Epoch, Event, Ewma, FailureKind, InvalidConfig, Outcome, OutlierDetector, Refusal,
+    Refused,
 };
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -90,7 +90,7 @@ impl<S> BalanceHandle<S> {
         self.decide(|state| {
             let replaced = state.find(&name);
             let id = state.detector.insert(now);
-            let latency = PeakEwma::new(state.config.latency_decay);
+            let latency = Ewma::new(state.config.latency_decay);
             let endpoint = Arc::new(Endpoint::new(name, id, service, latency));
             let mut decisions = replaced.map_or_else(Vec::new, |old| state.take_out(old));
             state.endpoints = state.endpoints.iter().cloned().chain([endpoint]).collect();

@@ -1,9 +1,11 @@
 //! Sends each call to one of several endpoints of a service: the less loaded of two, and none that misbehaves.
 //!
 //! - **Choice.** Of two endpoints taken by chance, the one whose expected cost is lower: its response time (a
-//!   [`PeakEwma`](seawall_core::PeakEwma)), times the calls it would be among. Two choices are nearly as good as looking
+//!   [mean](seawall_core::Ewma)), times the calls it would be among. Two choices are nearly as good as looking
 //!   at all of them, and never send everybody to the same one (M. Mitzenmacher, *The Power of Two Choices in Randomized
 //!   Load Balancing*, 2001). An endpoint that fails fast does not pass for a fast one.
+//! - **Further attempts.** A hedge of a call goes to another endpoint than its first attempt, if there is one: where the
+//!   same instance makes several attempts of a call, as [hedging](crate::hedge) does, each avoids the endpoint before.
 //! - **Outlier ejection.** An endpoint that keeps failing is left alone for a while, up to a share of them; when too few
 //!   are healthy, all are used ([`OutlierDetector`](seawall_core::OutlierDetector)).
 //! - **Readiness.** An endpoint that is not ready is passed over for one that is. While none is, the call waits for

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use seawall_core::{ByKind, Classify, Refusal};
+use seawall_core::{ByKind, CallContext, Classify, EndpointId, Refusal};
 use tower_service::Service;
 
 use super::BalanceHandle;
@@ -19,6 +19,8 @@ pub struct Balance<S, C = ByKind> {
     classifier: C,
     rng: fastrand::Rng,
     state: State<S>,
+    // Where the last call went.
+    last: Option<EndpointId>,
 }
 
 enum State<S> {
@@ -32,14 +34,14 @@ enum State<S> {
 impl<S> Balance<S> {
     /// Chooses from these endpoints, and takes every response for a success and every error at its word ([`ByKind`]).
     pub fn new(handle: BalanceHandle<S>) -> Self {
-        Self { rng: handle.rng(), handle, classifier: ByKind, state: State::Idle }
+        Self { rng: handle.rng(), handle, classifier: ByKind, state: State::Idle, last: None }
     }
 }
 
 impl<S, C> Balance<S, C> {
     /// Says how results are judged.
     pub fn classifier<D>(self, classifier: D) -> Balance<S, D> {
-        Balance { handle: self.handle, classifier, rng: self.rng, state: State::Idle }
+        Balance { handle: self.handle, classifier, rng: self.rng, state: State::Idle, last: None }
     }
 
     /// The endpoints.
@@ -52,7 +54,7 @@ impl<S, C> Balance<S, C> {
 impl<S, C: Clone> Clone for Balance<S, C> {
     fn clone(&self) -> Self {
         let (handle, classifier) = (self.handle.clone(), self.classifier.clone());
-        Self { rng: handle.rng(), handle, classifier, state: State::Idle }
+        Self { rng: handle.rng(), handle, classifier, state: State::Idle, last: None }
     }
 }
 
@@ -95,6 +97,7 @@ where
         let way_in = WayIn::open();
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Ready(Candidate { endpoint, mut service }) => {
+                self.last = Some(endpoint.id);
                 // The visit exists before the inner future: a panic in the inner `call` ends it.
                 let visit = Visit::new(self.handle.clone(), endpoint);
                 ResponseFuture::calling(service.call(request), visit, self.classifier.clone(), way_in.place())
@@ -106,6 +109,11 @@ where
 }
 
 impl<S, C> Balance<S, C> {
+    /// Where this call has been already: a service that makes a further attempt of a call made the one before it.
+    fn to_avoid(&self) -> Option<EndpointId> {
+        self.last.filter(|_| CallContext::current_attempt().is_some_and(|attempt| attempt.get() > 1))
+    }
+
     /// Asks the better of two endpoints taken by chance whether it is ready, and if it is not, all the others.
     fn choose<Req>(&mut self, cx: &mut Context<'_>) -> Result<State<S>, S::Error>
     where
@@ -116,7 +124,7 @@ impl<S, C> Balance<S, C> {
         let changed = self.handle.changed();
         let now = now();
         let endpoints = self.handle.settled(now);
-        let Some(place) = pick(&endpoints, &mut self.rng, now) else {
+        let Some(place) = pick(&endpoints, self.to_avoid(), &mut self.rng, now) else {
             return Ok(State::Refused(none_used(&endpoints)));
         };
         let mut best = Candidate::new(&endpoints[place]);
@@ -151,7 +159,14 @@ where
 }
 
 /// The better of two used endpoints taken by chance: the power of two choices (M. Mitzenmacher, 2001).
-fn pick<S>(endpoints: &[Arc<Endpoint<S>>], rng: &mut fastrand::Rng, now: Instant) -> Option<usize> {
+/// One to avoid is taken only if there is no other.
+fn pick<S>(
+    endpoints: &[Arc<Endpoint<S>>],
+    to_avoid: Option<EndpointId>,
+    rng: &mut fastrand::Rng,
+    now: Instant,
+) -> Option<usize> {
+    let suits = |endpoint: &Endpoint<S>| endpoint.is_used() && to_avoid != Some(endpoint.id);
     // Chance may hit ejected ones; a few tries find the used ones without a list of them.
     for _ in 0..4 {
         let (first, second) = match endpoints.len() {
@@ -163,7 +178,7 @@ fn pick<S>(endpoints: &[Arc<Endpoint<S>>], rng: &mut fastrand::Rng, now: Instant
             }
         };
         let (one, other) = (&endpoints[first], &endpoints[second]);
-        match (one.is_used(), other.is_used()) {
+        match (suits(one), suits(other)) {
             (true, true) => {
                 return Some(if first != second && other.load(now) < one.load(now) { second } else { first });
             }
@@ -172,9 +187,11 @@ fn pick<S>(endpoints: &[Arc<Endpoint<S>>], rng: &mut fastrand::Rng, now: Instant
             (false, false) => {}
         }
     }
-    let used = || endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.is_used());
-    let loads = used().map(|(place, endpoint)| (place, endpoint.load(now)));
-    loads.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(place, _)| place)
+    let used = endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.is_used());
+    let loads = used.map(|(place, endpoint)| (place, (!suits(endpoint), endpoint.load(now))));
+    loads
+        .min_by(|(_, one), (_, other)| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))
+        .map(|(place, _)| place)
 }
 
 impl<S, C> fmt::Debug for Balance<S, C> {

@@ -16,6 +16,8 @@
 //!   gets the first failure that is not a refusal.
 //! - **The loser** is dropped, which cancels it. Its late answer counts for nothing, neither here nor in layers below.
 //!
+//! - **Where**: around a [balance](crate::balance), a hedge goes to another endpoint than the first attempt.
+//!
 //! A first attempt that fails before its delay is not hedged: to repeat failures is the work of [retry](crate::retry),
 //! which waits first. A hedge is sent only through an inner service that is ready within another delay; the first
 //! attempt never waits for it. Once any attempt is refused, or told that the backend is overloaded, the call sends no
@@ -24,6 +26,7 @@
 //! ```text
 //! right: deadline → hedge → circuit breaker → attempt timeout    each attempt is counted, and cut, by itself
 //! right: deadline → retry → hedge → circuit breaker              failures wait, slowness does not
+//! right: deadline → retry → hedge → balance → circuit breaker    what is slow is hedged elsewhere
 //! wrong: hedge → retry                                           the hedge repeats all of the retries
 //! wrong: concurrency limit → hedge                               two attempts in the place of one
 //! ```

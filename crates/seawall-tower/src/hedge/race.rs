@@ -1,6 +1,6 @@
-use std::future::Future as _;
+use std::future::{Future as _, poll_fn};
 use std::num::NonZeroU32;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -126,7 +126,7 @@ where
                         _ => self.send_no_more(),
                     }
                 }
-                Step::Ready(_) => match inner.poll_ready(cx) {
+                Step::Ready(_) => match poll_ready_as(attempt_after(self.sent + 1), inner, cx) {
                     Poll::Ready(Ok(())) if !is_too_late() => {
                         self.send();
                         timer.set(self.spare.as_ref().map(|_| tokio::time::sleep(delay)));
@@ -154,9 +154,7 @@ where
         paid.sent();
         let copy = if paid.more { self.first.settings.classifier.replay(&request) } else { None };
         let (number, delay) = (self.sent + 1, self.first.elapsed());
-        // Counted on from what an outer retry says.
-        let outer = CallContext::current_attempt().unwrap_or(NonZeroU32::MIN);
-        let attempt = outer.saturating_add(self.sent);
+        let attempt = attempt_after(self.sent);
         let future = Box::pin(CallContext::scope_attempt(Some(attempt), || inner.call(request)));
         self.spare = copy.map(|copy| (inner, copy));
         self.hedges.push(Hedged { number, began: now(), paid, future });
@@ -198,6 +196,21 @@ where
         }
         result
     }
+}
+
+/// What those within are told of an attempt after so many hedges, counted on from what an outer retry says.
+fn attempt_after(hedges: u32) -> NonZeroU32 {
+    CallContext::current_attempt().unwrap_or(NonZeroU32::MIN).saturating_add(hedges)
+}
+
+/// Asks for the attempt that is to be made: a balance chooses another endpoint for it than for the first.
+fn poll_ready_as<S: Service<Req>, Req>(
+    attempt: NonZeroU32,
+    inner: &mut S,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), S::Error>> {
+    let ready = poll_fn(|cx| inner.poll_ready(cx));
+    pin!(CallContext::scope_attempt(Some(attempt), || ready)).poll(cx)
 }
 
 /// Whether nobody waits for the answer of what would be sent now.

@@ -71,6 +71,36 @@ async fn equal_endpoints_share_the_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_further_attempt_of_a_call_goes_to_another_endpoint_if_there_is_one() {
+    let attempt = |number| CallContext::default().attempt(NonZeroU32::new(number).unwrap());
+    let (one, first) = backend("one", SECOND);
+    let (two, second) = backend("two", SECOND);
+    let set = handle([one, two]);
+    for _ in 0..20 {
+        let mut service = Balance::new(set.clone());
+        service.ready().await.unwrap();
+        let before = service.call(());
+        // Much more is under way where the call has not been.
+        let other = if first.counts().in_flight > 0 { "two" } else { "one" };
+        let busy: Vec<_> = (0..3).map(|_| tokio::spawn(Balance::new(set.clone()).oneshot(()))).collect();
+        tokio::task::yield_now().await;
+        let hedge = attempt(2).scope(async { service.ready().await.unwrap().call(()).await });
+        assert_eq!(hedge.await.unwrap(), other);
+        drop(before);
+        for call in busy {
+            call.await.unwrap().unwrap();
+        }
+    }
+    set.remove("two");
+    let mut service = Balance::new(set);
+    for number in [1, 2] {
+        let call = attempt(number).scope(async { service.ready().await.unwrap().call(()).await });
+        assert_eq!(call.await.unwrap(), "one", "the only one is better than none");
+    }
+    assert!(second.counts().calls > 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_endpoint_gets_fewer_calls() {
     let (fast, quick) = backend("fast", MILLI);
     let (slow, laggard) = backend("slow", 50 * MILLI);

@@ -1,5 +1,5 @@
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{
@@ -8,7 +8,8 @@ use seawall_core::{
 };
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use seawall_tower::{
-    CircuitBreakerHandle, CircuitBreakerLayer, Hedge, HedgeHandle, HedgeLayer, Identity, Replay,
+    Balance, BalanceConfig, BalanceHandle, CircuitBreakerHandle, CircuitBreakerLayer, Hedge, HedgeHandle,
+    HedgeLayer, Identity, Replay,
 };
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, task};
@@ -433,4 +434,27 @@ async fn calls_that_never_wait_teach_a_delay_too() {
         service.clone().oneshot("hello").await.unwrap();
     }
     assert_eq!(handle.delay(), Some(millis(1)), "the minimum");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_goes_to_another_endpoint_of_a_balance_than_the_first_attempt() {
+    // Each attempt signs the call, and the first of it hangs.
+    type Signed = Arc<Mutex<Vec<&'static str>>>;
+    let replica = |name| {
+        let answer = service_fn(move |call: Signed| async move {
+            call.lock().unwrap().push(name);
+            if call.lock().unwrap().len() == 1 { std::future::pending().await } else { Ok::<_, Error>(()) }
+        });
+        (name, answer)
+    };
+    let replicas = ["one", "two"].map(replica);
+    let set = BalanceHandle::seeded(Identity::default(), &BalanceConfig::default(), replicas, 7).unwrap();
+    let config = HedgeConfig { budget_reserve: 1000.0, ..fixed() };
+    let service = layer(handle(&config)).layer(Balance::new(set));
+    for _ in 0..200 {
+        let call = Signed::default();
+        service.clone().oneshot(Arc::clone(&call)).await.unwrap();
+        let met = call.lock().unwrap().clone();
+        assert!(met == ["one", "two"] || met == ["two", "one"], "{met:?}");
+    }
 }
