@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     Check(CheckArgs),
     History(HistoryArgs),
+    Seconds(SecondsArgs),
     /// Lists the policies.
     Policies,
 }
@@ -132,6 +134,26 @@ pub(crate) struct CheckArgs {
     /// Tables in Markdown.
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
+}
+
+/// Plays one seed with several policies, and tells their goodput as time goes on: what the plots show, as numbers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SecondsArgs {
+    /// A scenario, a TOML file.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Sets a key of the scenario otherwise: `clients.count=500`, `triggers.0.share=0.9`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<Setting>,
+    /// The policies.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "seawall,none")]
+    pub(crate) policies: Vec<String>,
+    /// The seed.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How many seconds to put together.
+    #[arg(long, value_name = "SECONDS", default_value = "5")]
+    pub(crate) step: NonZeroUsize,
 }
 
 /// Prints the scenario that P6 makes by chance of a seed.

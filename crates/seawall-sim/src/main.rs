@@ -33,6 +33,7 @@ fn execute(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Compare(args) => commands::compare(&args, out)?,
         Command::Check(args) => commands::check(&args, out)?,
         Command::History(args) => commands::history(&args, out)?,
+        Command::Seconds(args) => commands::seconds(&args, out)?,
         Command::Policies => commands::policies(out)?,
     }
     Ok(out.flush()?)

@@ -6,6 +6,7 @@ mod history;
 mod policies;
 mod report;
 mod run;
+mod seconds;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub(crate) use policies::policies;
 pub(crate) use run::run;
 use seawall_sim::policy::{self, Policy};
 use seawall_sim::scenario::{Scenario, Setting};
+pub(crate) use seconds::seconds;
 
 use crate::failure::Failure;
 

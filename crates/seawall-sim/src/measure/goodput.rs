@@ -51,7 +51,7 @@ impl Goodput {
     }
 
     /// All calls of both.
-    pub(super) const fn and(self, other: Self) -> Self {
+    pub const fn and(self, other: Self) -> Self {
         Self { offered: self.offered + other.offered, good: self.good + other.good }
     }
 }

@@ -1,10 +1,11 @@
 //! The properties are judged as they say, and what is judged can be seen again.
 
+use std::path::Path;
 use std::process::Command;
 
 use seawall_sim::policy;
 use seawall_sim::properties::{self, Case, Claim, Property, Row, Source, Target, Unit, Variant, cases};
-use seawall_sim::scenario::ScenarioError;
+use seawall_sim::scenario::{Scenario, ScenarioError};
 
 #[test]
 fn every_property_is_judged_in_some_case_and_every_case_can_be_played() {
@@ -124,4 +125,12 @@ fn a_claim_is_judged_by_its_worst_seed_and_that_seed_is_named() {
     assert_eq!((rows[1].worst_value as usize, rows[1].broken), (calls[0].0, 0));
     assert_eq!(rows[1].median_value as usize, calls[2].0);
     assert!(rows[1].holds() && rows[1].judged && rows[2].holds() && !rows[2].judged);
+}
+
+#[test]
+fn a_history_is_printed_as_a_scenario_that_can_be_played() {
+    let output = Command::new(env!("CARGO_BIN_EXE_seawall-sim")).args(["history", "8"]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, properties::history(8));
+    Scenario::parse(&printed, Path::new("history-8.toml")).unwrap();
 }
