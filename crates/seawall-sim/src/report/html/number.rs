@@ -28,7 +28,17 @@ pub(super) fn times(factor: f64) -> String {
     format!("{}×", short(factor, 2))
 }
 
-/// A time, with three digits.
+/// A time that answers took, as a figure of a table, with three digits.
+pub(super) fn latency(time: Duration) -> String {
+    match time.as_secs_f64() * 1e3 {
+        ms if ms < 9.995 => format!("{ms:.2} ms"),
+        ms if ms < 99.95 => format!("{ms:.1} ms"),
+        ms if ms < 999.5 => format!("{ms:.0} ms"),
+        ms => format!("{:.2} s", ms / 1e3),
+    }
+}
+
+/// A time as a part of a text.
 pub(super) fn time(time: Duration) -> String {
     match time.as_secs_f64() {
         seconds if seconds >= 100.0 => format!("{seconds:.0} s"),
@@ -85,6 +95,9 @@ mod tests {
         assert_eq!(time(Duration::from_millis(20)), "20 ms");
         assert_eq!(time(Duration::from_micros(1_234_567)), "1.23 s");
         assert_eq!(time(Duration::ZERO), "0 s");
+        assert_eq!(latency(Duration::from_micros(9_999)), "10.0 ms");
+        assert_eq!(latency(Duration::from_millis(26)), "26.0 ms");
+        assert_eq!(latency(Duration::from_millis(1_500)), "1.50 s");
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(count(42), "42");
         assert_eq!(count(0), "0");

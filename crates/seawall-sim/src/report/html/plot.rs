@@ -96,7 +96,9 @@ impl Plot<'_> {
     }
 
     fn layout(&self) -> Layout {
-        let (scale, top) = (self.scale, self.top());
+        let (scale, top, greatest) = (self.scale, self.top(), self.scale.height(self.greatest));
+        // What lies above belongs to the labels.
+        let beside = move |height| if height > greatest * 1.001 { String::new() } else { scale.tick(height) };
         let under_a_pixel = top / (HEIGHT - ABOVE - BELOW);
         let mut layout = Layout::new((0.0, self.until), (0.0, top))
             .with_width(WIDTH)
@@ -108,9 +110,9 @@ impl Plot<'_> {
             .with_y_axis_min(0.0)
             .with_y_axis_max(top)
             .with_x_tick_step(step(self.until, 12.0))
-            .with_y_tick_step(scale.step(scale.height(self.greatest)))
+            .with_y_tick_step(scale.step(greatest))
             .with_x_tick_format(TickFormat::Custom(Arc::new(tick)))
-            .with_y_tick_format(TickFormat::Custom(Arc::new(move |height| scale.tick(height))))
+            .with_y_tick_format(TickFormat::Custom(Arc::new(beside)))
             .with_x_label("seconds")
             .with_y_label(scale.name(self.unit))
             .with_tick_size(TEXT)
@@ -118,7 +120,7 @@ impl Plot<'_> {
             .with_theme(theme());
         for shade in self.shades {
             let region = ShadedRegion::vertical(shade.from, shade.to.min(self.until));
-            layout = layout.with_shaded_region(region.with_color(shade.colour).with_opacity(1.0));
+            layout = layout.with_shaded_region(region.with_color(shade.colour).with_opacity(0.5));
         }
         for mark in &self.marks {
             let line = ReferenceLine::vertical(mark.at).with_color(mark.colour.clone());

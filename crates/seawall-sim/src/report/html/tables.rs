@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use seawall_core::Priority;
 
-use super::number::{count, factor, percent, time};
+use super::number::{count, factor, latency, percent, time};
 use super::palette::Palette;
 use super::text::escape;
 use super::{PolicyResult, Section};
@@ -34,9 +34,9 @@ const COLUMNS: [Column; 11] = [
     ("refused", "calls that the client refused by itself, of all", |across| {
         cell(&across.refused, |share| percent(*share))
     }),
-    ("p50", "half of the answers took no longer", |across| cell(&across.p50, latency)),
-    ("p99", "99 % of the answers took no longer", |across| cell(&across.p99, latency)),
-    ("p99.9", "99.9 % of the answers took no longer", |across| cell(&across.p999, latency)),
+    ("p50", "half of the answers took no longer", |across| cell(&across.p50, answered)),
+    ("p99", "99 % of the answers took no longer", |across| cell(&across.p99, answered)),
+    ("p99.9", "99.9 % of the answers took no longer", |across| cell(&across.p999, answered)),
     (
         "fairness",
         "Jain\u{2019}s index over the clients\u{2019} goodput: 1 if it is the same for all",
@@ -116,12 +116,12 @@ fn cell<T>(figure: &Figure<T>, text: impl Fn(&T) -> String) -> String {
 fn recovery(recovery: &Option<Duration>) -> String {
     match recovery {
         None => "never".to_owned(),
-        Some(Duration::ZERO) => "not needed".to_owned(),
+        Some(Duration::ZERO) => "at once".to_owned(),
         Some(after) => time(*after),
     }
 }
 
 #[expect(clippy::ref_option, reason = "figures are formatted by reference")]
-fn latency(latency: &Option<Duration>) -> String {
-    latency.map_or_else(|| "\u{2013}".to_owned(), time)
+fn answered(within: &Option<Duration>) -> String {
+    within.map_or_else(|| "\u{2013}".to_owned(), latency)
 }
