@@ -6,6 +6,13 @@ use crate::InvalidConfig;
 use crate::tally::Tally;
 use crate::time_window::TimeWindow;
 
+/// How much each borrowed retry counts in what is believed of them.
+const WEIGHT: f64 = 1.0 / 32.0;
+/// Below this share of successes, borrowed retries are no good.
+const LEAST_EFFICACY: f64 = 0.02;
+/// No better is believed of them, so that it does not take long to find out that they have become no good.
+const MOST_BELIEVED: f64 = 0.2;
+
 /// What a [`RetryBudget`] earns by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,12 +88,19 @@ impl RetryBudgetConfig {
 
 /// A budget that retries and hedges are paid from, weighted by outcome (or plain: [`RetryBudgetForm::Ratio`]).
 ///
-/// A retry costs 1. One that succeeds gets its cost back: it was worth it. One that fails does not, so when nothing
-/// works the budget empties and retrying stops. A call that succeeds at its first try earns `ratio`; a trickle comes
-/// in each second; and no more is saved up than `reserve + ratio × calls in the window`.
+/// A retry costs 1. What it costs depends on what it follows:
+/// - After a timeout or an overload it is [withdrawn](Self::withdraw): the backend may fail because of its load, and
+///   every retry is more of it. Only a retry that succeeds gets its own cost [back](Self::reward): it was worth it.
+/// - After another failure it is [borrowed](Self::borrow): the failure says nothing of load, and as long as the backend
+///   answers some of the calls, asking again is what gets the others answered. One that succeeds repays all that was
+///   borrowed; and while at least a fiftieth of them do, so does any other success.
+///
+/// A call that succeeds at its first try earns `ratio`; a trickle comes in each second; and no more is saved up than
+/// `reserve + ratio × calls in the window`.
 ///
 /// So the retries of a total outage are at most what was saved up plus the trickle: `ratio` of the calls of one window.
-/// And as soon as first tries succeed, there is a budget again.
+/// As soon as first tries succeed, there is a budget again. A backend that is half broken stays half useful; and if the same
+/// calls fail whenever they are made, some seventy retries find that out, and then they are `ratio` of the calls as well.
 ///
 /// The refund is the AWS SDKs' (`standard` retry mode), the earnings and the reserve are Finagle's `RetryBudget`.
 ///
@@ -106,6 +120,10 @@ pub struct RetryBudget {
     config: RetryBudgetConfig,
     calls: TimeWindow,
     balance: f64,
+    /// What was borrowed and not repaid.
+    lent: f64,
+    /// The share of borrowed retries that succeed: the last few dozen of them, and believed only up to a point.
+    efficacy: f64,
     updated: Instant,
 }
 
@@ -116,12 +134,22 @@ impl RetryBudget {
     /// What [`RetryBudgetConfig::validate`] says.
     pub fn new(config: RetryBudgetConfig, now: Instant) -> Result<Self, InvalidConfig> {
         config.validate()?;
-        Ok(Self { calls: TimeWindow::new(config.window, now), balance: config.reserve, updated: now, config })
+        Ok(Self {
+            calls: TimeWindow::new(config.window, now),
+            balance: config.reserve,
+            lent: 0.0,
+            efficacy: MOST_BELIEVED,
+            updated: now,
+            config,
+        })
     }
 
     /// Takes note of a call's first try. Only calls that reached the backend count.
     pub fn record_first_try(&mut self, succeeded: bool, now: Instant) {
         self.calls.record(!succeeded, false, now);
+        if succeeded {
+            self.forgive(now);
+        }
         let earns = succeeded || self.config.form == RetryBudgetForm::Ratio;
         self.earn(if earns { self.config.ratio } else { 0.0 }, now);
     }
@@ -129,6 +157,9 @@ impl RetryBudget {
     /// Takes note of so many first tries that succeeded.
     pub fn record_successes(&mut self, calls: u32, now: Instant) {
         self.calls.record_all(Tally::successes(calls), now);
+        if calls > 0 {
+            self.forgive(now);
+        }
         self.earn(self.config.ratio * f64::from(calls), now);
     }
 
@@ -137,7 +168,8 @@ impl RetryBudget {
         self.updated
     }
 
-    /// Pays for one retry. `false` if there is not enough, and then nothing is paid.
+    /// Pays for one retry after a timeout or an overload, or for a hedge. `false` if there is not enough, and then nothing
+    /// is paid.
     #[must_use = "a retry that the budget refuses must not be made"]
     pub fn withdraw(&mut self, now: Instant) -> bool {
         self.settle(now);
@@ -149,16 +181,54 @@ impl RetryBudget {
         enough
     }
 
-    /// Takes note that a retry succeeded: it was worth its cost, and gets it back. Not in the ratio form.
+    /// Takes note that a [withdrawn](Self::withdraw) retry succeeded: it was worth its cost, and gets it back. Not in the
+    /// ratio form.
     pub fn reward(&mut self, now: Instant) {
+        self.forgive(now);
         if self.config.form == RetryBudgetForm::Outcome {
             self.refund(now);
         }
     }
 
-    /// Gives back what one retry cost that never reached the backend.
+    /// Gives back what one [withdrawn](Self::withdraw) retry cost that never reached the backend.
     pub fn refund(&mut self, now: Instant) {
         self.earn(1.0, now);
+    }
+
+    /// Pays for one retry after a failure that says nothing of load, until it is repaid. `false` if there is not enough,
+    /// and then nothing is paid. In the ratio form nothing is repaid.
+    #[must_use = "a retry that the budget refuses must not be made"]
+    pub fn borrow(&mut self, now: Instant) -> bool {
+        let enough = self.withdraw(now);
+        if enough && self.config.form == RetryBudgetForm::Outcome {
+            self.lent += 1.0;
+            // Taken for a failure until it succeeds.
+            self.efficacy *= 1.0 - WEIGHT;
+        }
+        enough
+    }
+
+    /// Takes note that a [borrowed](Self::borrow) retry succeeded: all that was borrowed is repaid.
+    pub fn repay(&mut self, now: Instant) {
+        self.efficacy = (self.efficacy + WEIGHT).min(MOST_BELIEVED);
+        let lent = std::mem::take(&mut self.lent);
+        self.earn(lent, now);
+    }
+
+    /// Gives back what one [borrowed](Self::borrow) retry cost that never reached the backend, unless it was repaid.
+    pub fn return_loan(&mut self, now: Instant) {
+        let back = if self.config.form == RetryBudgetForm::Outcome { self.lent.min(1.0) } else { 1.0 };
+        self.lent = (self.lent - back).max(0.0);
+        self.efficacy = (self.efficacy / (1.0 - WEIGHT)).min(MOST_BELIEVED);
+        self.earn(back, now);
+    }
+
+    /// A success that was no borrowed retry repays what was borrowed, as long as borrowing does some good.
+    fn forgive(&mut self, now: Instant) {
+        if self.efficacy >= LEAST_EFFICACY {
+            let lent = std::mem::take(&mut self.lent);
+            self.earn(lent, now);
+        }
     }
 
     /// What the budget holds, in retries.

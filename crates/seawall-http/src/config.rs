@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// | `pool_idle_timeout` | 300 s | how long an idle connection is kept |
 /// | `max_redirects` | 10 | redirects followed before the call fails; 0 hands the redirect to the caller |
 /// | `pipeline.deadline` | 30 s | for a whole call, all attempts and waits included, until the response's headers |
-/// | `pipeline.attempt_timeout` | 10 s | for one attempt, until the response's headers |
+/// | `pipeline.attempt_timeout` | 8 s | for one attempt, until the response's headers |
 /// | `pipeline.concurrency_limit` | adaptive | requests under way at a server, until the response's headers; or `"off"` |
 /// | `pipeline.rate_limit` | `"off"` | requests to a server each second, if it has a limit of its own |
 /// | `pipeline.*` | | the other policies: see [`PipelineConfig`] |

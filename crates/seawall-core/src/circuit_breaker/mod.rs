@@ -35,12 +35,12 @@ use crate::{Epoch, Event, FailureKind, InvalidConfig, Outcome, Spread, exponenti
 /// let mut rng = fastrand::Rng::with_seed(1);
 /// let now = Instant::now();
 /// let mut breaker = CircuitBreaker::new(CircuitBreakerConfig::default(), now).unwrap();
-/// for _ in 0..5 {
+/// for _ in 0..50 {
 ///     let admission = breaker.enter(now).unwrap();
 ///     breaker.exit(admission, Some(Outcome::failure(FailureKind::Transient)), now, &mut rng);
 /// }
 /// assert_eq!(breaker.state(), CircuitState::Open);
-/// assert!(breaker.enter(now).unwrap_err().retry_after.unwrap() <= Duration::from_secs(5));
+/// assert!(breaker.enter(now).unwrap_err().retry_after.unwrap() <= Duration::from_secs(3));
 /// ```
 #[derive(Debug)]
 pub struct CircuitBreaker {

@@ -10,6 +10,9 @@ enum Step {
     FirstTry(bool),
     Withdraw,
     Refund,
+    Borrow,
+    Repay,
+    ReturnLoan,
     Pass(u64),
 }
 
@@ -18,6 +21,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<bool>().prop_map(Step::FirstTry),
         4 => Just(Step::Withdraw),
         1 => Just(Step::Refund),
+        4 => Just(Step::Borrow),
+        1 => Just(Step::Repay),
+        1 => Just(Step::ReturnLoan),
         2 => (0u64..5_000).prop_map(Step::Pass),
     ]
 }
@@ -35,11 +41,14 @@ proptest! {
         let mut income = config.reserve;
         let mut spent = 0u32;
         let mut refundable = 0u32;
+        let mut lent = 0u32;
         for step in steps {
             match step {
                 Step::FirstTry(succeeded) => {
                     budget.record_first_try(succeeded, now);
                     income += if succeeded { ratio } else { 0.0 };
+                    // A success repays what was borrowed, or not if that is no good: either way no more than it.
+                    income += if succeeded { f64::from(std::mem::take(&mut lent)) } else { 0.0 };
                 }
                 Step::Withdraw => {
                     let balance = budget.balance(now);
@@ -48,12 +57,27 @@ proptest! {
                     spent += u32::from(paid);
                     refundable += u32::from(paid);
                 }
+                // Whoever lends gets it back: at the latest that is income when the others succeed.
+                Step::Borrow => {
+                    let paid = budget.borrow(now);
+                    spent += u32::from(paid);
+                    lent += u32::from(paid);
+                }
+                Step::Repay if lent > 0 => {
+                    budget.repay(now);
+                    income += f64::from(std::mem::take(&mut lent));
+                }
+                Step::ReturnLoan if lent > 0 => {
+                    lent -= 1;
+                    budget.return_loan(now);
+                    income += 1.0;
+                }
                 Step::Refund if refundable > 0 => {
                     refundable -= 1;
                     budget.refund(now);
                     income += 1.0;
                 }
-                Step::Refund => {}
+                Step::Repay | Step::ReturnLoan | Step::Refund => {}
                 Step::Pass(millis) => {
                     now += Duration::from_millis(millis);
                     income += config.trickle * Duration::from_millis(millis).as_secs_f64();
@@ -104,10 +128,17 @@ proptest! {
                     -ratio
                 }
                 Step::Withdraw => f64::from(u8::from(budget.withdraw(now))),
+                Step::Borrow => f64::from(u8::from(budget.borrow(now))),
                 Step::Refund => {
                     budget.reward(now);
                     0.0
                 }
+                Step::Repay => {
+                    budget.repay(now);
+                    0.0
+                }
+                // A retry that is never made is none.
+                Step::ReturnLoan => 0.0,
                 Step::Pass(millis) => {
                     now += Duration::from_millis(millis);
                     -config.trickle * Duration::from_millis(millis).as_secs_f64()

@@ -47,11 +47,7 @@ impl Bench {
 }
 
 pub(crate) fn rates_only() -> CircuitBreakerConfig {
-    CircuitBreakerConfig {
-        consecutive_failures: None,
-        ramp: Duration::ZERO,
-        ..CircuitBreakerConfig::default()
-    }
+    CircuitBreakerConfig { consecutive_failures: None, ramp: Duration::ZERO, ..CircuitBreakerConfig::eager() }
 }
 
 fn count_window_only() -> CircuitBreakerConfig {
@@ -95,7 +91,7 @@ fn failures_older_than_the_time_window_are_forgotten() {
 
 #[test]
 fn five_failures_in_a_row_open_it_and_a_success_between_them_does_not() {
-    let config = CircuitBreakerConfig { failure_rate_threshold: None, ..CircuitBreakerConfig::default() };
+    let config = CircuitBreakerConfig { failure_rate_threshold: None, ..CircuitBreakerConfig::eager() };
     let mut bench = Bench::new(config);
     for _ in 0..4 {
         bench.call(FAILED);
@@ -106,7 +102,7 @@ fn five_failures_in_a_row_open_it_and_a_success_between_them_does_not() {
 
 #[test]
 fn twenty_slow_calls_open_it_though_they_succeed() {
-    let mut bench = Bench::new(CircuitBreakerConfig::default());
+    let mut bench = Bench::new(CircuitBreakerConfig::eager());
     let admissions: Vec<_> = (0..20).map(|_| bench.enter().unwrap()).collect();
     bench.pass(Duration::from_mins(1));
     let events: Vec<_> = admissions
@@ -118,7 +114,7 @@ fn twenty_slow_calls_open_it_though_they_succeed() {
 
 #[test]
 fn dropped_cancelled_refused_and_permanent_results_do_not_speak_against_the_backend() {
-    let mut bench = Bench::new(CircuitBreakerConfig::default());
+    let mut bench = Bench::new(CircuitBreakerConfig::eager());
     for kind in [FailureKind::Cancelled, FailureKind::Refused, FailureKind::Permanent] {
         for _ in 0..200 {
             assert_eq!(bench.call(Outcome::failure(kind)), None);
@@ -134,7 +130,7 @@ fn dropped_cancelled_refused_and_permanent_results_do_not_speak_against_the_back
 #[test]
 fn an_open_circuit_says_when_to_come_back_and_then_lets_a_probe_in() {
     let mut bench =
-        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::default() });
+        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::eager() });
     bench.failures_until_open();
     bench.pass(Duration::from_secs(2));
     let refused = bench.breaker.enter(bench.now).unwrap_err();
@@ -147,7 +143,7 @@ fn an_open_circuit_says_when_to_come_back_and_then_lets_a_probe_in() {
 
 #[test]
 fn the_open_time_doubles_up_to_its_limit_and_starts_over_after_a_good_while() {
-    let config = CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::default() };
+    let config = CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::eager() };
     let mut bench = Bench::new(config);
     let mut waits = vec![];
     for _ in 0..6 {
@@ -173,7 +169,7 @@ fn the_open_time_doubles_up_to_its_limit_and_starts_over_after_a_good_while() {
 #[test]
 fn a_backend_that_asks_for_time_gets_it_up_to_the_limit() {
     for (asked, wait) in [(20, 20), (600, 60)] {
-        let mut bench = Bench::new(CircuitBreakerConfig::default());
+        let mut bench = Bench::new(CircuitBreakerConfig::eager());
         let overloaded =
             Outcome::failure(FailureKind::Overloaded { retry_after: Some(Duration::from_secs(asked)) });
         let opened = std::iter::repeat_with(|| bench.call(overloaded)).find_map(|event| event);
@@ -198,7 +194,7 @@ fn a_late_failure_of_an_earlier_cycle_decides_nothing() {
 #[test]
 fn an_operator_overrules_the_breaker_and_gives_it_back() {
     let mut bench =
-        Bench::new(CircuitBreakerConfig { ramp: Duration::ZERO, ..CircuitBreakerConfig::default() });
+        Bench::new(CircuitBreakerConfig { ramp: Duration::ZERO, ..CircuitBreakerConfig::eager() });
     let now = bench.now;
     assert_eq!(
         bench.breaker.switch(CircuitMode::ForcedOpen, now),
@@ -219,7 +215,7 @@ fn an_operator_overrules_the_breaker_and_gives_it_back() {
 
 #[test]
 fn a_circuit_that_only_watches_tells_what_it_would_do_and_refuses_nobody() {
-    let mut bench = Bench::new(CircuitBreakerConfig::default());
+    let mut bench = Bench::new(CircuitBreakerConfig::eager());
     bench.breaker.switch(CircuitMode::MetricsOnly, bench.now);
     let events: Vec<_> = (0..200).filter_map(|_| bench.call(FAILED)).collect();
     assert!(matches!(events[..], [Event::Opened { .. }]), "{events:?}");

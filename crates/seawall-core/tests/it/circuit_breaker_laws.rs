@@ -50,7 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Plays the steps; hands each state change to `check`. Returns the bench and the admissions still out.
 fn play(steps: Vec<Step>, mut check: impl FnMut(&mut Bench, bool, Option<Event>)) -> (Bench, Vec<Admission>) {
-    let mut bench = Bench::new(CircuitBreakerConfig::default());
+    let mut bench = Bench::new(CircuitBreakerConfig::eager());
     let mut out: Vec<(Admission, u64)> = vec![];
     let mut cycle = 0;
     for step in steps {
@@ -83,7 +83,7 @@ fn play(steps: Vec<Step>, mut check: impl FnMut(&mut Bench, bool, Option<Event>)
                     minimum_number_of_calls: NonZeroU32::new(calls).unwrap(),
                     count_window: NonZeroU32::new(calls * 2),
                     time_window: Some(Duration::from_secs(u64::from(calls))),
-                    ..CircuitBreakerConfig::default()
+                    ..CircuitBreakerConfig::eager()
                 };
                 bench.breaker.reconfigure(config, bench.now).unwrap();
                 None
@@ -133,7 +133,7 @@ proptest! {
     fn a_half_open_circuit_never_has_more_probes_out_than_it_may(
         steps in prop::collection::vec(prop_oneof![3 => Just(true), 1 => Just(false)], 0..200),
     ) {
-        let mut bench = Bench::new(CircuitBreakerConfig::default());
+        let mut bench = Bench::new(CircuitBreakerConfig::eager());
         bench.failures_until_open();
         bench.pass(Duration::from_mins(1));
         let mut out = VecDeque::new();

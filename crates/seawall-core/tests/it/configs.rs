@@ -8,21 +8,21 @@ fn the_defaults_are_those_that_the_documentation_lists() {
     assert_eq!(
         serde_json::to_string_pretty(&CircuitBreakerConfig::default()).unwrap(),
         r#"{
-  "failure_rate_threshold": 0.5,
+  "failure_rate_threshold": 1.0,
   "slow_call_rate_threshold": 1.0,
   "slow_call_duration": "1m",
-  "minimum_number_of_calls": 20,
-  "consecutive_failures": 5,
+  "minimum_number_of_calls": 50,
+  "consecutive_failures": "off",
   "count_window": 100,
   "time_window": "10s",
-  "wait_duration_in_open": "5s",
-  "wait_factor": 2.0,
+  "wait_duration_in_open": "3s",
+  "wait_factor": 1.0,
   "max_wait_duration_in_open": "1m",
   "wait_jitter": "equal",
   "permitted_calls_in_half_open": 5,
-  "half_open_success_threshold": 0.6,
+  "half_open_success_threshold": 0.2,
   "half_open_lease": "15s",
-  "ramp": "5s"
+  "ramp": "2s"
 }"#
     );
     assert_eq!(

@@ -6,7 +6,7 @@ use crate::circuit_breaker::{Bench, FAILED};
 
 fn half_open() -> Bench {
     let mut bench =
-        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::default() });
+        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::eager() });
     bench.failures_until_open();
     bench.pass(bench.breaker.config().wait_duration_in_open);
     bench
@@ -83,7 +83,7 @@ fn a_probe_that_ends_after_its_lease_has_no_say_even_if_nobody_took_its_place() 
 #[test]
 fn failures_from_before_it_opened_do_not_open_it_again_after_it_closed() {
     let mut bench =
-        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::default() });
+        Bench::new(CircuitBreakerConfig { wait_jitter: Jitter::None, ..CircuitBreakerConfig::eager() });
     let late: Vec<_> = (0..50).map(|_| bench.enter().unwrap()).collect();
     bench.failures_until_open();
     bench.pass(Duration::from_secs(5));
@@ -135,7 +135,7 @@ fn just_after_closing_calls_are_let_in_by_degrees() {
 
 #[test]
 fn a_circuit_released_from_being_forced_open_is_closed_by_degrees_too() {
-    let mut bench = Bench::new(CircuitBreakerConfig::default());
+    let mut bench = Bench::new(CircuitBreakerConfig::eager());
     bench.breaker.switch(CircuitMode::ForcedOpen, bench.now);
     bench.breaker.switch(CircuitMode::Auto, bench.now);
     assert!(bench.enter().is_some());

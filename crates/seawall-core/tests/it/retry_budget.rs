@@ -219,3 +219,76 @@ fn the_ratio_form_without_a_reserve_can_still_pay() {
     load.run(100, Duration::from_mins(1), || false);
     assert!((load.amplification() - 1.2).abs() <= 0.001, "{}", load.amplification());
 }
+
+#[test]
+fn what_is_borrowed_comes_back_with_the_next_success_of_any_call() {
+    let mut load = Load::new(RetryBudgetConfig::default());
+    for _ in 0..3 {
+        assert!(load.budget.borrow(load.now));
+    }
+    assert!(!load.budget.borrow(load.now), "the reserve is lent out");
+    load.budget.record_first_try(false, load.now);
+    assert!(!load.budget.borrow(load.now), "a failure repays nothing");
+    load.budget.record_first_try(true, load.now);
+    assert!(load.budget.balance(load.now) >= 3.0);
+}
+
+#[test]
+fn what_is_withdrawn_does_not_come_back_with_the_success_of_another_call() {
+    let mut load = Load::new(RetryBudgetConfig::default());
+    assert!(load.budget.withdraw(load.now) && load.budget.withdraw(load.now));
+    load.budget.record_first_try(true, load.now);
+    assert!((load.budget.balance(load.now) - 1.1).abs() < 1e-9);
+    load.budget.reward(load.now);
+    assert!((load.budget.balance(load.now) - 2.1).abs() < 1e-9);
+}
+
+#[test]
+fn a_borrowed_retry_that_was_never_sent_gives_its_cost_back_once() {
+    let mut load = Load::new(RetryBudgetConfig::default());
+    assert!(load.budget.borrow(load.now));
+    load.budget.return_loan(load.now);
+    assert!((load.budget.balance(load.now) - 3.0).abs() < 1e-9);
+    assert!(load.budget.borrow(load.now) && load.budget.borrow(load.now) && load.budget.borrow(load.now));
+    load.budget.repay(load.now);
+    assert!(load.budget.withdraw(load.now));
+    load.budget.return_loan(load.now);
+    assert!(load.budget.balance(load.now) < 2.2, "a success had repaid it already");
+}
+
+#[test]
+fn calls_that_always_fail_are_soon_not_retried_though_others_succeed() {
+    let mut load = Load::new(RetryBudgetConfig::default());
+    let mut paid = 0;
+    for _ in 0..100_000 {
+        load.now += Duration::from_millis(1);
+        load.budget.record_first_try(true, load.now);
+        load.budget.record_first_try(false, load.now);
+        paid += u32::from(load.budget.borrow(load.now));
+    }
+    // 100 s: what was saved up, and a tenth of those that succeed; what it takes to find out is lost in that.
+    assert!(paid <= 100_000 / 10 + 10 + 3 + 80, "{paid}");
+}
+
+#[test]
+fn one_retry_in_ten_that_succeeds_keeps_the_others_going() {
+    let mut load = Load::new(RetryBudgetConfig::default());
+    let mut random = fastrand::Rng::with_seed(1);
+    load.run(100, Duration::from_secs(10), || true);
+    let (mut wanted, mut paid) = (0, 0);
+    for _ in 0..6_000 {
+        load.now += Duration::from_millis(10);
+        let succeeded = random.f64() < 0.1;
+        load.budget.record_first_try(succeeded, load.now);
+        if !succeeded {
+            wanted += 1;
+            if load.budget.borrow(load.now) {
+                paid += 1;
+                if random.f64() < 0.1 {
+                    load.budget.repay(load.now);
+                }
+            }
+        }
+    }
+    assert!(f64::from(paid) > 0.99 * f64::from(wanted), "{paid} of {wanted}");
+}

@@ -30,7 +30,7 @@ async fn a_failing_authority_is_cut_off_and_another_is_not() {
     let recorder = Arc::new(Recorder::default());
     let observer = Arc::clone(&recorder);
     let http = Http::new(&HttpConfig::default(), observer).unwrap();
-    let limit = HttpConfig::default().pipeline.circuit_breaker.consecutive_failures.unwrap().get();
+    let limit = HttpConfig::default().pipeline.circuit_breaker.minimum_number_of_calls.get();
 
     // Posts, so that each call is one attempt.
     for _ in 0..limit {

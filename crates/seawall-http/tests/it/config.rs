@@ -21,7 +21,7 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(config.pool_idle_timeout, Duration::from_mins(5));
     assert_eq!(config.max_redirects, 10);
     assert_eq!(config.pipeline.deadline, Some(Duration::from_secs(30)));
-    assert_eq!(config.pipeline.attempt_timeout, Some(Duration::from_secs(10)));
+    assert_eq!(config.pipeline.attempt_timeout, Some(Duration::from_secs(8)));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::retry::RetryConfig;
 /// | field | default | |
 /// |---|---|---|
 /// | `deadline` | `30s` | the time of a whole call; or `"off"` |
-/// | `attempt_timeout` | `10s` | the time of one attempt; or `"off"` |
+/// | `attempt_timeout` | `8s` | the time of one attempt; or `"off"` |
 /// | `retry` | [`RetryConfig`] | how calls are repeated |
 /// | `retry_budget` | [`RetryBudgetConfig`] | how much repeating each target is spared |
 /// | `circuit_breaker` | [`CircuitBreakerConfig`] | when each target's circuit opens |
@@ -28,7 +28,8 @@ pub struct PipelineConfig {
     /// Default 30 s.
     #[serde(with = "seawall_core::or_off::duration")]
     pub deadline: Option<Duration>,
-    /// The time of one attempt. Above zero; `None` (`"off"`) is no limit of its own. Default 10 s.
+    /// The time of one attempt. Above zero; `None` (`"off"`) is no limit of its own. Default 8 s.
+    /// Four of them, and the waits between, leave the last attempt most of its time before the deadline.
     #[serde(with = "seawall_core::or_off::duration")]
     pub attempt_timeout: Option<Duration>,
     /// How calls are repeated.
@@ -56,7 +57,7 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             deadline: Some(Duration::from_secs(30)),
-            attempt_timeout: Some(Duration::from_secs(10)),
+            attempt_timeout: Some(Duration::from_secs(8)),
             retry: RetryConfig::default(),
             retry_budget: RetryBudgetConfig::default(),
             circuit_breaker: CircuitBreakerConfig::default(),

@@ -166,7 +166,7 @@ impl PipelineConfig {
     /// let hasty = PipelineConfig { deadline: Some(Duration::from_secs(12)), ..PipelineConfig::default() };
     /// assert_eq!(
     ///     hasty.lint()[0].to_string(),
-    ///     "3 attempts of 10s and up to 150ms of waits between them take longer than the deadline of 12s: \
+    ///     "4 attempts of 8s and up to 350ms of waits between them take longer than the deadline of 12s: \
     ///      the last attempt is never made, or cut short"
     /// );
     /// assert!(PipelineConfig::default().lint().is_empty());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// | field | default | |
 /// |---|---|---|
-/// | `max_attempts` | `3` | attempts of a call, the first included; 1 never retries |
+/// | `max_attempts` | `4` | attempts of a call, the first included; 1 never retries |
 /// | `base_delay` | `50ms` | the wait before the first retry, before jitter |
 /// | `factor` | `2.0` | by how much each wait is longer than the one before |
 /// | `max_delay` | `5s` | the longest such wait |
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryConfig {
-    /// Attempts of a call, the first included. Default 3.
+    /// Attempts of a call, the first included. Default 4.
     pub max_attempts: NonZeroU32,
     /// The wait before the first retry, before jitter. Default 50 ms.
     #[serde(with = "seawall_core::friendly_duration")]
@@ -38,7 +38,7 @@ pub struct RetryConfig {
 impl Default for RetryConfig {
     fn default() -> Self {
         Self {
-            max_attempts: const { NonZeroU32::new(3).unwrap() },
+            max_attempts: const { NonZeroU32::new(4).unwrap() },
             base_delay: Duration::from_millis(50),
             factor: 2.0,
             max_delay: Duration::from_secs(5),

@@ -1,7 +1,8 @@
 use std::time::{Duration, Instant};
 
-use seawall_core::{SharedRetryBudget, Spread};
+use seawall_core::Spread;
 
+use super::paid::Paid;
 use crate::clock::{Stopwatch, now};
 
 /// How far the attempts of one call have come. `W` is its sequence of waits.
@@ -57,42 +58,8 @@ impl<W> Course<W> {
         if let Some(retries) = &mut self.retries {
             retries.resent = Some(now());
             if let Some(paid) = &mut retries.paid {
-                paid.sent = true;
+                paid.sent();
             }
-        }
-    }
-}
-
-/// A retry's payment. It goes back to the budget if the retry is dropped before it is sent.
-#[derive(Debug)]
-pub(super) struct Paid {
-    budget: SharedRetryBudget,
-    sent: bool,
-}
-
-impl Paid {
-    pub(super) const fn new(budget: SharedRetryBudget) -> Self {
-        Self { budget, sent: false }
-    }
-
-    /// The retry succeeded.
-    pub(super) fn reward(mut self, now: Instant) {
-        self.sent = true;
-        self.budget.with(|budget| budget.reward(now));
-    }
-
-    /// The retry never reached the backend.
-    pub(super) fn refund(mut self, now: Instant) {
-        self.sent = true;
-        self.budget.with(|budget| budget.refund(now));
-    }
-}
-
-impl Drop for Paid {
-    fn drop(&mut self) {
-        if !self.sent {
-            let now = now();
-            self.budget.with(|budget| budget.refund(now));
         }
     }
 }

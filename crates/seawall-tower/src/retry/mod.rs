@@ -56,6 +56,7 @@ mod course;
 pub mod future;
 mod knobs;
 mod layer;
+mod paid;
 mod policy;
 mod service;
 mod settings;

@@ -5,8 +5,9 @@ use backon::BackoffBuilder;
 use seawall_core::{CallContext, Event, Failure, FailureKind, Idempotency, Outcome, SharedRetryBudget};
 
 use super::STRATEGY;
-use super::course::{Course, Paid};
+use super::course::Course;
 use super::knobs::Knobs;
+use super::paid::{Cost, Paid};
 use crate::Identity;
 use crate::replay::is_idempotent;
 
@@ -104,12 +105,13 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
         }
         let mut left = None;
         if let Some(budget) = budget {
-            let (paid, balance) = budget.with(|budget| (budget.withdraw(now), budget.balance(now)));
+            let cost = Cost::after(failure.kind);
+            let (paid, balance) = budget.with(|budget| (cost.pay(budget, now), budget.balance(now)));
             if !paid {
                 self.identity.tell(STRATEGY, &Event::BudgetExhausted { balance });
                 return None;
             }
-            course.retries(|| self.knobs.waits()).paid = Some(Paid::new(budget.clone()));
+            course.retries(|| self.knobs.waits()).paid = Some(Paid::new(budget.clone(), cost));
             left = Some(balance);
         }
         let retried = Event::Retried { attempt: course.attempt, kind: failure.kind, delay, balance: left };

@@ -239,7 +239,7 @@ async fn only_faults_of_calls_that_were_not_made_are_retried_where_repeating_wou
 
 #[tokio::test(start_paused = true)]
 async fn a_circuit_outside_opens_on_injected_hangs() {
-    let breaker = CircuitBreakerHandle::new(Identity::default(), &CircuitBreakerConfig::default()).unwrap();
+    let breaker = CircuitBreakerHandle::new(Identity::default(), &CircuitBreakerConfig::eager()).unwrap();
     let chaos = handle(&config(|config| config.hang_rate = 1.0));
     let service = ServiceBuilder::new()
         .circuit_breaker(breaker.clone())

@@ -25,7 +25,7 @@ fn bench() -> Bench {
     let config = CircuitBreakerConfig {
         wait_jitter: Jitter::None,
         ramp: Duration::ZERO,
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     };
     let breaker = CircuitBreakerHandle::new(recorder.identity(), &config).unwrap();
     let (inner, control) = HostileService::echo();
@@ -247,7 +247,7 @@ async fn slow_calls_open_the_circuit_and_idle_readiness_is_not_slow() {
     }
     let config = CircuitBreakerConfig {
         slow_call_duration: Duration::from_millis(50),
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     };
     bench.breaker.reconfigure(&config).unwrap();
     for _ in 0..100 {
@@ -274,7 +274,7 @@ async fn where_slow_calls_do_not_count_they_are_not_measured_until_they_do() {
             slow_call_rate_threshold: Some(0.1),
             slow_call_duration: Duration::from_secs(1),
             time_window: None,
-            ..CircuitBreakerConfig::default()
+            ..CircuitBreakerConfig::eager()
         };
         let off = CircuitBreakerConfig { slow_call_rate_threshold: None, ..on.clone() };
         let breaker = CircuitBreakerHandle::new(identity, &off).unwrap();
@@ -301,7 +301,7 @@ async fn a_dropped_call_is_told_with_its_time_though_slow_calls_do_not_count() {
     let config = CircuitBreakerConfig {
         slow_call_rate_threshold: None,
         time_window: None,
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     };
     let breaker = CircuitBreakerHandle::new(recorder.identity(), &config).unwrap();
     let (inner, control) = HostileService::<&str, &str, Error>::echo();
@@ -376,7 +376,7 @@ fn threads_that_open_probe_and_close_it_at_once_never_wedge_it() {
         wait_duration_in_open: Duration::from_nanos(1),
         max_wait_duration_in_open: Duration::from_nanos(1),
         ramp: Duration::ZERO,
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     };
     let recorder = Arc::new(Recorder::default());
     let breaker = CircuitBreakerHandle::new(recorder.identity(), &config).unwrap();

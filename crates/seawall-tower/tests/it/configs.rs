@@ -8,7 +8,7 @@ fn the_defaults_are_those_that_the_documentation_lists() {
     assert_eq!(
         serde_json::to_string_pretty(&RetryConfig::default()).unwrap(),
         r#"{
-  "max_attempts": 3,
+  "max_attempts": 4,
   "base_delay": "50ms",
   "factor": 2.0,
   "max_delay": "5s",
@@ -22,7 +22,7 @@ fn the_defaults_are_those_that_the_documentation_lists() {
     let pipeline = serde_json::to_value(PipelineConfig::default()).unwrap();
     assert_eq!(
         (&pipeline["deadline"], &pipeline["attempt_timeout"], &pipeline["max_targets"]),
-        (&"30s".into(), &"10s".into(), &1024.into())
+        (&"30s".into(), &"8s".into(), &1024.into())
     );
     let limit = serde_json::to_value(ConcurrencyLimitConfig::default()).unwrap();
     assert_eq!((&pipeline["concurrency_limit"], &pipeline["rate_limit"]), (&limit, &"off".into()));

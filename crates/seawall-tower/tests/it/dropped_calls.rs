@@ -26,7 +26,7 @@ fn guarded(
     let config = CircuitBreakerConfig {
         wait_jitter: Jitter::None,
         ramp: Duration::ZERO,
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     };
     let breaker = CircuitBreakerHandle::new(recorder.identity(), &config).unwrap();
     let (inner, control) = HostileService::echo();
@@ -108,7 +108,7 @@ proptest! {
             minimum_number_of_calls: std::num::NonZeroU32::new(5).unwrap(),
             consecutive_failures: None,
             time_window: None,
-            ..CircuitBreakerConfig::default()
+            ..CircuitBreakerConfig::eager()
         };
         let breaker = CircuitBreakerHandle::seeded(seawall_tower::Identity::default(), &config, 1).unwrap();
         let inner = service_fn(|fail: bool| {

@@ -111,7 +111,7 @@ async fn a_time_limit_changes_for_services_made_before() {
 #[tokio::test(start_paused = true)]
 async fn a_circuit_keeps_its_counts_under_another_configuration_and_tells_of_it() {
     let recorder = Arc::new(Recorder::default());
-    let before = CircuitBreakerConfig::default();
+    let before = CircuitBreakerConfig::eager();
     let breaker = CircuitBreakerHandle::new(recorder.identity(), &before).unwrap();
     let (inner, control) = HostileService::<&str, &str, Error>::echo();
     let service = CircuitBreakerLayer::new(breaker.clone()).layer(inner);

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{
-    ByKind, CallContext, CircuitState, Error, Event, FailureKind, Idempotency, Jitter, Observer, Outcome,
-    RateLimitConfig,
+    ByKind, CallContext, CircuitBreakerConfig, CircuitState, Error, Event, FailureKind, Idempotency, Jitter,
+    Observer, Outcome, RateLimitConfig,
 };
 use seawall_testkit::hostile::{Answer, HostileService};
 use seawall_tower::{ConcurrencyLimitConfig, Pipeline, PipelineConfig, RetryConfig};
@@ -25,6 +25,11 @@ fn unheard(config: &PipelineConfig) -> Pipeline {
     Pipeline::new("test", config, ByKind, Arc::new(())).unwrap()
 }
 
+/// A pipeline whose circuits open after a few failures.
+fn opening_early() -> PipelineConfig {
+    PipelineConfig { circuit_breaker: CircuitBreakerConfig::eager(), ..PipelineConfig::default() }
+}
+
 fn idempotent() -> CallContext {
     CallContext::default().idempotency(Idempotency::Idempotent)
 }
@@ -37,9 +42,9 @@ async fn a_hanging_backend_is_cut_retried_and_given_up_at_the_deadline() {
     control.answers((0..5).map(|_| Answer::Hang));
     let began = Instant::now();
     let error = idempotent().scope(pipeline.layer("target").layer(inner).oneshot("hello")).await.unwrap_err();
-    // Two attempts of ten seconds, and what the waits left of the third.
+    // Three attempts of eight seconds, and what the waits left of the fourth.
     assert_eq!((error.kind(), began.elapsed()), (FailureKind::Timeout, Duration::from_secs(30)));
-    assert_eq!(control.counts().calls, 3);
+    assert_eq!(control.counts().calls, 4);
     assert_eq!(control.counts().in_flight, 0);
     let outcomes = recorder.of("pipeline");
     let [Event::Completed { outcome, elapsed }] = outcomes[..] else { panic!("{outcomes:?}") };
@@ -48,7 +53,7 @@ async fn a_hanging_backend_is_cut_retried_and_given_up_at_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn layers_of_one_target_share_its_circuit_and_other_targets_have_their_own() {
-    let (pipeline, _recorder) = pipeline(&PipelineConfig::default());
+    let (pipeline, _recorder) = pipeline(&opening_early());
     let (inner, control) = HostileService::<&str, &str, Error>::echo();
     control.answers((0..5).map(|_| Answer::failure(FailureKind::Transient)));
     for _ in 0..5 {
@@ -232,7 +237,7 @@ async fn a_service_that_is_ready_is_called_where_it_became_ready() {
 
 #[tokio::test(start_paused = true)]
 async fn every_knob_changes_live_and_what_was_counted_stays() {
-    let (pipeline, recorder) = pipeline(&PipelineConfig::default());
+    let (pipeline, recorder) = pipeline(&opening_early());
     let (inner, control) = HostileService::<&str, &str, Error>::echo();
     let service = pipeline.layer("target").layer(inner);
     control.answers((0..4).map(|_| Answer::failure(FailureKind::Transient)));
@@ -244,7 +249,7 @@ async fn every_knob_changes_live_and_what_was_counted_stays() {
     let mut config = PipelineConfig {
         deadline: Some(Duration::from_secs(8)),
         attempt_timeout: Some(Duration::from_secs(2)),
-        ..PipelineConfig::default()
+        ..opening_early()
     };
     config.retry.max_attempts = NonZeroU32::MIN;
     config.retry_budget.reserve = 1.0;
@@ -329,7 +334,7 @@ async fn a_target_that_owes_something_is_not_forgotten() {
     assert_eq!(kept(), "budget");
     // A retry was paid for in vain, which trickles in within ten seconds.
     pipeline.reconfigure(&PipelineConfig { rate_limit: None, ..config }).unwrap();
-    control.answers((0..3).map(|_| Answer::failure(FailureKind::Transient)));
+    control.answers((0..4).map(|_| Answer::failure(FailureKind::Transient)));
     let call = pipeline.layer("budget").layer(inner).oneshot("hello");
     idempotent().scope(call).await.unwrap_err();
     let _ = pipeline.layer("other");

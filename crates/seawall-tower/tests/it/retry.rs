@@ -12,8 +12,12 @@ use crate::recorder::Recorder;
 
 type Inner = HostileService<&'static str, &'static str, Error>;
 
+fn three_attempts() -> RetryConfig {
+    RetryConfig { max_attempts: const { NonZeroU32::new(3).unwrap() }, ..RetryConfig::default() }
+}
+
 fn exact() -> RetryConfig {
-    RetryConfig { jitter: Jitter::None, ..RetryConfig::default() }
+    RetryConfig { jitter: Jitter::None, ..three_attempts() }
 }
 
 fn policy(config: &RetryConfig) -> RetryPolicy {
@@ -121,7 +125,7 @@ async fn a_call_that_never_began_is_repeated_though_it_is_not_idempotent() {
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_says_how_long_to_wait_is_obeyed_up_to_the_limit() {
     for (asked, waited) in [(7, 7), (3_600, 30)] {
-        let (service, control) = retrying(policy(&RetryConfig::default()));
+        let (service, control) = retrying(policy(&three_attempts()));
         control.answers([Answer::failure(overloaded(asked))]);
         let began = Instant::now();
         service.oneshot("hello").await.unwrap();
@@ -210,7 +214,7 @@ impl backon::BackoffBuilder for Waits {
 async fn the_same_seed_waits_the_same() {
     let mut waited = vec![];
     for seed in [1, 1, 2] {
-        let (service, control) = retrying(policy(&RetryConfig::default()).seed(seed));
+        let (service, control) = retrying(policy(&three_attempts()).seed(seed));
         control.answers((0..3).map(|_| Answer::failure(FailureKind::Transient)));
         let began = Instant::now();
         service.oneshot("hello").await.unwrap_err();

@@ -27,11 +27,15 @@ fn balance(budget: &SharedRetryBudget) -> f64 {
 type Service = Retry<HostileService<&'static str, &'static str, Error>>;
 
 fn retrying(budget: &SharedRetryBudget, recorder: &Arc<Recorder>) -> (Service, Hostile<&'static str, Error>) {
-    let policy = RetryPolicy::new(&RetryConfig { jitter: Jitter::None, ..RetryConfig::default() })
-        .unwrap()
-        .unspecified_is(Idempotency::Idempotent)
-        .identity(recorder.identity())
-        .budget(budget.clone());
+    let policy = RetryPolicy::new(&RetryConfig {
+        max_attempts: const { NonZeroU32::new(3).unwrap() },
+        jitter: Jitter::None,
+        ..RetryConfig::default()
+    })
+    .unwrap()
+    .unspecified_is(Idempotency::Idempotent)
+    .identity(recorder.identity())
+    .budget(budget.clone());
     let (inner, control) = HostileService::echo();
     (RetryLayer::new(policy).layer(inner), control)
 }

@@ -72,7 +72,7 @@ fn breaker(slow: Duration) -> CircuitBreakerHandle {
     let config = CircuitBreakerConfig {
         slow_call_duration: slow,
         minimum_number_of_calls: const { std::num::NonZeroU32::MIN },
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     };
     CircuitBreakerHandle::new(Identity::default(), &config).unwrap()
 }

@@ -38,13 +38,13 @@ fn the_defaults_go_together() {
 #[test]
 fn attempts_and_their_waits_are_held_against_the_deadline() {
     assert_eq!(
-        told(|config| attempts(config, 4)),
-        ["4 attempts of 10s and up to 350ms of waits between them take longer than the deadline of 30s: \
+        told(|config| attempts(config, 5)),
+        ["5 attempts of 8s and up to 750ms of waits between them take longer than the deadline of 30s: \
           the last attempt is never made, or cut short"]
     );
-    // The last attempt has 5.85 s of its 10 s, then 4.85 s.
+    // The last attempt has 4.65 s of its 8 s, then 3.65 s.
     let deadline = |seconds| told(|config| config.deadline = Some(seconds * SECOND));
-    assert_eq!((deadline(26).len(), deadline(25).len()), (0, 1));
+    assert_eq!((deadline(29).len(), deadline(28).len()), (0, 1));
     // One attempt has no last one to cut, unless its own time is beyond all reason.
     let alone = |timeout| {
         told(|config| {
@@ -58,13 +58,13 @@ fn attempts_and_their_waits_are_held_against_the_deadline() {
 
 #[test]
 fn waits_count_as_long_as_they_may_become() {
-    let retry = RetryConfig { base_delay: 8 * SECOND, max_delay: 20 * SECOND, ..RetryConfig::default() };
+    let retry = RetryConfig { base_delay: 3 * SECOND, max_delay: 20 * SECOND, ..RetryConfig::default() };
     let warnings = config(|config| {
         config.retry = retry;
         config.attempt_timeout = Some(SECOND);
     })
     .lint();
-    // 8 s and 16 s, and both attempts before the last: 26 s of 30 s.
+    // 3 s, 6 s and 12 s, and the three attempts before the last: 24 s of 30 s.
     assert_eq!(warnings, []);
     let warnings = config(|config| {
         config.retry.base_delay = 20 * SECOND;
@@ -129,7 +129,7 @@ fn the_time_window_is_held_against_attempts_where_it_stands_alone() {
     assert_eq!(
         window(10 * SECOND, None),
         [
-            "the breaker's time window of 10s is shorter than two attempts of 10s, and there is no count window beside \
+            "the breaker's time window of 10s is shorter than two attempts of 8s, and there is no count window beside \
           it: attempts that hang do not open the circuit"
         ]
     );

@@ -30,7 +30,7 @@ struct Handles {
 fn handles(chaos: &ChaosConfig, seed: u64) -> Handles {
     let identity = Identity::default;
     Handles {
-        breaker: CircuitBreakerHandle::seeded(identity(), &CircuitBreakerConfig::default(), seed).unwrap(),
+        breaker: CircuitBreakerHandle::seeded(identity(), &CircuitBreakerConfig::eager(), seed).unwrap(),
         limit: ConcurrencyLimitHandle::new(identity(), &ConcurrencyLimitConfig::default()).unwrap(),
         chaos: ChaosHandle::seeded(identity(), chaos, seed).unwrap(),
     }

@@ -55,7 +55,7 @@ fn never(never: Infallible) -> Error {
 }
 
 fn breaker() -> CircuitBreakerHandle {
-    CircuitBreakerHandle::new(Identity::new("orders"), &CircuitBreakerConfig::default()).unwrap()
+    CircuitBreakerHandle::new(Identity::new("orders"), &CircuitBreakerConfig::eager()).unwrap()
 }
 
 /// Sends a GET and gives back status, `Retry-After` and body.

@@ -125,7 +125,7 @@ const HANGS: StatusCode = StatusCode::CONTINUE;
 async fn tower_http_stands_outside_of_ours_and_inside() {
     let backend = Backend::new([UNAVAILABLE, UNAVAILABLE]);
     let recorder = Arc::<Recorder>::default();
-    let breaker = CircuitBreakerHandle::new(recorder.identity(), &CircuitBreakerConfig::default()).unwrap();
+    let breaker = CircuitBreakerHandle::new(recorder.identity(), &CircuitBreakerConfig::eager()).unwrap();
     let service = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
         .layer(SetResponseHeaderLayer::if_not_present(
@@ -196,7 +196,7 @@ async fn our_policy_does_the_same_in_towers_retry_between_layers_of_tower_http()
 async fn a_fallback_answers_over_http_when_the_circuit_is_open() {
     let backend = Backend::new(vec![StatusCode::INTERNAL_SERVER_ERROR; 5]);
     let breaker =
-        CircuitBreakerHandle::new(Identity::new("example.com"), &CircuitBreakerConfig::default()).unwrap();
+        CircuitBreakerHandle::new(Identity::new("example.com"), &CircuitBreakerConfig::eager()).unwrap();
     let stale = fallback::function(|failed: Result<Response<String>, Error>| match failed {
         Err(refused) if refused.kind() == FailureKind::Refused => Ok(Response::new("an old copy".to_owned())),
         failed => failed,

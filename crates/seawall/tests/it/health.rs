@@ -48,11 +48,11 @@ async fn a_server_that_fails_opens_its_circuit_and_degrades_the_system() {
     let failing = Loopback::answering(503).await;
     let working = Loopback::answering(200).await;
     io.http().get(&working.url).send().await.unwrap();
-    // Five failures in a row open a circuit, and a POST is made once only.
-    for _ in 0..5 {
+    // Fifty failures, and nothing but failures, open a circuit; and a POST is made once only.
+    for _ in 0..50 {
         assert_eq!(io.http().post(&failing.url).send().await.unwrap().status(), 503);
     }
-    assert_eq!(failing.requests(), 5);
+    assert_eq!(failing.requests(), 50);
     let health = io.health().await;
     assert_eq!(health.status, HealthStatus::Degraded);
     assert_eq!(reason(&health, "http"), format!("open circuits: {}", failing.url));

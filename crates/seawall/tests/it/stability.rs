@@ -93,7 +93,7 @@ async fn numbers_that_work_against_each_other_are_warned_of_once_and_by_client()
             of(
                 "http",
                 "attempts_outlast_deadline",
-                "3 attempts of 10s and up to 150ms of waits between them take longer than the deadline of 15s: \
+                "4 attempts of 8s and up to 350ms of waits between them take longer than the deadline of 15s: \
                  the last attempt is never made, or cut short"
             ),
             of(

@@ -62,7 +62,7 @@ fn chaos() -> ChaosHandle {
 }
 
 pub(super) fn breaker() -> CircuitBreakerHandle {
-    CircuitBreakerHandle::seeded(Identity::default(), &CircuitBreakerConfig::default(), 7).unwrap()
+    CircuitBreakerHandle::seeded(Identity::default(), &CircuitBreakerConfig::eager(), 7).unwrap()
 }
 
 fn hedge() -> HedgeLayer {
