@@ -1,32 +1,36 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::LimitConfig;
 
-/// How much the limit grows with one answer when it is below 1, and with a round of quick answers above.
+/// Answers that take this part of what times out, or less, are quick: nothing waits.
+const QUICK: f64 = 0.125;
+/// How much the limit grows with one answer when it is below 1 and below the curve.
 const QUARTER: f64 = 0.25;
-/// What a round adds above the curve, as a share of a small limit; a large one grows by one.
-const ABOVE: f64 = 0.03;
+/// What an answer adds above the curve while nothing has timed out, so that there is no measure of what is slow.
+const PROBE: f64 = 0.02;
+/// How much of the way that answers are off the target a round of them goes.
+const GAIN: f64 = 0.2;
 /// Where the curve rests, as a share of the limit that failed. At the edge, calls take almost as long as a timeout.
 const REST: f64 = 0.75;
-/// Answers that take this part of what timed out, or less, are quick: nothing waits.
-const QUICK: u32 = 8;
-/// Answers that take more than this part of it are slow: more calls may soon be too many.
-const SLOW: u32 = 2;
 /// How many times as long slow answers make the recovery.
-const STRETCH: f64 = 4.0;
+const STRETCH: f64 = 16.0;
 
-/// How the limit grows, answer by answer.
+/// How the limit moves between cuts, answer by answer.
 ///
-/// Each round of calls that is answered adds one, or three percent if that is less (additive increase). As long as the
-/// limit is below a curve of the time since the last cut, each round doubles it instead (slow start). The curve has the
-/// shape of CUBIC's (S. Ha, I. Rhee and L. Xu, 2008): it rises fast to near where the limit failed, rests there for
-/// the middle of [`LimitConfig::recovery_time`], and then rises ever faster, to `max` at its end. So how long a
-/// recovery takes does not depend on how many calls a client makes. Above the rest it rises by factors, not by sums:
-/// many clients with small limits then grow no faster together than one with a large limit.
+/// Before anything has failed, each round of calls that is answered doubles it (slow start). From then on it follows
+/// a curve of the time since the last cut, of the shape of CUBIC's (S. Ha, I. Rhee and L. Xu, 2008): it rises fast to
+/// near where the limit failed, rests there for the middle of [`LimitConfig::recovery_time`], and then rises ever
+/// faster, to `max` at its end. Below the curve each round doubles the limit; so how long a recovery takes does not
+/// depend on how many calls a client makes. Above the rest the curve rises by factors, not by sums: many clients with
+/// small limits then grow no faster together than one with a large limit.
 ///
-/// Where a timeout was the cause, it is also the measure of the answers that follow. Quick ones show that nothing waits,
-/// and a round of them adds a quarter at least. Slow ones show that the edge is near, and the curve takes four times as
-/// long.
+/// Where calls have timed out, that is the measure of all answers. Quick ones show that nothing waits: each round of
+/// them doubles the limit, whatever the curve. Others steer it towards the time that they take to a target, well below
+/// the timeout: so clients that want more than there is keep a short queue at the backend, and none of their calls
+/// time out. The target is the higher, the lower the limit is: a client with little grows while one with much
+/// shrinks, and all come to the same (after Swift's flow scaling: G. Kumar and others, "Swift: Delay is simple and
+/// effective for congestion control in the datacenter", 2020). If answers stay slow because the backend has become
+/// slower for good, the late part of the curve takes over, sixteen times as late.
 #[derive(Debug)]
 pub(super) struct Growth {
     curve: Option<Curve>,
@@ -37,7 +41,6 @@ struct Curve {
     cut_at: Instant,
     left: f64,
     rest: f64,
-    timeout: Option<Duration>,
 }
 
 impl Growth {
@@ -46,50 +49,64 @@ impl Growth {
         Self { curve: None }
     }
 
-    /// After a cut from `failed_at` to `left`, because a call had no answer in `timeout`, if that was why.
-    pub(super) fn after_cut(failed_at: f64, left: f64, timeout: Option<Duration>, now: Instant) -> Self {
-        Self { curve: Some(Curve { cut_at: now, left, rest: left.max(failed_at * REST), timeout }) }
+    /// After a cut from `failed_at` to `left`.
+    pub(super) fn after_cut(failed_at: f64, left: f64, now: Instant) -> Self {
+        Self { curve: Some(Curve { cut_at: now, left, rest: left.max(failed_at * REST) }) }
     }
 
-    /// The limit after one more call that was made at the limit and answered.
-    pub(super) fn grown(
+    /// The limit after one more call that was made at the limit and answered in that `part` of the time that times out.
+    pub(super) fn after_answer(
         &self,
         limit: f64,
-        took: Option<Duration>,
+        part: Option<f64>,
         config: &LimitConfig,
         now: Instant,
     ) -> f64 {
-        let quarter = limit.min(1.0) * QUARTER;
-        let Some(curve) = &self.curve else { return limit + if limit < 1.0 { quarter } else { 1.0 } };
-        // What was ready at once was quick.
-        let took = took.unwrap_or_default();
-        let slow = curve.timeout.is_some_and(|timeout| took > timeout / SLOW);
-        let quick = curve.timeout.is_some_and(|timeout| took <= timeout / QUICK);
-        let time = config.recovery_time.as_secs_f64() * if slow { STRETCH } else { 1.0 };
-        let step = if limit < curve.height(time, f64::from(config.max.get()), now) {
-            if limit < 1.0 { quarter } else { 1.0 }
-        } else if quick {
-            quarter
+        let unit = limit.min(1.0);
+        let Some(curve) = &self.curve else { return limit + unit };
+        if part.is_some_and(|part| part <= QUICK) {
+            return limit + unit;
+        }
+        // How far below the target they are, as a share of it.
+        let ease = part.map(|part| (1.0 - part / target(limit)).max(-1.0));
+        let (time, max) = (config.recovery_time.as_secs_f64(), f64::from(config.max.get()));
+        let height = if ease.is_some_and(|ease| ease < 0.0) {
+            curve.late_height(time * STRETCH, max, now)
         } else {
-            limit.min(1.0) * ABOVE.min(1.0 / limit)
+            curve.height(time, max, now)
         };
-        limit + step
+        if limit < height {
+            return limit + if limit < 1.0 { unit * QUARTER } else { unit };
+        }
+        limit + ease.map_or(PROBE, |ease| unit * GAIN * ease)
     }
+}
+
+/// The part of the time that times out that answers are to take at such a limit: 0.45 of it at 1, a tenth less for each
+/// tenfold, and a quarter at least.
+fn target(limit: f64) -> f64 {
+    (0.45 - 0.1 * limit.log10()).clamp(0.25, 0.55)
 }
 
 impl Curve {
     /// How high it is now, if it is to reach `max` in so many seconds after the cut.
     fn height(&self, time: f64, max: f64, now: Instant) -> f64 {
-        let since = now.saturating_duration_since(self.cut_at).as_secs_f64();
-        // From -1 at the cut to 1 at the end of the recovery.
-        let x = since / time * 2.0 - 1.0;
-        let cube = x * x * x;
-        if x >= 1.0 {
-            max
-        } else if x < 0.0 {
-            self.rest + (self.rest - self.left) * cube
+        let x = self.progress(time, now);
+        if x < 0.0 {
+            self.rest + (self.rest - self.left) * x.powi(3)
         } else {
-            self.rest * (max / self.rest).powf(cube)
+            self.late_height(time, max, now)
         }
+    }
+
+    /// The same, but nothing before it rests.
+    fn late_height(&self, time: f64, max: f64, now: Instant) -> f64 {
+        let x = self.progress(time, now);
+        if x < 0.0 { 0.0 } else { self.rest * (max / self.rest).powf(x.min(1.0).powi(3)) }
+    }
+
+    /// From -1 at the cut to 1 at the end of the recovery.
+    fn progress(&self, time: f64, now: Instant) -> f64 {
+        now.saturating_duration_since(self.cut_at).as_secs_f64() / time * 2.0 - 1.0
     }
 }

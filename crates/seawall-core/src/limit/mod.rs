@@ -3,6 +3,7 @@ mod config;
 mod growth;
 mod latency;
 mod pace;
+mod patience;
 mod sample;
 
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ pub use config::{LimitAlgorithm, LimitConfig};
 use growth::Growth;
 use latency::{Advice, Latency};
 use pace::Usual;
+use patience::Patience;
 pub use sample::Sample;
 use sample::Verdict;
 
@@ -19,24 +21,30 @@ use crate::{Epoch, Event, InvalidConfig};
 
 /// The least a cut is worth, as a share of the deepest: one timeout among many answers cuts a twentieth by default.
 const SHALLOWEST: f64 = 0.1;
+/// Answers that take more than this part of what times out are as much a sign of overload, once something does.
+const SLOW: f64 = 0.5;
 
 /// How many calls a backend bears at a time, learnt from how they end: a plain value, told the time, without a lock.
 ///
 /// - **It cuts** when a call times out or the backend says that it is overloaded; `Vegas` and `Gradient` also when
-///   calls take longer. A cut is deeper the more of the calls since the last one met overload (as DCTCP does:
-///   M. Alizadeh and others, 2010), and starts from what was used, if that is less than half of the limit. It begins
-///   a new [`Epoch`]: calls admitted before it never cut again, so a burst of timeouts counts once. Other failures
-///   come fast and say nothing about load.
-/// - **It grows** with each call that is answered, unless less than half of the limit was in use when the call was
-///   admitted: twofold with each round of calls while it is below a curve of the time since the last cut
-///   ([`LimitConfig::recovery_time`]), and above it by one a round, or three percent if that is less. Answers that take
-///   an eighth of what timed out add a quarter a round; those that take more than half of it stretch the curve fourfold.
-/// - **It goes below 1**: then calls go one at a time with a [`pace`](Self::pace), and each answer adds a quarter.
-///   So hundreds of clients can leave room for each other.
+///   calls take longer. A cut is deeper the more of the calls since the last one met overload, or were answered after
+///   more than half of what times out (as DCTCP does: M. Alizadeh and others, 2010), and starts from what was used, if
+///   that is less than half of the limit. It begins a new [`Epoch`]: calls admitted before it never cut again, so a
+///   burst of timeouts counts once. Other failures come fast and say nothing about load, and neither does a timeout of a
+///   call that had less time than others have: its caller came late.
+/// - **It moves** with each call that is answered, unless less than half of the limit was in use when the call was
+///   admitted. Before anything fails it doubles with each round of calls; after a cut it does so while it is below a
+///   curve of the time since ([`LimitConfig::recovery_time`]). Once calls have timed out, `Aimd` measures answers by
+///   that: those that take an eighth of it double the limit each round, whatever the curve, because nothing waits; the
+///   others steer it to where answers take from a quarter to half of it (the less, the higher the limit).
+///   So clients that want more than there is keep the backend busy, and none of their calls time out.
+/// - **It goes below 1**: then calls go one at a time with a [`pace`](Self::pace), and each answer adds a quarter, or
+///   as much again if it was quick. So hundreds of clients can leave room for each other.
 ///
-/// From any state, a backend that answers within half of what timed out is given the full limit again, if there is
+/// From any state, a backend that answers within a fifth of what timed out is given the full limit again, if there is
 /// demand: the next call goes out after `max_pause` at the latest, 11 answers lead from 0.1 to 1, and `recovery_time`
-/// after the last cut the whole of `max` is within reach by doubling with each round: 10 s in all by default. `Vegas`
+/// after the last cut the whole of `max` is within reach by doubling with each round: 10 s in all by default. A slower
+/// one is given what keeps its answers there, and the full limit after sixteen times as long without a timeout. `Vegas`
 /// and `Gradient` must first learn how long calls usually take if they have come to believe something else: some
 /// six [windows](LimitConfig::latency_window) of calls more.
 ///
@@ -68,6 +76,7 @@ pub struct Limit {
     growth: Growth,
     latency: Latency,
     usual: Usual,
+    patience: Patience,
     told: f64,
 }
 
@@ -76,6 +85,8 @@ pub struct Limit {
 struct Round {
     answered: u64,
     overloaded: u64,
+    /// Of the answered, those that took almost as long as what times out.
+    slow: u64,
     /// The most calls that were under way.
     peak: u32,
 }
@@ -96,6 +107,7 @@ impl Limit {
             growth: Growth::new(),
             latency: Latency::default(),
             usual: Usual::default(),
+            patience: Patience::default(),
             config,
         })
     }
@@ -124,27 +136,32 @@ impl Limit {
         match sample.verdict() {
             Verdict::Answered { measured } => {
                 self.round.answered += 1;
+                let part = self.patience.part(sample.took);
+                self.round.slow += u64::from(part.is_some_and(|part| part > SLOW));
                 if !current {
                     return None;
                 }
                 match measured.and_then(|took| self.judge(took, sample.in_flight, now)) {
-                    Some(Advice::Cut(left)) => self.cut(self.calls, left, None, now),
+                    Some(Advice::Cut(left)) => self.cut(self.calls, left, now),
                     Some(Advice::Hold(calls)) => self.calls = within(calls, &self.config),
-                    Some(Advice::Grow) | None if self.grows_by(&sample) => {
-                        self.calls = within(
-                            self.growth.grown(self.calls, sample.took, &self.config, now),
-                            &self.config,
-                        );
+                    Some(Advice::Grow) | None if self.moves_by(&sample) => {
+                        // Those that look at latency in their own way do not look at it twice.
+                        let part = part.filter(|_| !self.looks_at_latency());
+                        let calls = self.growth.after_answer(self.calls, part, &self.config, now);
+                        self.calls = within(calls, &self.config);
                     }
                     Some(Advice::Grow) | None => return None,
                 }
             }
             Verdict::Overloaded { timeout } => {
+                if timeout.is_some_and(|timeout| !self.patience.is_exhausted_by(timeout)) {
+                    return None;
+                }
                 self.round.overloaded += 1;
                 if !current {
                     return None;
                 }
-                self.back_off(timeout, now);
+                self.back_off(now);
             }
             Verdict::Nothing => return None,
         }
@@ -170,7 +187,7 @@ impl Limit {
         Ok(())
     }
 
-    fn grows_by(&self, sample: &Sample) -> bool {
+    fn moves_by(&self, sample: &Sample) -> bool {
         self.calls < f64::from(self.config.max.get())
             && self.latency.lets_grow()
             && !sample.is_below_half(self.calls)
@@ -187,18 +204,18 @@ impl Limit {
         self.latency.record(took, in_flight, self.calls, &self.config, now)
     }
 
-    fn back_off(&mut self, timeout: Option<Duration>, now: Instant) {
-        let Round { answered, overloaded, peak } = self.round;
-        let share = overloaded as f64 / (answered + overloaded) as f64;
+    fn back_off(&mut self, now: Instant) {
+        let Round { answered, overloaded, slow, peak } = self.round;
+        let share = (overloaded + slow) as f64 / (answered + overloaded) as f64;
         let used = self.calls.min(f64::from(peak) * 2.0);
         let left = used * (1.0 - (1.0 - self.config.backoff_ratio) * share.max(SHALLOWEST));
-        self.cut(used, left, timeout, now);
+        self.cut(used, left, now);
         self.latency.restart();
     }
 
-    fn cut(&mut self, used: f64, left: f64, timeout: Option<Duration>, now: Instant) {
+    fn cut(&mut self, used: f64, left: f64, now: Instant) {
         self.calls = within(left, &self.config);
-        self.growth = Growth::after_cut(used, self.calls, timeout, now);
+        self.growth = Growth::after_cut(used, self.calls, now);
         self.epoch = self.epoch.next();
         self.round = Round::default();
     }

@@ -175,7 +175,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         |(late, in_flight, took, outcome, times, millis)| {
             let pass = Duration::from_millis(millis);
             // What timed out took longer than healthy answers do: see the law of slow answers below.
-            let took = took.map(|took| if outcome == Some(TIMEOUT) { took.max(SECOND / 10) } else { took });
+            let took = took.map(|took| if outcome == Some(TIMEOUT) { took.max(SECOND / 4) } else { took });
             Step { late, in_flight, took, outcome, times, pass }
         },
     );
@@ -207,7 +207,8 @@ proptest! {
                 let Step { in_flight, took, outcome, .. } = step;
                 limit.record(Sample { epoch, in_flight, took, outcome }, now);
                 prop_assert!(limit.limit() >= config.min && limit.limit() <= 200.0);
-                let cut = limit.limit() < before;
+                // An answer that was slow takes a fifth of a call at most; all else is a cut.
+                let cut = limit.limit() < before - 0.2 - 1e-9;
                 prop_assert!(!cut || epoch == old, "a late sample cut");
                 prop_assert!(!cut || limit.epoch() != old, "a cut without a new epoch");
             }
@@ -230,6 +231,6 @@ fn answers_almost_as_slow_as_what_timed_out_make_the_way_back_longer_and_no_trap
     let mut world =
         World::new(backend, Demand::Full, vec![down()], 1).paused(LimitConfig::default().max_pause);
     let full = |world: &World| world.limits().all(|limit| limit >= 500.0);
-    world.run(SECOND * 60, full);
-    assert!(world.now > SECOND * 10 && world.now < SECOND * 40, "{:?}", world.now);
+    world.run(SECOND * 200, full);
+    assert!(world.now > SECOND * 10 && world.now < SECOND * 140, "{:?}", world.now);
 }
