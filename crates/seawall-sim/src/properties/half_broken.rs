@@ -6,15 +6,18 @@ use super::{Case, Claim, Measured, Play, Plays, Property, Source, Target, Unit, 
 pub(super) const ANCHORS: [&str; 10] =
     ["polly", "resilience4j", "finagle", "envoy", "grpc", "aws", "aws-2.1", "sre", "gradient2", "tower"];
 
+/// Calls a second, and clients.
+type Load = (f64, u32);
+const LOADS: [Load; 4] = [(600.0, 5), (600.0, 50), (800.0, 5), (800.0, 50)];
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (failing, variant) in failures() {
-        for (rate, clients) in [(600.0, 5), (600.0, 50), (800.0, 5), (800.0, 50)] {
+    for Failures { arise, variant, at_nine_tenths } in failures() {
+        for (rate, clients) in LOADS {
             let variant = variant.clone().clients(clients).set("clients.rate", rate);
-            let name = |share| format!("{share} % fail {failing}, {} % load, {clients} clients", rate / 10.0);
+            let name = |share| format!("{share} % fail {arise}, {} % load, {clients} clients", rate / 10.0);
             cases.push(a_fifth(name(20), variant.clone()));
-            // The same as before the queue, but for the work of one in a hundred workers.
-            if failing != "at a worker" || (rate, clients) == (800.0, 50) {
+            if at_nine_tenths.contains(&(rate, clients)) {
                 cases.push(nine_tenths(name(90), variant));
             }
         }
@@ -22,12 +25,23 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Where attempts fail: before the queue; at a worker, at once; at a worker, after the usual time.
-fn failures() -> [(&'static str, Variant); 3] {
+struct Failures {
+    arise: &'static str,
+    variant: Variant,
+    /// Where nine tenths fail, eleven policies play: at half of the loads.
+    at_nine_tenths: [Load; 2],
+}
+
+fn failures() -> [Failures; 3] {
     let before = Variant::of("half-broken");
     let worker = before.clone().set("triggers.0.takes_worker", true);
     let late = worker.clone().set("triggers.0.after", "20ms");
-    [("before the queue", before), ("at a worker", worker), ("at a worker after 20 ms", late)]
+    let [light_few, light_many, heavy_few, heavy_many] = LOADS;
+    [
+        Failures { arise: "before the queue", variant: before, at_nine_tenths: [light_few, heavy_many] },
+        Failures { arise: "at a worker", variant: worker, at_nine_tenths: [light_few, heavy_many] },
+        Failures { arise: "at a worker after 20 ms", variant: late, at_nine_tenths: [light_many, heavy_few] },
+    ]
 }
 
 fn a_fifth(name: String, variant: Variant) -> Case {

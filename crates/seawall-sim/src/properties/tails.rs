@@ -10,11 +10,11 @@ const CAPACITY: f64 = 40.0 / 0.0057;
 pub(super) fn cases() -> Vec<Case> {
     let below = [30, 50, 70, 90, 95].map(|utilisation| {
         // The promised gain is at 80 %. Elsewhere the hedged tail is the shorter one: that is what no collapse means.
-        let (seconds, claims) = (12, vec![tail(1.0), extra(), answered()]);
+        let (seconds, claims) = (7, vec![tail(1.0), extra(), answered()]);
         case(utilisation, seconds, claims)
     });
     let gain = case(80, 22, vec![tail(0.25), extra(), answered()]);
-    let overload = case(120, 12, vec![answered_beside(), extra()]);
+    let overload = case(120, 7, vec![answered_beside(), extra()]);
     [&below[..], &[gain, overload]].concat()
 }
 
