@@ -27,14 +27,10 @@ fn case(name: &str, variant: Variant) -> Case {
 
 fn scenarios() -> Vec<(&'static str, Variant)> {
     let cut = || Variant::of("capacity-cut");
-    let slow_failures = |share| {
-        Variant::of("outage")
-            .set("triggers.0.share", share)
-            .set("triggers.0.takes_worker", true)
-            .set("triggers.0.after", "200ms")
-    };
-    let refusing =
-        |share| Variant::of("outage").set("triggers.0.share", share).set("triggers.0.overloaded", true);
+    let failing = |share| Variant::of("outage").set("duration", "60s").set("triggers.0.share", share);
+    let slow_failures =
+        |share| failing(share).set("triggers.0.takes_worker", true).set("triggers.0.after", "200ms");
+    let refusing = |share| failing(share).set("triggers.0.overloaded", true);
     vec![
         ("capacity cut, abandoned work dropped", cut().set("tiers.0.drops_abandoned", true)),
         ("capacity cut, queue of 2000", cut().set("tiers.0.queue.bound", 2000)),

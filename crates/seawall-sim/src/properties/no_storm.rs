@@ -11,7 +11,7 @@ pub(super) fn cases() -> Vec<Case> {
         let outage = Variant::of("outage").clients(clients);
         let slow = outage.clone().set("triggers.0.after", "450ms").set("triggers.0.takes_worker", true);
         let silent =
-            outage.clone().set_toml(r#"triggers=[{ kind = "black_hole", at = "15s", lasts = "20s" }]"#);
+            outage.clone().set_toml(r#"triggers=[{ kind = "black_hole", at = "15s", lasts = "15s" }]"#);
         for (name, variant) in [("fast failures", outage), ("slow failures", slow), ("no answers", silent)] {
             cases.push(case(format!("outage, {name}, {clients} clients"), variant, vec![plainly()]));
         }
