@@ -67,6 +67,12 @@ impl Hedge {
         self.times.record(took, now);
     }
 
+    /// Takes note of an attempt that met overload: it timed out, or the backend said so. It costs what a hedge costs, so
+    /// where a twentieth of the attempts meets overload, none are left.
+    pub fn record_overload(&mut self) {
+        self.balance = (self.balance - 1.0).max(0.0);
+    }
+
     /// Pays for one hedge. `false` if there is not enough, and then nothing is paid.
     #[must_use = "a hedge that the budget refuses must not be sent"]
     pub fn withdraw(&mut self) -> bool {

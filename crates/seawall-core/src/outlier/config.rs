@@ -9,7 +9,7 @@ use crate::{InvalidConfig, Jitter};
 ///
 /// | field | default | |
 /// |---|---|---|
-/// | `consecutive_failures` | `5` | ejects after so many failures in a row; or `"off"` |
+/// | `consecutive_failures` | `5` | ejects after so many failures in a row (time-outs and overload: with no success in the window); or `"off"` |
 /// | `failure_rate_threshold` | `0.5` | ejects when so many of its calls in the window failed; or `"off"` |
 /// | `minimum_number_of_calls` | `20` | a rate over fewer calls ejects nothing |
 /// | `window` | `10s` | the stretch of calls that the rate looks at |
@@ -38,7 +38,8 @@ use crate::{InvalidConfig, Jitter};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutlierConfig {
-    /// Ejects after so many failures in a row. `None` (`"off"`) never. Default 5.
+    /// Ejects after so many failures in a row. Time-outs and overload count here only while the window holds no success:
+    /// see [`OutlierDetector`](super::OutlierDetector). `None` (`"off"`) never. Default 5.
     #[serde(with = "crate::or_off")]
     pub consecutive_failures: Option<NonZeroU32>,
     /// Ejects when at least this share of an endpoint's calls in the window failed. Above 0 and at most 1; `None`

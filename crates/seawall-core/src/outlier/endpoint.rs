@@ -11,7 +11,9 @@ const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 #[derive(Debug)]
 pub(super) struct Endpoint {
     epoch: Epoch,
+    // Failures in a row: all of them, and those that do not come of overload.
     consecutive: u32,
+    broken: u32,
     window: TimeWindow,
     ejected_until: Option<Instant>,
     // How often it was ejected without having proved itself since.
@@ -26,6 +28,7 @@ impl Endpoint {
         Self {
             epoch: Epoch::default(),
             consecutive: 0,
+            broken: 0,
             window: TimeWindow::new(config.window, now),
             ejected_until: None,
             times: 0,
@@ -34,18 +37,24 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn record(&mut self, failed: bool, now: Instant) {
-        self.consecutive = if failed { self.consecutive.saturating_add(1) } else { 0 };
+    pub(super) fn record(&mut self, failed: bool, overload: bool, now: Instant) {
+        if failed {
+            self.consecutive = self.consecutive.saturating_add(1);
+            self.broken = self.broken.saturating_add(u32::from(!overload));
+        } else {
+            (self.consecutive, self.broken) = (0, 0);
+        }
         self.window.record(failed, false, now);
     }
 
     /// Why it should be ejected, if it should.
     pub(super) fn is_outlier(&self, config: &OutlierConfig) -> Option<&'static str> {
+        let tally = self.window.sum();
+        let in_a_row = if tally.failures == tally.calls { self.consecutive } else { self.broken };
         let limit = config.consecutive_failures.map(NonZeroU32::get);
-        if limit.is_some_and(|limit| self.consecutive >= limit) {
+        if limit.is_some_and(|limit| in_a_row >= limit) {
             return Some("consecutive failures");
         }
-        let tally = self.window.sum();
         let rate = f64::from(tally.failures) / f64::from(tally.calls.max(1));
         let enough = tally.calls >= config.minimum_number_of_calls.get();
         (enough && config.failure_rate_threshold.is_some_and(|threshold| rate >= threshold))
@@ -85,7 +94,7 @@ impl Endpoint {
     pub(super) fn readmit(&mut self, config: &OutlierConfig, now: Instant) {
         self.ejected_until = None;
         self.returned = Some(now);
-        self.consecutive = 0;
+        (self.consecutive, self.broken) = (0, 0);
         self.window = TimeWindow::new(config.window, now);
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub use config::OutlierConfig;
 use endpoint::Endpoint;
 
-use crate::{Epoch, Event, InvalidConfig, Outcome};
+use crate::{Epoch, Event, FailureKind, InvalidConfig, Outcome};
 
 /// Which endpoint of an [`OutlierDetector`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,10 @@ pub type Decision = (Option<EndpointId>, Event);
 /// An endpoint that fails several times in a row, or too large a share of its calls, is ejected for a time that grows
 /// each time, and comes back by itself. Never more than a share of them is ejected; and when too few are healthy the
 /// trouble is not theirs, so all are used (panic mode).
+///
+/// Failures that say that there is too much to do count in a row only if nothing has succeeded within the window: when
+/// all endpoints together get more than they can bear, each of them now and then answers a few calls in a row too late,
+/// and whoever ejects it for that has fewer left to bear the rest.
 ///
 /// Rules and names are those of Envoy's outlier detection and panic threshold.
 ///
@@ -102,7 +106,7 @@ impl OutlierDetector {
         if endpoint.is_ejected() || endpoint.epoch() != epoch {
             return Vec::new();
         }
-        endpoint.record(failed, now);
+        endpoint.record(failed, is_overload(outcome), now);
         if !failed {
             return Vec::new();
         }
@@ -199,4 +203,8 @@ impl OutlierDetector {
         }
         Some((None, if panic { Event::PanicEntered { healthy } } else { Event::PanicLeft }))
     }
+}
+
+const fn is_overload(outcome: Outcome) -> bool {
+    matches!(outcome.failure_kind(), Some(FailureKind::Timeout | FailureKind::Overloaded { .. }))
 }

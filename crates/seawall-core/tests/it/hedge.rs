@@ -77,10 +77,26 @@ fn a_new_configuration_keeps_the_response_times_and_an_invalid_one_is_refused() 
     assert!((hedge.config().quantile - 0.5).abs() < 1e-9);
 }
 
+#[test]
+fn where_a_twentieth_of_the_attempts_meets_overload_nothing_is_left_for_hedges() {
+    let mut hedge = Hedge::new(default(), start()).unwrap();
+    for call in 0..2000 {
+        hedge.record_call();
+        if call % 20 == 0 {
+            hedge.record_overload();
+        }
+        if call >= 200 {
+            while hedge.withdraw() {
+                assert!(call < 400, "what was saved up is spent by now");
+            }
+        }
+    }
+}
+
 proptest! {
     /// Whatever calls and hedges come in whatever order: no more hedges than the reserve and a twentieth of the calls.
     #[test]
-    fn hedges_never_exceed_the_budget(steps in vec(0u8..4, 1..500), ratio in 0.0f64..=1.0, reserve in 1.0f64..20.0) {
+    fn hedges_never_exceed_the_budget(steps in vec(0u8..5, 1..500), ratio in 0.0f64..=1.0, reserve in 1.0f64..20.0) {
         let config = HedgeConfig { budget_ratio: ratio, budget_reserve: reserve, ..default() };
         let mut hedge = Hedge::new(config, start()).unwrap();
         let (mut calls, mut hedges, mut unsent) = (0.0, 0.0, 0);
@@ -95,6 +111,7 @@ proptest! {
                     unsent -= 1;
                     hedges -= 1.0;
                 }
+                2 => hedge.record_overload(),
                 _ if hedge.withdraw() => {
                     unsent += 1;
                     hedges += 1.0;

@@ -62,6 +62,28 @@ fn failures_in_a_row_eject_and_a_success_between_them_does_not() {
 }
 
 #[test]
+fn time_outs_in_a_row_eject_nobody_who_answers_at_other_times_and_whoever_never_does() {
+    for kind in [FailureKind::Timeout, FailureKind::Overloaded { retry_after: None }] {
+        let (outcome, mut bench) = (Outcome::failure(kind), Bench::new(4, config()));
+        bench.record(0, Outcome::Success, 100, Duration::ZERO);
+        assert_eq!(
+            bench.record(0, outcome, 99, SECOND),
+            [],
+            "it has too much to do, as all of them may have"
+        );
+        let ejected = |reason| [Event::Ejected { reason, wait: 30 * SECOND }];
+        assert_eq!(bench.record(0, outcome, 1, SECOND), ejected("failure rate"));
+        assert_eq!(bench.record(1, outcome, 5, SECOND), ejected("consecutive failures"));
+        // Those that something else is the matter with are told by it, whatever comes between.
+        let mut bench = Bench::new(3, config());
+        bench.record(0, Outcome::Success, 100, Duration::ZERO);
+        bench.record(0, FAILED, 4, SECOND);
+        assert_eq!(bench.record(0, outcome, 4, SECOND), []);
+        assert_eq!(bench.record(0, FAILED, 1, SECOND), ejected("consecutive failures"));
+    }
+}
+
+#[test]
 fn a_failure_rate_ejects_once_there_are_enough_calls() {
     let mut bench = Bench::new(3, OutlierConfig { consecutive_failures: None, ..config() });
     for _ in 0..9 {

@@ -108,6 +108,11 @@ impl HedgeHandle {
         });
     }
 
+    /// Takes note of an attempt that met overload.
+    pub(super) fn overloaded(&self) {
+        self.with(|state| state.hedge.record_overload());
+    }
+
     pub(super) fn is_observed(&self) -> bool {
         self.0.identity.is_observed()
     }

@@ -11,6 +11,8 @@
 //! - **How much**: a twentieth of all calls. If the context or the layer has a shared
 //!   [`RetryBudget`](seawall_core::RetryBudget), that pays too, so retries and hedges together stay within it. It gets
 //!   its cost back if the hedge answers first; it is fed by the first tries of a retry layer that shares it.
+//!   An attempt that times out, or is told that the backend is overloaded, costs as much as a hedge: under overload nothing
+//!   is left for hedges.
 //! - **Which answer**: the first success. A failure does not win while another attempt is under way, unless it is
 //!   [`Permanent`](seawall_core::FailureKind::Permanent): then the other would fail the same. If all fail, the caller
 //!   gets the first failure that is not a refusal.

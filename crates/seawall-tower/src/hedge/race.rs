@@ -177,6 +177,9 @@ where
         if kind == FailureKind::Permanent {
             return Some(self.noted(result));
         }
+        if matches!(kind, FailureKind::Timeout | FailureKind::Overloaded { .. }) {
+            self.first.settings.handle.overloaded();
+        }
         if matches!(kind, FailureKind::Refused | FailureKind::Overloaded { .. }) {
             self.send_no_more();
         }

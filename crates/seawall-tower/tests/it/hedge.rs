@@ -458,3 +458,23 @@ async fn a_hedge_goes_to_another_endpoint_of_a_balance_than_the_first_attempt() 
         assert!(met == ["one", "two"] || met == ["two", "one"], "{met:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_meet_overload_are_paid_for_as_hedges_are() {
+    let config = HedgeConfig { budget_ratio: 0.0, ..fixed() };
+    for (kind, left) in [
+        (FailureKind::Timeout, 7.0),
+        (FailureKind::Overloaded { retry_after: None }, 7.0),
+        (FailureKind::Transient, 10.0),
+        (FailureKind::Refused, 10.0),
+    ] {
+        let (inner, control) = HostileService::<&str, &str, Error>::echo();
+        let handle = handle(&config);
+        let service = layer(handle.clone()).layer(inner);
+        control.answers((0..3).map(|_| Answer::failure(kind)));
+        for _ in 0..3 {
+            service.clone().oneshot("hello").await.unwrap_err();
+        }
+        assert!((handle.balance() - left).abs() < 1e-9, "{kind:?}: {}", handle.balance());
+    }
+}
