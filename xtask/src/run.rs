@@ -63,7 +63,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// The program's name and its arguments; the environment, which holds URLs, stays out.
-fn show(command: &Command) -> String {
+pub(crate) fn show(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

@@ -35,7 +35,7 @@ fn simulator() -> Command {
 
 /// What a simulation printed. A promise that is not kept is an outcome like others; no outcome is a failure.
 fn measured(command: &mut Command) -> Result<String> {
-    eprintln!("$ {command:?}");
+    eprintln!("$ {}", run::show(command));
     let Output { stdout, status, .. } = command.stderr(Stdio::inherit()).output()?;
     if stdout.is_empty() || status.code().is_none_or(|code| code > 1) {
         return Err(format!("it ended with {status}").into());

@@ -18,53 +18,52 @@ pub(crate) fn check(args: &CheckArgs, out: &mut dyn Write) -> Result<(), Failure
         return Err(Failure::Input("there is no such case".to_owned()));
     }
     let seeds = args.seed.map_or_else(|| args.seeds.0.clone(), |seed| seed..seed + 1);
-    let mut printed = Printed::default();
-    let mut broken = Vec::new();
+    if !args.json && !args.markdown {
+        writeln!(out, "{}", Row::HEADINGS)?;
+    }
+    let mut judged = Vec::new();
     properties::check(&cases, seeds, |rows| {
         for row in rows {
-            printed.row(args, &row, out)?;
-            if !row.holds() {
-                broken.push(row);
+            if args.json {
+                serde_json::to_writer(&mut *out, &row).map_err(std::io::Error::from)?;
+                writeln!(out)?;
+            } else if !args.markdown {
+                writeln!(out, "{row}")?;
             }
+            judged.push(row);
         }
         Ok::<_, Failure>(out.flush()?)
     })?;
-    if broken.is_empty() {
-        return Ok(());
+    if args.markdown {
+        pages(&judged, out)?;
     }
+    let broken: Vec<_> = judged.iter().filter(|row| !row.holds()).collect();
     if !args.json && !args.markdown {
-        // The others are reported, won or lost.
+        // The held-out scenarios are reported, won or lost.
         let promised = broken.iter().filter(|row| Property::PROMISED.contains(&row.property));
         promised.into_iter().try_for_each(|row| explain(row, out))?;
     }
     out.flush()?;
-    Err(Failure::Broken(broken.len()))
+    if broken.is_empty() { Ok(()) } else { Err(Failure::Broken(broken.len())) }
 }
 
-/// How far the tables are.
-#[derive(Debug, Default)]
-struct Printed {
-    property: Option<Property>,
-}
-
-impl Printed {
-    fn row(&mut self, args: &CheckArgs, row: &Row, out: &mut dyn Write) -> Result<(), Failure> {
-        if args.json {
-            serde_json::to_writer(&mut *out, row).map_err(std::io::Error::from)?;
-            return Ok(writeln!(out)?);
-        }
-        let before = self.property.replace(row.property);
-        if !args.markdown {
-            if before.is_none() {
-                writeln!(out, "{}", Row::HEADINGS)?;
-            }
-            return Ok(writeln!(out, "{row}")?);
-        }
-        if before != Some(row.property) {
-            writeln!(out, "\n**{}: {}**\n\n{}", row.property, row.property.title(), Row::MARKDOWN_HEADINGS)?;
-        }
-        Ok(writeln!(out, "{}", row.markdown())?)
+/// Tables in Markdown: how it stands with each property, and one for each.
+fn pages(rows: &[Row], out: &mut dyn Write) -> Result<(), Failure> {
+    let mut properties: Vec<_> = rows.iter().map(|row| row.property).collect();
+    properties.sort();
+    properties.dedup();
+    let of = |property| rows.iter().filter(move |row| row.property == property);
+    writeln!(out, "| property | | claims | broken |\n|---|---|---:|---:|")?;
+    for property in &properties {
+        let judged = of(*property).filter(|row| row.judged).count();
+        let broken = of(*property).filter(|row| !row.holds()).count();
+        writeln!(out, "| {property} | {} | {judged} | {broken} |", property.title())?;
     }
+    for property in &properties {
+        writeln!(out, "\n**{property}: {}**\n\n{}", property.title(), Row::MARKDOWN_HEADINGS)?;
+        of(*property).try_for_each(|row| writeln!(out, "{}", row.markdown()))?;
+    }
+    Ok(())
 }
 
 fn explain(row: &Row, out: &mut dyn Write) -> Result<(), Failure> {

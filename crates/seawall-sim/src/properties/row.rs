@@ -97,6 +97,9 @@ impl Row {
         match (self.judged, self.broken) {
             (false, _) => "–".to_owned(),
             (true, 0) => "holds".to_owned(),
+            (true, broken) if self.property == Property::HeldOut => {
+                format!("lost for {broken} of {}", self.seeds)
+            }
             (true, broken) => format!("FAILS for {broken} of {}", self.seeds),
         }
     }

@@ -134,3 +134,18 @@ fn a_history_is_printed_as_a_scenario_that_can_be_played() {
     assert_eq!(printed, properties::history(8));
     Scenario::parse(&printed, Path::new("history-8.toml")).unwrap();
 }
+
+#[test]
+fn in_markdown_each_property_has_a_line_and_a_table() {
+    let (printed, _) = check(&["P6", "--seed", "8", "--markdown"]);
+    assert!(
+        printed.starts_with("| property | | claims | broken |\n|---|---|---:|---:|\n| P6 | no wedge | 2 | "),
+        "{printed}"
+    );
+    assert!(printed.contains("\n**P6: no wedge**\n\n| case | figure |"), "{printed}");
+    assert_eq!(
+        printed.lines().filter(|line| line.starts_with("| a random history |")).count(),
+        3,
+        "{printed}"
+    );
+}
