@@ -12,6 +12,7 @@ use crate::{Body, retry_after};
 /// | response | is |
 /// |---|---|
 /// | 408, 429, 503 | [`Overloaded`](FailureKind::Overloaded) with its [`Retry-After`](retry_after()) |
+/// | 504 | [`Timeout`](FailureKind::Timeout): a gateway's, of the server behind it |
 /// | 501, 505, 506, 507, 508, 510, 511 | [`Permanent`](FailureKind::Permanent) |
 /// | every other 5xx | [`Transient`](FailureKind::Transient): a status nobody knows is a 500 (RFC 9110 §15) |
 /// | all the rest, so every other 4xx | a success: the server did its work, and the caller sees what it said |
@@ -75,6 +76,8 @@ pub(crate) fn failure_of<B>(response: &Response<B>) -> Option<FailureKind> {
         | StatusCode::LOOP_DETECTED
         | StatusCode::NOT_EXTENDED
         | StatusCode::NETWORK_AUTHENTICATION_REQUIRED => Some(FailureKind::Permanent),
+        // It says as much of the server's load as a time-out of our own, so a retry after it is paid like one.
+        StatusCode::GATEWAY_TIMEOUT => Some(FailureKind::Timeout),
         status if status.is_server_error() => Some(FailureKind::Transient),
         _ => None,
     }

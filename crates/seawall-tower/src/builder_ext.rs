@@ -37,7 +37,7 @@ use crate::retry::{RetryLayer, RetryPolicy};
 ///     .deadline(Duration::from_secs(30))
 ///     .retry_with(RetryPolicy::new(&RetryConfig::default())?)
 ///     .circuit_breaker(breaker)
-///     .attempt_timeout(Duration::from_secs(10))
+///     .attempt_timeout(Duration::from_secs(8))
 ///     .service(service_fn(|()| async { Ok::<_, Error>("fine") }));
 /// assert_eq!(service.oneshot(()).await?, "fine");
 /// # Ok(())

@@ -18,7 +18,8 @@ fn the_status_says_how_an_answer_counts() {
     for status in [408, 429, 503] {
         assert_eq!(kind_of(status), Some(FailureKind::Overloaded { retry_after: None }), "{status}");
     }
-    for status in [500, 502, 504, 522, 599] {
+    assert_eq!(kind_of(504), Some(FailureKind::Timeout), "a gateway's time-out is one");
+    for status in [500, 502, 522, 599] {
         assert_eq!(kind_of(status), Some(FailureKind::Transient), "{status}");
     }
     for status in [501, 505, 507, 511] {

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! right: retry → circuit breaker → attempt timeout    each attempt is counted, time-outs too
-//! wrong: circuit breaker → retry                      three failures look like one
+//! wrong: circuit breaker → retry                      four failures look like one
 //! ```
 //!
 //! ```

@@ -71,6 +71,8 @@ pub enum StabilityWarning {
         lease: Duration,
         /// The time of one attempt.
         attempt_timeout: Duration,
+        /// The longest waits of a probe at the concurrency limit and at the rate limit, together.
+        waits: Duration,
     },
     /// A call may wait for its turn until its deadline, so that it is let in when it is too late for it to be made.
     WaitsOutlastDeadline {
@@ -88,8 +90,12 @@ pub enum StabilityWarning {
         /// The time of the call.
         deadline: Duration,
     },
-    /// With all retries that the budgets allow while nothing works, the target gets more than it can bear: an outage that a spike began
-    /// does not end with the spike.
+    /// With all retries that the budgets allow while nothing works, the target gets more than it can bear: an outage that
+    /// a spike began does not end with the spike.
+    ///
+    /// What retries add while some of them succeed is not in the sum. Those after failures that say nothing of load are
+    /// lent and repaid, so there can be as many as calls have attempts; those after timeouts and overload are not.
+    /// A target that reports its overload as an ordinary error may get more than this.
     RetriesExceedCapacity {
         /// What it is given and can bear.
         load: Load,
@@ -129,10 +135,10 @@ impl fmt::Display for StabilityWarning {
                 "the breaker's time window of {window:?} is shorter than two attempts of {attempt_timeout:?}, and \
                  there is no count window beside it: attempts that hang do not open the circuit"
             ),
-            Self::LeaseTooShort { lease, attempt_timeout } => write!(
+            Self::LeaseTooShort { lease, attempt_timeout, waits } => write!(
                 f,
-                "the half-open lease of {lease:?} is not longer than an attempt of {attempt_timeout:?}: a probe that \
-                 hangs is given up before it times out, and has no say"
+                "the half-open lease of {lease:?} is not longer than an attempt of {attempt_timeout:?} and up to \
+                 {waits:?} of waits before it: a probe that hangs is given up before it times out, and has no say"
             ),
             Self::WaitsOutlastDeadline { waits, deadline } => write!(
                 f,
@@ -221,19 +227,19 @@ impl PipelineConfig {
 
     fn lint_lease(&self) -> Option<StabilityWarning> {
         let (lease, attempt_timeout) = (self.circuit_breaker.half_open_lease, self.longest_attempt()?);
-        (lease <= attempt_timeout).then_some(StabilityWarning::LeaseTooShort { lease, attempt_timeout })
+        // The limits stand between the circuit and the attempt.
+        let waits = self.longest_turn();
+        let probe = attempt_timeout.saturating_add(waits).min(self.deadline.unwrap_or(Duration::MAX));
+        (lease <= probe).then_some(StabilityWarning::LeaseTooShort { lease, attempt_timeout, waits })
     }
 
     fn lint_waits(&self) -> Option<StabilityWarning> {
-        let deadline = self.deadline?;
-        // Without a longest wait, the deadline cuts each where it makes no sense any more.
-        let of_limit = self.concurrency_limit.as_ref().and_then(|limit| limit.queue.max_wait);
-        let of_rate = self.rate_limit.as_ref().and_then(|limit| limit.max_wait);
-        let waits = of_limit.unwrap_or_default().saturating_add(of_rate.unwrap_or_default());
+        let (waits, deadline) = (self.longest_turn(), self.deadline?);
         (waits >= deadline).then_some(StabilityWarning::WaitsOutlastDeadline { waits, deadline })
     }
 
-    /// The test is `λ (1 + b) + N r < μ`: what retries add must leave the target able to catch up.
+    /// The test is `λ (1 + b) + N r < μ`: what retries add must leave the target able to catch up. The sum holds for an
+    /// overload, whose failures are paid for, and for an outage of any kind, in which nothing repays what is lent.
     fn lint_load(&self) -> Option<StabilityWarning> {
         let load = self.expected_load?;
         let retries = f64::from(self.retry.max_attempts.get() - 1);
@@ -247,6 +253,14 @@ impl PipelineConfig {
             trickle,
             amplified,
         })
+    }
+
+    /// How long an attempt may wait for its turn. Without a longest wait, the deadline cuts each where it makes no sense
+    /// any more.
+    fn longest_turn(&self) -> Duration {
+        let of_limit = self.concurrency_limit.as_ref().and_then(|limit| limit.queue.max_wait);
+        let of_rate = self.rate_limit.as_ref().and_then(|limit| limit.max_wait);
+        of_limit.unwrap_or_default().saturating_add(of_rate.unwrap_or_default())
     }
 
     /// How long an attempt may take, if anything limits it.

@@ -6,7 +6,8 @@
 //!   the backend certainly never began it;
 //! - it has attempts left, and the wait ends before the context's deadline (should the inner service then not be ready
 //!   in time, the error is the answer after all);
-//! - the [`RetryBudget`](seawall_core::RetryBudget) pays: the context's own, or else the layer's.
+//! - the [`RetryBudget`](seawall_core::RetryBudget) pays: the context's own, or else the layer's. A retry after a timeout
+//!   or an overload is withdrawn from it; after any other failure, which says nothing of load, it is borrowed.
 //!
 //! The wait is the next of a [backon](https://docs.rs/backon) sequence, spread by [`Jitter`](seawall_core::Jitter); a
 //! backend that says how long to wait ([`FailureKind::Overloaded`](seawall_core::FailureKind::Overloaded)) is obeyed
@@ -20,7 +21,7 @@
 //!
 //! Nested retries do not multiply. A retry whose call is part of an attempt of another Seawall retry (its context says
 //! so) passes the call through, once, and leaves the decision and the budget to the outer one, which knows the whole
-//! call; it still tells its observer of the attempt. So three attempts in three are three, not nine. A retry that makes
+//! call; it still tells its observer of the attempt. So four attempts in four are four, not sixteen. A retry that makes
 //! one attempt only, or has no copy of the request to send, does not count. Where you mean to multiply, say
 //! [`RetryPolicy::within_retries`] to the inner one.
 //!

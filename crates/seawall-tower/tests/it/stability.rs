@@ -145,13 +145,16 @@ fn the_lease_of_a_probe_is_held_against_an_attempt() {
             (config.attempt_timeout, config.deadline) = (timeout, deadline);
         })
     };
-    let message = "the half-open lease of 15s is not longer than an attempt of 15s: \
+    let message = "the half-open lease of 15s is not longer than an attempt of 15s and up to 2s of waits before it: \
                    a probe that hangs is given up before it times out, and has no say";
     assert_eq!(lease(Some(15 * SECOND), Some(30 * SECOND)), [message]);
     // Without a time-out of its own, the deadline is an attempt's.
     assert_eq!(lease(None, Some(15 * SECOND)), [message]);
     assert_eq!(lease(Some(20 * SECOND), Some(15 * SECOND)), [message]);
-    assert_eq!(lease(Some(14 * SECOND), None), [""; 0]);
+    // A probe waits at the concurrency limit first, for two seconds at most.
+    assert_eq!(lease(Some(12 * SECOND), None), [""; 0]);
+    assert_eq!(lease(Some(13 * SECOND), None).len(), 1);
+    assert_eq!(lease(Some(13 * SECOND), Some(14 * SECOND)), [""; 0]);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Circuit breakers: closed, with a count window and with a time window, and open.
 
 use std::io;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use failsafe::futures::CircuitBreaker as _;
@@ -24,7 +23,7 @@ const LONG: Duration = Duration::from_hours(1);
 pub(crate) fn closed(backend: Backend) -> Vec<Subject> {
     vec![
         Subject::service("seawall", ours(backend, &count_window())),
-        Subject::service("seawall, both windows", ours(backend, &CircuitBreakerConfig::default())),
+        Subject::service("seawall, both windows", ours(backend, &CircuitBreakerConfig::eager())),
         Subject::service("recloser", recloser(backend)),
         Subject::service("tower-resilience", by_resilience(backend, |builder| builder)),
         Subject::service("seatbelt", by_seatbelt(backend)),
@@ -72,12 +71,12 @@ pub(crate) fn open(backend: Backend) -> Vec<Subject> {
     ]
 }
 
-/// What peers with a ring have: no time window, no clock for slow calls.
+/// What peers with a ring have: half of 100 calls, no time window, no clock for slow calls.
 pub(crate) fn count_window() -> CircuitBreakerConfig {
     CircuitBreakerConfig {
         time_window: None,
         slow_call_rate_threshold: None,
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     }
 }
 
@@ -86,8 +85,7 @@ fn time_window_of(time: Duration) -> CircuitBreakerConfig {
         count_window: None,
         time_window: Some(time),
         slow_call_rate_threshold: None,
-        minimum_number_of_calls: const { NonZeroU32::new(20).unwrap() },
-        ..CircuitBreakerConfig::default()
+        ..CircuitBreakerConfig::eager()
     }
 }
 
