@@ -8,11 +8,13 @@ use seawall_sim::world::{Run, run};
 
 /// Trouble of all kinds: circuits open, calls are repeated, limits sink and queues fill.
 fn trouble(clients: u32) -> Scenario {
+    // Enough for the circuit of each to judge by.
+    let rate = 200 + 12 * clients;
     let text = format!(
         r#"
         name = "trouble"
         duration = "12s"
-        clients = {{ count = {clients}, rate = 200.0, priorities = {{ critical = 1.0, normal = 3.0 }} }}
+        clients = {{ count = {clients}, rate = {rate}.0, priorities = {{ critical = 1.0, normal = 3.0 }} }}
 
         [[tiers]]
         name = "server"
