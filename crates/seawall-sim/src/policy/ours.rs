@@ -13,6 +13,13 @@ pub struct Seawall {
     config: PipelineConfig,
 }
 
+impl Seawall {
+    /// The same stack with another configuration; the scenario's times take the place of its own.
+    pub const fn new(config: PipelineConfig) -> Self {
+        Self { config }
+    }
+}
+
 impl Policy for Seawall {
     fn name(&self) -> &'static str {
         "seawall"

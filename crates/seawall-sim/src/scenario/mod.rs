@@ -24,7 +24,7 @@ pub use error::ScenarioError;
 use serde::Deserialize;
 pub use setting::Setting;
 pub(crate) use spikes::Spikes;
-pub use tier::{Queue, QueueKind, ServiceTime, Tier};
+pub use tier::{Queue, QueueKind, QueueRefusal, ServiceTime, Tier};
 pub use trigger::{Trigger, TriggerKind};
 
 /// One scenario, as a file describes it.

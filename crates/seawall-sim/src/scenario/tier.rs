@@ -78,8 +78,21 @@ pub enum ServiceTime {
 pub struct Queue {
     /// Who is next.
     pub kind: QueueKind,
-    /// How many wait at most at a replica; one more is refused at once, as overloaded. Default: no bound.
+    /// How many wait at most at a replica; one more is refused at once. Default: no bound.
     pub bound: Option<u32>,
+    /// What one is told that is refused.
+    pub refusal: QueueRefusal,
+}
+
+/// What one is told for whom a queue has no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueRefusal {
+    /// That the server has too much to do.
+    #[default]
+    Overloaded,
+    /// Nothing that tells it from another passing failure, such as a connection that is reset.
+    Transient,
 }
 
 /// Who is next.

@@ -26,8 +26,6 @@ use swallowed::Swallowed;
 pub(super) use totals::Totals;
 use work_clock::{WorkClock, nanos};
 
-/// A server refuses like one whose queue is full: to be asked later.
-const OVERLOADED: FailureKind = FailureKind::Overloaded { retry_after: None };
 
 /// One server.
 #[derive(Debug)]
@@ -190,7 +188,7 @@ impl Replica {
         } else if self.has_free_worker() {
             self.start(job, self.now);
         } else if let Err(job) = self.queue.push(job) {
-            self.refuse(job, OVERLOADED);
+            self.refuse(job, self.queue.refusal);
         }
     }
 

@@ -1,15 +1,17 @@
 use std::collections::VecDeque;
 
-use seawall_core::Priority;
+use seawall_core::{FailureKind, Priority};
 
 use super::Job;
-use crate::scenario::{self, QueueKind};
+use crate::scenario::{self, QueueKind, QueueRefusal};
 
 /// The attempts that wait for a worker.
 #[derive(Debug)]
 pub(super) struct Queue {
     kind: QueueKind,
     bound: usize,
+    /// What one is told for whom there is no room.
+    pub(super) refusal: FailureKind,
     /// By class, if it goes by class; else all in the first.
     lanes: [VecDeque<Job>; Priority::ALL.len()],
     len: usize,
@@ -18,7 +20,11 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(queue: &scenario::Queue) -> Self {
         let bound = queue.bound.map_or(usize::MAX, |bound| bound as usize);
-        Self { kind: queue.kind, bound, lanes: Default::default(), len: 0 }
+        let refusal = match queue.refusal {
+            QueueRefusal::Overloaded => FailureKind::Overloaded { retry_after: None },
+            QueueRefusal::Transient => FailureKind::Transient,
+        };
+        Self { kind: queue.kind, bound, refusal, lanes: Default::default(), len: 0 }
     }
 
     /// Lets an attempt wait, unless there is no room.
