@@ -26,7 +26,6 @@ use swallowed::Swallowed;
 pub(super) use totals::Totals;
 use work_clock::{WorkClock, nanos};
 
-
 /// One server.
 #[derive(Debug)]
 pub(super) struct Replica {
