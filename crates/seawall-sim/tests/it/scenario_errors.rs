@@ -116,7 +116,11 @@ fn an_unknown_key_is_refused_with_its_line_and_the_known_ones() {
         "service_time = {kind = 'fixed', mean = '20ms'}",
         "16: tiers[0].service_time.mean: unknown key, expected one of `kind`, `time`",
     );
-    refused(16, "queue = {bund = 3}", "16: tiers[0].queue.bund: unknown key, expected one of `kind`, `bound`, `refusal`");
+    refused(
+        16,
+        "queue = {bund = 3}",
+        "16: tiers[0].queue.bund: unknown key, expected one of `kind`, `bound`, `refusal`",
+    );
     refused(
         24,
         "kind = 'brownout'",
