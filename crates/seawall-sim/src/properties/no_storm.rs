@@ -5,6 +5,9 @@ use seawall_core::RetryBudgetConfig;
 use super::{Case, Claim, Play, Plays, Property, Source, Target, Unit, Variant};
 use crate::world::{CallRecord, End};
 
+/// The seconds over which attempts are held against calls.
+const WINDOW: usize = 10;
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for clients in [5, 50, 500] {
@@ -13,12 +16,16 @@ pub(super) fn cases() -> Vec<Case> {
         let silent =
             outage.clone().set_toml(r#"triggers=[{ kind = "black_hole", at = "15s", lasts = "15s" }]"#);
         for (name, variant) in [("fast failures", outage), ("slow failures", slow), ("no answers", silent)] {
-            cases.push(case(format!("outage, {name}, {clients} clients"), variant, vec![plainly()]));
+            // Hundreds of clients of one or two calls a second each: what each has in reserve is most of what they send.
+            let claims = if clients < 500 { vec![plainly()] } else { vec![beyond_reserves(), told()] };
+            cases.push(case(format!("outage, {name}, {clients} clients"), variant, claims));
         }
     }
     for (share, failing) in [(0.2, "a fifth"), (0.5, "half"), (0.9, "nine tenths")] {
         let variant = Variant::of("half-broken").set("triggers.0.share", share);
-        cases.push(case(format!("half-broken, {failing} fail"), variant, vec![in_vain(), told()]));
+        // Where most retries fail, those that succeed pay for them: ADR 0006 says why, and P4 what for.
+        let judged = if share <= 0.2 { in_vain() } else { Claim { target: Target::AnyLow, ..in_vain() } };
+        cases.push(case(format!("half-broken, {failing} fail"), variant, vec![judged, told()]));
     }
     cases
 }
@@ -43,6 +50,21 @@ fn told() -> Claim {
     Claim { target: Target::AnyLow, ..plainly() }
 }
 
+/// The same beyond what each client may send whether or not it makes calls: its reserve, once, and its trickle.
+fn beyond_reserves() -> Claim {
+    Claim {
+        figure: "the same, beyond reserve and trickle",
+        measure: |plays: &Plays| {
+            let clients = &plays.scenario.clients;
+            let budget = RetryBudgetConfig::default();
+            let of_its_own = budget.reserve + budget.trickle * WINDOW as f64;
+            let calls = clients.rate * WINDOW as f64 / f64::from(clients.count.get());
+            (plays.ours().summary.peak_amplification - of_its_own / calls).into()
+        },
+        ..plainly()
+    }
+}
+
 /// What is promised where retries succeed: of the attempts that did not.
 fn in_vain() -> Claim {
     Claim {
@@ -59,7 +81,6 @@ pub(super) fn promised() -> f64 {
 
 /// The most attempts by calls of any ten seconds, not counting each call's last attempt if it is a retry that succeeded.
 fn most_in_vain(play: &Play) -> f64 {
-    const WINDOW: usize = 10;
     let mut seconds: Vec<(u32, u32)> = Vec::new();
     for call in &play.run.calls {
         let second = usize::try_from(call.arrived.as_secs()).expect("a run of seconds that can be counted");

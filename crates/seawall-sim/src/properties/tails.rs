@@ -8,22 +8,44 @@ use super::{Case, Claim, Plays, Property, Source, Target, Unit, Variant};
 const CAPACITY: f64 = 40.0 / 0.0057;
 
 pub(super) fn cases() -> Vec<Case> {
-    let below = [30, 50, 70, 90, 95].map(|utilisation| {
+    let mut cases = Vec::new();
+    for utilisation in [30, 50, 70, 90, 95] {
         // The promised gain is at 80 %. Elsewhere the hedged tail is the shorter one: that is what no collapse means.
-        let (seconds, claims) = (7, vec![tail(1.0), extra(), answered()]);
-        case(utilisation, seconds, claims)
-    });
-    let gain = case(80, 22, vec![tail(0.25), extra(), answered()]);
-    let overload = case(120, 7, vec![answered_beside(), extra()]);
-    [&below[..], &[gain, overload]].concat()
+        cases.push(case(utilisation, 7, Loser::Dropped, vec![tail(1.0), extra(), answered()]));
+    }
+    cases.push(case(80, 22, Loser::Dropped, vec![tail(0.25), extra(), answered()]));
+    for utilisation in [100, 120] {
+        cases.push(case(utilisation, 7, Loser::Dropped, vec![answered_beside(), extra()]));
+    }
+    // To cancel the loser is half of what makes hedging cheap. Where servers do not let go of it, this is what is left.
+    for utilisation in [80, 95, 100] {
+        let claims = [tail(1.0), extra(), answered_beside()];
+        let told = |claim: Claim| {
+            let more_is_worse = matches!(claim.target, Target::AtMost(_));
+            Claim { target: if more_is_worse { Target::AnyLow } else { Target::AnyHigh }, ..claim }
+        };
+        cases.push(case(utilisation, 22, Loser::ServedAllTheSame, claims.map(told).into()));
+    }
+    cases
 }
 
-fn case(utilisation: u32, seconds: u32, claims: Vec<Claim>) -> Case {
+/// What servers do with an attempt whose caller has its answer from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loser {
+    Dropped,
+    ServedAllTheSame,
+}
+
+fn case(utilisation: u32, seconds: u32, loser: Loser, claims: Vec<Claim>) -> Case {
     let rate = (CAPACITY * f64::from(utilisation) / 100.0).round();
-    let variant = Variant::of("stragglers").set("clients.rate", rate);
+    let variant = Variant::of("stragglers")
+        .set("clients.rate", rate)
+        .set("duration", format!("{seconds}s"))
+        .set("tiers.0.drops_abandoned", loser == Loser::Dropped);
+    let servers = if loser == Loser::Dropped { "" } else { ", servers that drop nothing" };
     Case {
-        name: format!("stragglers, {utilisation} % utilisation"),
-        source: Source::File(variant.set("duration", format!("{seconds}s"))),
+        name: format!("stragglers, {utilisation} % utilisation{servers}"),
+        source: Source::File(variant),
         policies: vec!["hedged", "balanced"],
         claims,
     }

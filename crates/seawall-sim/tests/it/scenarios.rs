@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use seawall_core::Priority;
 use seawall_sim::scenario::{
-    Arrivals, Clients, LoadPoint, Queue, QueueKind, Scenario, ServiceTime, Tier, Trigger, TriggerKind,
+    Arrivals, Clients, LoadPoint, Queue, Scenario, ServiceTime, Tier, Trigger, TriggerKind,
 };
 
 const README: &str = include_str!("../../README.md");
