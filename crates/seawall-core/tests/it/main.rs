@@ -24,6 +24,7 @@ mod pins;
 mod rate_limiter;
 mod rate_limiter_laws;
 mod retry_budget;
+mod retry_loan_laws;
 mod rollout;
 mod shared_budget_laws;
 mod shared_budget_model;

@@ -12,6 +12,11 @@ enum Step {
     Successes(u32),
     Failure,
     Withdraw,
+    Reward,
+    Refund,
+    Borrow,
+    Repay,
+    ReturnLoan,
     Pass(u64),
 }
 
@@ -20,6 +25,12 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (1u32..200).prop_map(Step::Successes),
         2 => Just(Step::Failure),
         3 => Just(Step::Withdraw),
+        1 => Just(Step::Reward),
+        1 => Just(Step::Refund),
+        // So many that it is found out that they are no good.
+        9 => Just(Step::Borrow),
+        1 => Just(Step::Repay),
+        1 => Just(Step::ReturnLoan),
         3 => (0u64..30_000).prop_map(Step::Pass),
     ]
 }
@@ -35,6 +46,7 @@ proptest! {
         let config = RetryBudgetConfig { ratio, ..RetryBudgetConfig::default() };
         let mut exact = RetryBudget::new(config.clone(), now).unwrap();
         let shared = SharedRetryBudget::new(RetryBudget::new(config, now).unwrap());
+        let (mut paid, mut lent) = (0u32, 0u32);
         for step in steps {
             match step {
                 Step::Successes(calls) => {
@@ -51,8 +63,36 @@ proptest! {
                     // What the shared one pays, the exact one pays too, so that both stand for the same retries.
                     if shared.with(|shared| shared.withdraw(now)) {
                         prop_assert!(exact.withdraw(now));
+                        paid += 1;
                     }
                 }
+                Step::Borrow => {
+                    if shared.with(|shared| shared.borrow(now)) {
+                        prop_assert!(exact.borrow(now));
+                        lent += 1;
+                    }
+                }
+                Step::Reward if paid > 0 => {
+                    paid -= 1;
+                    exact.reward(now);
+                    shared.with(|shared| shared.reward(now));
+                }
+                Step::Refund if paid > 0 => {
+                    paid -= 1;
+                    exact.refund(now);
+                    shared.with(|shared| shared.refund(now));
+                }
+                Step::Repay if lent > 0 => {
+                    lent -= 1;
+                    exact.repay(now);
+                    shared.with(|shared| shared.repay(now));
+                }
+                Step::ReturnLoan if lent > 0 => {
+                    lent -= 1;
+                    exact.return_loan(now);
+                    shared.with(|shared| shared.return_loan(now));
+                }
+                Step::Reward | Step::Refund | Step::Repay | Step::ReturnLoan => {}
                 Step::Pass(millis) => now += Duration::from_millis(millis),
             }
             let (exact, shared) = (exact.balance(now), shared.with(|shared| shared.balance(now)));

@@ -31,6 +31,7 @@ mod registry;
 mod retry;
 mod retry_budget;
 mod retry_budget_laws;
+mod retry_loans;
 mod rollout;
 mod shared_clock;
 mod stability;
