@@ -67,7 +67,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) output: Output,
     /// Writes all that happened to a file, one JSON object a line.
-    #[arg(long, value_name = "FILE", requires = "seed")]
+    // Said twice: a seed that other seeds rule out is required no more.
+    #[arg(long, value_name = "FILE", requires = "seed", conflicts_with = "seeds")]
     pub(crate) trace: Option<PathBuf>,
 }
 

@@ -16,4 +16,5 @@ pub mod properties;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+pub mod shell;
 pub mod world;

@@ -18,6 +18,7 @@ pub(crate) fn compare(args: &CompareArgs, out: &mut dyn Write) -> Result<(), Fai
         names => names.iter().map(|name| super::policy(name)).collect::<Result<_, _>>()?,
     };
     let scenarios = super::scenarios(&args.files, &args.settings)?;
+    report::prepare(&args.output)?;
     let mut sections = Vec::new();
     for (_, scenario) in &scenarios {
         let results = play(args, scenario, &policies, out)?;

@@ -8,6 +8,7 @@ use seawall_sim::report::html::Section;
 use seawall_sim::report::{json, table, trace};
 use seawall_sim::runner::run_seeds;
 use seawall_sim::scenario::Scenario;
+use seawall_sim::shell::{COMMAND, quoted};
 use seawall_sim::world::{self, Run};
 
 use super::{report, title};
@@ -21,6 +22,10 @@ pub(crate) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), Failure> {
     if args.trace.is_some() && scenarios.len() > 1 {
         return Err(Failure::Input("a trace is of one scenario, and here are several".to_owned()));
     }
+    if args.trace.as_deref().is_some_and(|trace| args.output.report() == Some(trace)) {
+        return Err(Failure::Input("the trace and the report are the same file".to_owned()));
+    }
+    report::prepare(&args.output)?;
     let mut sections = Vec::new();
     for (file, scenario) in &scenarios {
         let across = match args.seed {
@@ -77,14 +82,12 @@ fn all_seeds(
     } else {
         writeln!(out, "{}, {}, {}", title(scenario), policy.name(), args.seeds)?;
         table::many_seeds(out, &across)?;
-        let (file, policy, seed) = (file.display(), policy.name(), across.goodput.worst_seed);
+        let file = quoted(&file.to_string_lossy());
+        let (policy, seed) = (policy.name(), across.goodput.worst_seed);
         let set: Vec<_> = args.settings.iter().map(|setting| setting.argument() + " ").collect();
         let set = set.concat();
         writeln!(out, "the worst again, with all that happened:")?;
-        writeln!(
-            out,
-            "  seawall-sim run {file} {set}--policy {policy} --seed {seed} --trace trace.ndjson\n"
-        )?;
+        writeln!(out, "  {COMMAND} run {file} {set}--policy {policy} --seed {seed} --trace trace.ndjson\n")?;
     }
     Ok(across)
 }

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::{Claim, Variant, history};
 use crate::scenario::{Scenario, ScenarioError};
+use crate::shell::COMMAND;
 
 /// A scenario, the policies that play it, and what is claimed of the outcome.
 #[derive(Clone, Debug)]
@@ -39,13 +40,12 @@ impl Case {
 
     /// The command that plays it again with one policy and one seed.
     pub fn replay(&self, policy: &str, seed: u64) -> String {
-        const SIM: &str = "cargo run --release -p seawall-sim --";
         match &self.source {
             Source::File(variant) => {
-                format!("{SIM} run {variant} --policy {policy} --seed {seed}")
+                format!("{COMMAND} run {variant} --policy {policy} --seed {seed}")
             }
             Source::History => format!(
-                "{SIM} history {seed} >history-{seed}.toml && {SIM} run history-{seed}.toml --policy {policy} --seed {seed}"
+                "{COMMAND} history {seed} >history-{seed}.toml && {COMMAND} run history-{seed}.toml --policy {policy} --seed {seed}"
             ),
         }
     }

@@ -117,7 +117,7 @@ impl Property {
 impl fmt::Display for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.to_possible_value().expect("every property can be named on the command line");
-        f.write_str(value.get_name())
+        f.pad(value.get_name())
     }
 }
 

@@ -2,10 +2,10 @@
 
 pub mod html;
 pub mod json;
+mod number;
 mod over_time;
 mod rows;
 pub mod table;
 pub mod trace;
-mod units;
 
 pub use over_time::over_time;

@@ -1,7 +1,7 @@
 use std::io::{self, Write};
 
+use super::number::percent;
 use super::rows;
-use super::units::percent;
 use crate::measure::Goodput;
 
 /// Writes the goodput of policies as time goes on, in so many seconds at a time: what the plots show, as numbers.

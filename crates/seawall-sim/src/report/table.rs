@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use seawall_core::Priority;
 
+use super::number::{factor, latency, percent, recovery};
 use super::rows;
-use super::units::{latency, percent, recovery, times};
 use crate::measure::{Across, Figure, Summary};
 use crate::policy::Policy;
 
@@ -17,8 +17,8 @@ pub fn one_seed(out: &mut dyn Write, run: &Summary) -> io::Result<()> {
     let mut lines = vec![
         ("goodput".to_owned(), percent(run.goodput)),
         ("recovery".to_owned(), recovery(run.recovery)),
-        ("attempts a call".to_owned(), times(run.amplification)),
-        ("  the most in 10 s".to_owned(), times(run.peak_amplification)),
+        ("attempts a call".to_owned(), factor(run.amplification)),
+        ("  the most in 10 s".to_owned(), factor(run.peak_amplification)),
         ("wasted work".to_owned(), percent(run.wasted)),
         ("p50".to_owned(), latency(run.p50)),
         ("p99".to_owned(), latency(run.p99)),
@@ -29,7 +29,7 @@ pub fn one_seed(out: &mut dyn Write, run: &Summary) -> io::Result<()> {
         let classes = run.by_priority.iter().rev();
         lines.extend(classes.map(|(class, share)| (goodput_of(*class), percent(*share))));
     }
-    lines.push(("fairness".to_owned(), times(run.fairness)));
+    lines.push(("fairness".to_owned(), factor(run.fairness)));
     lines.push(("lost".to_owned(), run.lost.to_string()));
     let rows: Vec<_> = lines.into_iter().map(|(name, value)| vec![name, value]).collect();
     rows::write(out, &rows)
@@ -44,8 +44,8 @@ pub fn many_seeds(out: &mut dyn Write, across: &Across) -> io::Result<()> {
     rows.extend([
         row("goodput", &across.goodput, percent),
         row("recovery", &across.recovery, recovery),
-        row("attempts a call", &across.amplification, times),
-        row("  the most in 10 s", &across.peak_amplification, times),
+        row("attempts a call", &across.amplification, factor),
+        row("  the most in 10 s", &across.peak_amplification, factor),
         row("wasted work", &across.wasted, percent),
         row("p50", &across.p50, latency),
         row("p99", &across.p99, latency),
@@ -56,7 +56,7 @@ pub fn many_seeds(out: &mut dyn Write, across: &Across) -> io::Result<()> {
         let classes = across.by_priority.iter().rev();
         rows.extend(classes.map(|(class, figure)| row(&goodput_of(*class), figure, percent)));
     }
-    rows.push(row("fairness", &across.fairness, times));
+    rows.push(row("fairness", &across.fairness, factor));
     rows.push(row("lost", &across.lost, |lost| lost.to_string()));
     rows::write(out, &rows)?;
     if let Some((low, high)) = across.mean_goodput_between {
@@ -82,14 +82,14 @@ pub fn comparison(out: &mut dyn Write, policies: &[(&dyn Policy, Across)]) -> io
             across.goodput.worst_seed.to_string(),
             recovery(across.recovery.median),
             recovery(across.recovery.worst),
-            times(across.amplification.median),
-            times(across.peak_amplification.worst),
+            factor(across.amplification.median),
+            factor(across.peak_amplification.worst),
             percent(across.wasted.median),
             latency(across.p50.median),
             latency(across.p99.median),
             latency(across.p999.median),
             percent(across.refused.median),
-            times(across.fairness.worst),
+            factor(across.fairness.worst),
             across.lost.median.to_string(),
         ];
         let of_class = |class| across.by_priority.get(class).map(|figure| percent(figure.worst));
@@ -106,8 +106,8 @@ const COLUMNS: [&str; 15] = [
 ];
 
 const LEGEND: &str = "\
-medians of all seeds; of the worst seed: the columns `worst` (of goodput: this seed), the peak of attempts a call in 10 s, fairness, and the
-goodput of each class of calls; the times are those of answered calls";
+each figure is the median of all seeds, but for the worst of all: the columns `worst`, the peak (attempts a call in 10 s), fairness, and the
+goodput of each class of calls; `seed` is that of the worst goodput; the times are those of answered calls";
 
 /// What the policy is called; a model is called one.
 fn name(policy: &dyn Policy) -> String {

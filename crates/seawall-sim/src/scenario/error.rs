@@ -15,12 +15,18 @@ impl ScenarioError {
         Self { file: file.to_owned(), line, key, problem }
     }
 
+    /// The same, if it is of that file, without a line: it is in a text that nobody has.
+    pub(super) fn in_no_line_of(self, file: &Path) -> Self {
+        let line = self.line.filter(|_| self.file != file);
+        Self { line, ..self }
+    }
+
     /// The file: the scenario's, or that of its trace.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The line, counted from 1. None where the file cannot be read at all.
+    /// The line, counted from 1. None where the file cannot be read at all, or where what is wrong is not in it.
     pub const fn line(&self) -> Option<usize> {
         self.line
     }

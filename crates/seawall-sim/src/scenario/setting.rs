@@ -6,6 +6,7 @@ use std::str::FromStr;
 use toml::{Table, Value};
 
 use super::{Scenario, ScenarioError};
+use crate::shell::quoted;
 
 /// One key of a scenario set otherwise than its file says: `clients.count=500`, `triggers.0.share=0.9`.
 ///
@@ -25,13 +26,7 @@ impl Setting {
 
     /// As a shell takes it: `--set clients.count=500`.
     pub fn argument(&self) -> String {
-        let setting = self.to_string();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-=".contains(c);
-        if setting.chars().all(plain) {
-            format!("--set {setting}")
-        } else {
-            format!("--set '{}'", setting.replace('\'', r"'\''"))
-        }
+        format!("--set {}", quoted(&self.to_string()))
     }
 
     fn apply(&self, scenario: &mut Table) -> Result<(), String> {
@@ -55,16 +50,14 @@ impl FromStr for Setting {
         if key.is_empty() || key.split('.').any(str::is_empty) {
             return Err(format!("`{key}` is no key, such as clients.count"));
         }
-        let parsed: Option<Table> = toml::from_str(&format!("value = {value}")).ok();
-        let parsed = parsed.and_then(|mut table| table.remove("value"));
-        Ok(Self::new(key, parsed.unwrap_or_else(|| Value::String(value.to_owned()))))
+        Ok(Self::new(key, value.parse().unwrap_or_else(|_| Value::String(value.to_owned()))))
     }
 }
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Value::String(text) => write!(f, "{}={text}", self.key),
+            Value::String(text) if text.parse::<Value>().is_err() => write!(f, "{}={text}", self.key),
             value => write!(f, "{}={value}", self.key),
         }
     }
@@ -74,8 +67,7 @@ impl Scenario {
     /// Reads a scenario with some keys set otherwise, and puts them behind its name.
     ///
     /// # Errors
-    /// As [`Scenario::read`], and if a key belongs to nothing that the file has. With settings, lines are counted in the
-    /// text that they make.
+    /// As [`Scenario::read`], and if a key belongs to nothing that the file has. What a setting makes wrong is in no line.
     pub fn read_with(file: &Path, settings: &[Setting]) -> Result<Self, ScenarioError> {
         if settings.is_empty() {
             return Self::read(file);
@@ -87,7 +79,7 @@ impl Scenario {
         let mut table: Table = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
         settings.iter().try_for_each(|setting| setting.apply(&mut table)).map_err(fail)?;
         let text = toml::to_string(&table).map_err(|error| fail(error.to_string()))?;
-        let mut scenario = Self::parse(&text, file)?;
+        let mut scenario = Self::parse(&text, file).map_err(|error| error.in_no_line_of(file))?;
         for setting in settings {
             scenario.name = format!("{} {setting}", scenario.name);
         }
@@ -157,10 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_more_than_one_value_is_text() {
+        let setting: Setting = "clients.rate=1.0\nfoo=2".parse().unwrap();
+        assert_eq!(setting, Setting::new("clients.rate", "1.0\nfoo=2"));
+    }
+
+    #[test]
     fn a_setting_is_written_as_it_is_read() {
-        for text in
-            ["clients.count=500", "duration=90s", "a.b=[{ kind = \"x\" }]", "tiers.0.drops_abandoned=true"]
-        {
+        for text in [
+            "clients.count=500",
+            "duration=90s",
+            "a.b=[{ kind = \"x\" }]",
+            "tiers.0.drops_abandoned=true",
+            "name=\"5\"",
+        ] {
             assert_eq!(text.parse::<Setting>().unwrap().to_string(), text);
         }
     }

@@ -22,9 +22,11 @@ pub(super) fn wording(key: &str, message: &str) -> String {
     if let Some(name) = message.strip_prefix("missing field ") {
         return format!("missing key {name}, add it");
     }
-    if message.contains("\"friendly\" duration") || message.ends_with("expected an unsigned duration string")
-    {
+    if message.contains("\"friendly\"") || message.ends_with("expected an unsigned duration string") {
         return "this is no time, write one such as \"500ms\" or \"1m 30s\"".to_owned();
+    }
+    if let Some((found, _)) = message.rsplit_once("expected struct ") {
+        return format!("{found}expected a table");
     }
     let known = [
         ("unknown variant", "unknown name"),

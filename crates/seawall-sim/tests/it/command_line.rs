@@ -230,6 +230,14 @@ fn a_scenario_that_is_none_is_refused_with_its_line_before_any_is_played() {
 }
 
 #[test]
+fn what_a_setting_makes_wrong_is_said_of_its_key_and_in_no_line() {
+    let file = file("set.toml", SMALL);
+    let (code, said) = refused(&["run", &file, "--set", "clients.rate=nan"]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with(&format!("error: {file}: clients.rate: NaN calls a second")), "{said}");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_bad_input_and_one_that_cannot_be_written_is_a_failure() {
     let (code, said) = refused(&["run", "no-such-file.toml"]);
     assert_eq!(code, Some(2));
@@ -239,6 +247,10 @@ fn a_file_that_is_not_there_is_bad_input_and_one_that_cannot_be_written_is_a_fai
     let (code, said) = refused(&["run", &scenario, "--seed", "1", "--trace", "no-such-folder/trace"]);
     assert_eq!(code, Some(1));
     assert!(said.starts_with("error: no-such-folder/trace cannot be written"), "{said}");
+
+    // Nothing is played in vain.
+    let (code, said) = refused(&["run", &scenario, "--report", "/"]);
+    assert_eq!((code, said.starts_with("error: / cannot be written")), (Some(1), true), "{said}");
 }
 
 #[test]
@@ -248,6 +260,8 @@ fn options_that_do_not_go_together_are_wrong_usage() {
         vec!["run"],
         vec!["run", &file, "--seed", "1", "--seeds", "2"],
         vec!["run", &file, "--trace", "trace.ndjson"],
+        vec!["run", &file, "--trace", "trace.ndjson", "--seeds", "1"],
+        vec!["run", &file, "--trace", "same", "--seed", "1", "--report", "same"],
         vec!["run", &file, &file, "--seed", "1", "--trace", "trace.ndjson"],
         vec!["compare", &file, "--seeds", "0"],
     ] {

@@ -51,7 +51,7 @@ fn play(name: &str, clients: u32, seed: u64) -> Run {
 
 #[test]
 fn two_runs_of_one_seed_are_the_same_and_those_of_two_seeds_are_not() {
-    for (policy, clients) in [("seawall", 1), ("seawall", 50), ("balanced", 5), ("hedged", 5)] {
+    for (policy, clients) in [("seawall", 1), ("seawall", 10), ("balanced", 5), ("hedged", 5)] {
         let once = play(policy, clients, 1);
         assert!(once.calls.iter().any(|call| call.attempts > 1), "some calls are repeated");
         assert!(once.seconds.iter().any(|second| second.open > 0), "some circuits open: {policy}, {clients}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use roxmltree::{Document, Node, ParsingOptions};
 use seawall_sim::measure::{Across, summarize};
 use seawall_sim::policy::{NoRetries, Policy, Seawall};
-use seawall_sim::report::html::{History, PolicyResult, Report, Section, render};
+use seawall_sim::report::html::{Course, PolicyResult, Report, Section, render};
 use seawall_sim::scenario::Scenario;
 use seawall_sim::world::{self, Run};
 
@@ -80,14 +80,14 @@ fn played(scenario: &Scenario, policy: &dyn Policy) -> PolicyResult {
 /// The first and the last of these runs.
 fn drawn(name: &str, scenario: &Scenario, runs: &[(u64, Run)]) -> PolicyResult {
     let figures: Vec<_> = runs.iter().map(|(seed, run)| (*seed, summarize(scenario, run))).collect();
-    let history = |(seed, run): &(u64, Run)| History::of(scenario, *seed, run);
+    let course = |(seed, run): &(u64, Run)| Course::of(scenario, *seed, run);
     PolicyResult {
         name: name.to_owned(),
         about: String::new(),
         model: false,
         across: Across::new(&figures).unwrap(),
-        median: history(&runs[0]),
-        worst: history(&runs[runs.len() - 1]),
+        median: course(&runs[0]),
+        worst: course(&runs[runs.len() - 1]),
     }
 }
 

@@ -205,6 +205,12 @@ fn an_unknown_name_is_refused_with_its_line_and_the_known_ones() {
 #[test]
 fn a_value_of_another_type_is_refused_with_its_line() {
     refused(1, "name = 3", "1: name: invalid type: integer `3`, expected a text");
+    refused(
+        15,
+        "cache_hit_ratio = 0.5\nqueue = 3",
+        "16: tiers[0].queue: invalid type: integer `3`, expected a table",
+    );
+    refused(2, "duration = ''", r#"2: duration: this is no time, write one such as "500ms" or "1m 30s""#);
     refused(2, "duration = 60", r#"2: duration: this is no time, write one such as "500ms" or "1m 30s""#);
     refused(
         6,

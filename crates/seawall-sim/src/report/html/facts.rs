@@ -1,7 +1,7 @@
 use super::Section;
 use super::labels;
-use super::number::{count, short, time};
 use super::text::escape;
+use crate::report::number::{count, short, time};
 use crate::scenario::{Arrivals, Clients, Tier};
 
 /// What was played: who called, whom, what went wrong, and with how many seeds.

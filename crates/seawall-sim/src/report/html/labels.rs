@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::number::{part, short, time, times};
 use super::text::cut;
+use crate::report::number::{part, short, time, times};
 use crate::scenario::{Scenario, Trigger, TriggerKind};
 
 /// The longest name of a tier that a plot shows whole.

@@ -5,11 +5,10 @@
 //! colours through to the page as they are, so that the page's style decides on them: light, dark, and which policies are
 //! shown.
 
+mod course;
+mod curve;
 mod facts;
-mod figure;
-mod history;
 mod labels;
-mod number;
 mod palette;
 mod plot;
 mod plots;
@@ -17,7 +16,7 @@ mod scale;
 mod tables;
 mod text;
 
-pub use history::History;
+pub use course::Course;
 
 use crate::measure::Across;
 use crate::scenario::Scenario;
@@ -56,9 +55,9 @@ pub struct PolicyResult {
     /// The figures over all seeds.
     pub across: Across,
     /// The run whose goodput is the median.
-    pub median: History,
+    pub median: Course,
     /// The run whose goodput is the worst.
-    pub worst: History,
+    pub worst: Course,
 }
 
 /// The whole file. The same report gives the same file, in every byte.

@@ -9,11 +9,11 @@ use kuva::render::plots::Plot as Drawn;
 use kuva::render::render::render_multiple;
 use kuva::render::theme::Theme;
 
-use super::figure::Points;
+use super::curve::Points;
 use super::labels::Label;
-use super::number::tick;
 use super::scale::{Scale, step};
 use super::text::{escape, in_plot};
+use crate::report::number::tick;
 
 const WIDTH: f64 = 680.0;
 const HEIGHT: f64 = 220.0;

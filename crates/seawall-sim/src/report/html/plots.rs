@@ -1,11 +1,11 @@
-use super::figure::{self, Figure, Points, thinned};
+use super::curve::{self, Curve, Points, thinned};
 use super::labels::{self, Label, placed};
-use super::number::time;
 use super::palette::Palette;
 use super::plot::{ACROSS, CHARACTER, Line, Mark, Plot, Shade};
 use super::scale::Scale;
 use super::text::escape;
-use super::{History, PolicyResult, Section};
+use super::{Course, PolicyResult, Section};
+use crate::report::number::time;
 
 /// With more points a line is no clearer.
 const POINTS: usize = 600;
@@ -16,15 +16,15 @@ const ROWS: usize = 4;
 const EXPLANATION: &str = "Of all seeds, the run whose goodput is the median, and the run whose goodput is the worst, of each \
     policy. Shaded: what goes wrong. A dotted line from top to bottom: from there on 95 % of the calls are good for ten seconds.";
 
-/// Every figure over time: the median run on the left, the worst on the right.
+/// Every curve over time: the median run on the left, the worst on the right.
 pub(super) fn html(at: usize, section: &Section, palette: &Palette) -> String {
     let scene = Scene::of(section);
     let mut missing = Vec::new();
     let mut plots = Vec::new();
-    for (place, figure) in figure::ALL.iter().enumerate() {
-        match row(figure, section, palette, &scene, 2 * (at * figure::ALL.len() + place)) {
+    for (place, curve) in curve::ALL.iter().enumerate() {
+        match row(curve, section, palette, &scene, 2 * (at * curve::ALL.len() + place)) {
             Some(row) => plots.push(row),
-            None => missing.push(figure.title.to_lowercase()),
+            None => missing.push(curve.title.to_lowercase()),
         }
     }
     let missing = if missing.is_empty() {
@@ -41,58 +41,47 @@ pub(super) fn html(at: usize, section: &Section, palette: &Palette) -> String {
     )
 }
 
-/// A figure of all policies, of both runs, on the same scale. None if no policy has it.
-fn row(
-    figure: &Figure,
-    section: &Section,
-    palette: &Palette,
-    scene: &Scene,
-    number: usize,
-) -> Option<String> {
+/// A curve of all policies, of both runs, on the same scale. None if no policy has it.
+fn row(curve: &Curve, section: &Section, palette: &Palette, scene: &Scene, number: usize) -> Option<String> {
     let sides = sides(section);
-    let lines: Vec<_> = sides.iter().map(|(_, history)| lines(figure, section, palette, *history)).collect();
+    let lines: Vec<_> = sides.iter().map(|(_, course)| lines(curve, section, palette, *course)).collect();
     if lines.iter().flatten().all(|line| line.points.is_empty()) {
         return None;
     }
     let greatest = greatest(lines.iter().flatten().map(|line| &line.points));
     let mut numbers = number..;
-    let pictures =
-        sides.into_iter().zip(lines).zip(&mut numbers).map(|(((side, history), lines), number)| {
-            let recovered = |policy: &PolicyResult| {
-                let at = history(policy).recovered?.as_secs_f64();
-                Some(Mark { at, colour: palette.colour(&policy.name) })
-            };
-            let plot = Plot {
-                name: format!("{} of the {side} run, {}, over time", figure.title, figure.unit),
-                unit: figure.unit,
-                scale: if figure.wide && section.policies.len() > 1 {
-                    Scale::Logarithmic
-                } else {
-                    Scale::Linear
-                },
-                until: scene.until,
-                greatest,
-                shades: &scene.shades,
-                labels: &scene.labels,
-                lines,
-                marks: section.policies.iter().filter_map(recovered).collect(),
-            };
-            format!(
-                "<figure class=\"{side}\">\n<figcaption>{}</figcaption>\n{}</figure>\n",
-                caption(side, section, history),
-                plot.svg(number)
-            )
-        });
+    let pictures = sides.into_iter().zip(lines).zip(&mut numbers).map(|(((side, course), lines), number)| {
+        let recovered = |policy: &PolicyResult| {
+            let at = course(policy).recovered?.as_secs_f64();
+            Some(Mark { at, colour: palette.colour(&policy.name) })
+        };
+        let plot = Plot {
+            name: format!("{} of the {side} run, {}, over time", curve.title, curve.unit),
+            unit: curve.unit,
+            scale: if curve.wide && section.policies.len() > 1 { Scale::Logarithmic } else { Scale::Linear },
+            until: scene.until,
+            greatest,
+            shades: &scene.shades,
+            labels: &scene.labels,
+            lines,
+            marks: section.policies.iter().filter_map(recovered).collect(),
+        };
+        format!(
+            "<figure class=\"{side}\">\n<figcaption>{}</figcaption>\n{}</figure>\n",
+            caption(side, section, course),
+            plot.svg(number)
+        )
+    });
     Some(format!(
         "<h4>{} <small>{}</small></h4>\n{}",
-        escape(figure.title),
-        escape(figure.about),
+        escape(curve.title),
+        escape(curve.about),
         pictures.collect::<Vec<_>>().concat()
     ))
 }
 
 /// What a side shows of each policy.
-type Side = (&'static str, fn(&PolicyResult) -> &History);
+type Side = (&'static str, fn(&PolicyResult) -> &Course);
 
 /// The median and the worst run; if all policies were played with one seed, they are the same.
 fn sides(section: &Section) -> Vec<Side> {
@@ -103,20 +92,20 @@ fn sides(section: &Section) -> Vec<Side> {
 
 /// The lines of a picture, the first policy's in front. What they are seen against is the first policy's, at the back.
 fn lines(
-    figure: &Figure,
+    curve: &Curve,
     section: &Section,
     palette: &Palette,
-    history: fn(&PolicyResult) -> &History,
+    course: fn(&PolicyResult) -> &Course,
 ) -> Vec<Line> {
-    let against = figure.against.zip(section.policies.first()).map(|(against, policy)| Line {
-        points: within(section, against(history(policy))),
+    let against = curve.against.zip(section.policies.first()).map(|(against, policy)| Line {
+        points: within(section, against(course(policy))),
         colour: "var(--against)".to_owned(),
         dash: None,
         width: 1.2,
         filled: true,
     });
     let policies = section.policies.iter().enumerate().rev().map(|(place, policy)| Line {
-        points: within(section, (figure.of)(history(policy))),
+        points: within(section, (curve.of)(course(policy))),
         colour: palette.colour(&policy.name),
         dash: palette.dash(&policy.name),
         width: if place == 0 { 2.4 } else { 1.5 },
@@ -138,11 +127,11 @@ fn greatest<'a>(lines: impl Iterator<Item = &'a Points>) -> f64 {
     if greatest > 0.0 { greatest } else { 1.0 }
 }
 
-fn caption(side: &str, section: &Section, history: fn(&PolicyResult) -> &History) -> String {
+fn caption(side: &str, section: &Section, course: fn(&PolicyResult) -> &Course) -> String {
     let [one] = section.policies.as_slice() else { return format!("{side} run of each policy") };
-    let seed = history(one).seed;
+    let seed = course(one).seed;
     let run = if one.across.seeds == 1 { format!("seed {seed}") } else { format!("{side} run, seed {seed}") };
-    match history(one).recovered {
+    match course(one).recovered {
         Some(at) => format!("{run}, good again from {} on", time(at)),
         None => run,
     }

@@ -1,4 +1,4 @@
-use super::number::tick;
+use crate::report::number::tick;
 
 /// How values become heights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

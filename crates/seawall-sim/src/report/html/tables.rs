@@ -1,46 +1,39 @@
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use seawall_core::Priority;
 
-use super::number::{count, factor, latency, percent, time};
 use super::palette::Palette;
 use super::text::escape;
 use super::{PolicyResult, Section};
 use crate::measure::{Across, Figure};
+use crate::report::number::{count, factor, latency, percent, recovery};
 
 /// A column: its heading, what it means, and its cell.
 type Column = (&'static str, &'static str, fn(&Across) -> String);
 
 const COLUMNS: [Column; 11] = [
-    ("goodput", "calls answered within the deadline, of all", |across| {
-        cell(&across.goodput, |share| percent(*share))
-    }),
+    ("goodput", "calls answered within the deadline, of all", |across| cell(&across.goodput, percent)),
     (
         "recovery",
         "from the trigger\u{2019}s end until 95 % of the calls are good for ten seconds",
         |across| cell(&across.recovery, recovery),
     ),
-    ("lost", "calls not answered in time since the first trigger began", |across| {
-        cell(&across.lost, |calls| count(*calls))
-    }),
-    ("attempts", "attempts for each call", |across| cell(&across.amplification, |by| factor(*by))),
+    ("lost", "calls not answered in time since the first trigger began", |across| cell(&across.lost, count)),
+    ("attempts", "attempts for each call", |across| cell(&across.amplification, factor)),
     ("at peak", "attempts for each call in the worst ten seconds", |across| {
-        cell(&across.peak_amplification, |by| factor(*by))
+        cell(&across.peak_amplification, factor)
     }),
     ("wasted", "servers\u{2019} work for callers who had left, of all their work", |across| {
-        cell(&across.wasted, |share| percent(*share))
+        cell(&across.wasted, percent)
     }),
-    ("refused", "calls that the client refused by itself, of all", |across| {
-        cell(&across.refused, |share| percent(*share))
-    }),
-    ("p50", "half of the answers took no longer", |across| cell(&across.p50, answered)),
-    ("p99", "99 % of the answers took no longer", |across| cell(&across.p99, answered)),
-    ("p99.9", "99.9 % of the answers took no longer", |across| cell(&across.p999, answered)),
+    ("refused", "calls that the client refused by itself, of all", |across| cell(&across.refused, percent)),
+    ("p50", "half of the answers took no longer", |across| cell(&across.p50, latency)),
+    ("p99", "99 % of the answers took no longer", |across| cell(&across.p99, latency)),
+    ("p99.9", "99.9 % of the answers took no longer", |across| cell(&across.p999, latency)),
     (
         "fairness",
         "Jain\u{2019}s index over the clients\u{2019} goodput: 1 if it is the same for all",
-        |across| cell(&across.fairness, |index| format!("{index:.3}")),
+        |across| cell(&across.fairness, factor),
     ),
 ];
 
@@ -101,27 +94,13 @@ fn bar(figure: Option<&Figure<f64>>) -> String {
                 "<td style=\"--median:{:.4};--worst:{:.4}\">{}</td>",
                 figure.median,
                 figure.worst,
-                cell(figure, |share| percent(*share))
+                cell(figure, percent)
             )
         },
     )
 }
 
-fn cell<T>(figure: &Figure<T>, text: impl Fn(&T) -> String) -> String {
-    let (median, worst) = (text(&figure.median), text(&figure.worst));
+fn cell<T: Copy>(figure: &Figure<T>, text: impl Fn(T) -> String) -> String {
+    let (median, worst) = (text(figure.median), text(figure.worst));
     format!("{median}<small><b>{worst}</b> ({})</small>", figure.worst_seed)
-}
-
-#[expect(clippy::ref_option, reason = "figures are formatted by reference")]
-fn recovery(recovery: &Option<Duration>) -> String {
-    match recovery {
-        None => "never".to_owned(),
-        Some(Duration::ZERO) => "at once".to_owned(),
-        Some(after) => time(*after),
-    }
-}
-
-#[expect(clippy::ref_option, reason = "figures are formatted by reference")]
-fn answered(within: &Option<Duration>) -> String {
-    within.map_or_else(|| "\u{2013}".to_owned(), latency)
 }

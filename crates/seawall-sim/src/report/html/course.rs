@@ -6,7 +6,7 @@ use crate::world::{Run, Second};
 
 /// What of a run is drawn. It is far smaller than the run, which lists every call.
 #[derive(Clone, Debug, PartialEq)]
-pub struct History {
+pub struct Course {
     pub(super) seed: u64,
     pub(super) goodput: Vec<Goodput>,
     pub(super) seconds: Vec<Second>,
@@ -14,7 +14,7 @@ pub struct History {
     pub(super) recovered: Option<Duration>,
 }
 
-impl History {
+impl Course {
     /// Of the run with that seed.
     pub fn of(scenario: &Scenario, seed: u64, run: &Run) -> Self {
         let after = summarize(scenario, run).recovery.filter(|after| !after.is_zero());

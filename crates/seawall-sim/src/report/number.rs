@@ -1,15 +1,13 @@
+//! Numbers as people read them: the same in tables and in reports.
+
 use std::time::Duration;
 
 /// A share, of 1, as a figure of a table. Never rounded up to all or down to nothing.
 pub(super) fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    let digits = if (1.0..99.0).contains(&percent) { 1 } else { 2 };
-    let step = 10_f64.powi(digits);
-    match (percent * step).round() / step {
-        0.0 if percent > 0.0 => format!("< {:.2} %", 1.0 / step),
-        100.0 if percent < 100.0 => format!("{:.2} %", 100.0 - 1.0 / step),
-        whole @ (0.0 | 100.0) => format!("{whole:.0} %"),
-        rounded => format!("{rounded:.*} %", digits as usize),
+    match share * 100.0 {
+        percent if percent > 0.0 && percent < 0.005 => "< 0.01 %".to_owned(),
+        percent if (99.995..100.0).contains(&percent) => "99.99 %".to_owned(),
+        percent => format!("{percent:.2} %"),
     }
 }
 
@@ -18,9 +16,9 @@ pub(super) fn part(share: f64) -> String {
     format!("{} %", short(share * 100.0, 2))
 }
 
-/// A factor, as a figure of a table.
+/// A factor or an index, as a figure of a table.
 pub(super) fn factor(factor: f64) -> String {
-    format!("{factor:.2}×")
+    format!("{factor:.3}")
 }
 
 /// So many times as much, as a part of a text.
@@ -28,8 +26,14 @@ pub(super) fn times(factor: f64) -> String {
     format!("{}×", short(factor, 2))
 }
 
+/// A time to recovery, which is in whole seconds.
+pub(super) fn recovery(time: Option<Duration>) -> String {
+    time.map_or_else(|| "never".to_owned(), |time| format!("{} s", time.as_secs_f64().round()))
+}
+
 /// A time that answers took, as a figure of a table, with three digits.
-pub(super) fn latency(time: Duration) -> String {
+pub(super) fn latency(time: Option<Duration>) -> String {
+    let Some(time) = time else { return "-".to_owned() };
     match time.as_secs_f64() * 1e3 {
         ms if ms < 9.995 => format!("{ms:.2} ms"),
         ms if ms < 99.95 => format!("{ms:.1} ms"),
@@ -82,12 +86,12 @@ mod tests {
 
     #[test]
     fn a_share_is_not_rounded_to_all_or_nothing() {
-        assert_eq!(percent(1.0), "100 %");
+        assert_eq!(percent(1.0), "100.00 %");
         assert_eq!(percent(0.999_999), "99.99 %");
-        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(percent(0.0), "0.00 %");
         assert_eq!(percent(0.000_001), "< 0.01 %");
-        assert_eq!(percent(0.876_54), "87.7 %");
-        assert_eq!(percent(0.9), "90.0 %");
+        assert_eq!(percent(0.876_54), "87.65 %");
+        assert_eq!(percent(-0.01), "-1.00 %");
     }
 
     #[test]
@@ -95,14 +99,15 @@ mod tests {
         assert_eq!(time(Duration::from_millis(20)), "20 ms");
         assert_eq!(time(Duration::from_micros(1_234_567)), "1.23 s");
         assert_eq!(time(Duration::ZERO), "0 s");
-        assert_eq!(latency(Duration::from_micros(9_999)), "10.0 ms");
-        assert_eq!(latency(Duration::from_millis(26)), "26.0 ms");
-        assert_eq!(latency(Duration::from_millis(1_500)), "1.50 s");
+        assert_eq!(latency(Some(Duration::from_micros(9_999))), "10.0 ms");
+        assert_eq!(latency(Some(Duration::from_millis(26))), "26.0 ms");
+        assert_eq!(latency(Some(Duration::from_millis(1_500))), "1.50 s");
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(count(42), "42");
         assert_eq!(count(0), "0");
         assert_eq!(tick(25_000.0), "25k");
-        assert_eq!((times(1.0).as_str(), factor(1.0).as_str()), ("1×", "1.00×"));
+        assert_eq!((times(1.0).as_str(), factor(1.0).as_str()), ("1×", "1.000"));
+        assert_eq!((latency(None).as_str(), recovery(None).as_str()), ("-", "never"));
         assert_eq!(part(0.2), "20 %");
     }
 }

@@ -1,8 +1,8 @@
-use super::History;
+use super::Course;
 
 /// Something that is drawn over time.
 #[derive(Debug)]
-pub(super) struct Figure {
+pub(super) struct Curve {
     /// Its heading.
     pub(super) title: &'static str,
     /// The unit, along the axis.
@@ -10,48 +10,48 @@ pub(super) struct Figure {
     /// What it says, in a sentence.
     pub(super) about: &'static str,
     /// Its points. None at all if the policy has no such thing.
-    pub(super) of: fn(&History) -> Points,
+    pub(super) of: fn(&Course) -> Points,
     /// Whether policies differ in it by powers of ten.
     pub(super) wide: bool,
     /// What it is seen against, drawn in grey.
-    pub(super) against: Option<fn(&History) -> Points>,
+    pub(super) against: Option<fn(&Course) -> Points>,
 }
 
 /// Times in seconds, and values.
 pub(super) type Points = Vec<(f64, f64)>;
 
-/// Every figure, in the order of the report.
-pub(super) const ALL: [Figure; 8] = [
-    Figure {
+/// Every curve, in the order of the report.
+pub(super) const ALL: [Curve; 8] = [
+    Curve {
         title: "Goodput",
         unit: "calls / s",
         about: "Calls answered within the deadline, by the second in which they came. Grey: all that came.",
-        of: |history| of_rates(history.goodput.iter().map(|second| second.good as f64)),
+        of: |course| of_rates(course.goodput.iter().map(|second| second.good as f64)),
         wide: false,
         against: Some(offered),
     },
-    Figure {
+    Curve {
         title: "Attempts",
         unit: "attempts / s",
         about: "All that were sent, to all servers, retries and hedges among them. Grey: calls.",
-        of: |history| of_rates(history.seconds.iter().map(|second| second.attempts as f64)),
+        of: |course| of_rates(course.seconds.iter().map(|second| second.attempts as f64)),
         wide: false,
         against: Some(offered),
     },
-    Figure {
+    Curve {
         title: "Servers\u{2019} queue",
         unit: "attempts",
         about: "Attempts that wait for a worker, at all servers.",
-        of: |history| of_states(history, |second| Some(second.queued as f64)),
+        of: |course| of_states(course, |second| Some(second.queued as f64)),
         wide: true,
         against: None,
     },
-    Figure {
+    Curve {
         title: "Wasted work",
         unit: "% of work",
         about: "The share of the servers\u{2019} work that was done for callers who had left.",
-        of: |history| {
-            of_rates(history.seconds.iter().map(|second| {
+        of: |course| {
+            of_rates(course.seconds.iter().map(|second| {
                 let (wasted, worked) = (second.wasted.as_secs_f64(), second.worked.as_secs_f64());
                 if worked > 0.0 { 100.0 * wasted / worked } else { 0.0 }
             }))
@@ -59,42 +59,42 @@ pub(super) const ALL: [Figure; 8] = [
         wide: false,
         against: None,
     },
-    Figure {
+    Curve {
         title: "Concurrency limit",
         unit: "calls",
         about: "How many calls a client would have under way at most: the mean of all clients.",
-        of: |history| of_states(history, |second| second.limit),
+        of: |course| of_states(course, |second| second.limit),
         wide: false,
         against: None,
     },
-    Figure {
+    Curve {
         title: "Waiting calls",
         unit: "calls",
         about: "Calls that wait in the clients for their turn, in all clients together.",
-        of: |history| of_states(history, |second| Some(second.waiting as f64)),
+        of: |course| of_states(course, |second| Some(second.waiting as f64)),
         wide: false,
         against: None,
     },
-    Figure {
+    Curve {
         title: "Open circuits",
         unit: "circuits",
         about: "Circuit breakers that let no calls through, or only probes.",
-        of: |history| of_states(history, |second| Some(second.open as f64)),
+        of: |course| of_states(course, |second| Some(second.open as f64)),
         wide: false,
         against: None,
     },
-    Figure {
+    Curve {
         title: "Retry budget",
         unit: "retries",
         about: "What a client could still spend on retries: the mean of all clients.",
-        of: |history| of_states(history, |second| second.budget),
+        of: |course| of_states(course, |second| second.budget),
         wide: false,
         against: None,
     },
 ];
 
-fn offered(history: &History) -> Points {
-    of_rates(history.goodput.iter().map(|second| second.offered as f64))
+fn offered(course: &Course) -> Points {
+    of_rates(course.goodput.iter().map(|second| second.offered as f64))
 }
 
 /// Of something counted over each second, which stands in its middle.
@@ -103,8 +103,8 @@ fn of_rates(seconds: impl Iterator<Item = f64>) -> Points {
 }
 
 /// Of something seen at the end of each second.
-fn of_states(history: &History, value: fn(&crate::world::Second) -> Option<f64>) -> Points {
-    let values = history.seconds.iter().enumerate();
+fn of_states(course: &Course, value: fn(&crate::world::Second) -> Option<f64>) -> Points {
+    let values = course.seconds.iter().enumerate();
     values.filter_map(|(second, state)| Some((second as f64 + 1.0, value(state)?))).collect()
 }
 
