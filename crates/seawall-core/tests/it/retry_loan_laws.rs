@@ -166,7 +166,7 @@ fn few_calls_that_always_fail_take_no_retries_from_the_others() {
 fn many_calls_that_always_fail_leave_the_others_some_and_cost_little() {
     for calls_a_second in [20, 50, 200] {
         let (made, attempts) = shared(calls_a_second, 0.5, 0.01);
-        assert!(made > 0.05, "{calls_a_second}: {made}");
+        assert!(made > 0.02, "{calls_a_second}: {made}");
         assert!(attempts < 1.5, "{calls_a_second}: {attempts} attempts a call that always fails");
     }
 }
