@@ -11,6 +11,7 @@ mod configs;
 mod context;
 mod error;
 mod ewma;
+mod flapping;
 mod half_open;
 mod hedge;
 mod jitter;

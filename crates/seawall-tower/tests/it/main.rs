@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod balance;
+mod black_hole;
 mod chaos;
 mod circuit_breaker;
 mod coalesce;
