@@ -6,9 +6,10 @@ use super::LimitConfig;
 const QUICK: f64 = 0.125;
 /// How much the limit grows with one answer when it is below 1 and below the curve.
 const QUARTER: f64 = 0.25;
-/// What an answer adds above the curve while nothing has timed out, so that there is no measure of what is slow.
+/// What an answer adds above the curve while nothing has timed out, so that there is no measure of what is slow. Below 1,
+/// where answers are rare, it adds the more.
 const PROBE: f64 = 0.02;
-/// How much of the way that answers are off the target a round of them goes.
+/// What an answer adds that takes no time at all, and a round of them takes away if they take twice the target.
 const GAIN: f64 = 0.2;
 /// Where the curve rests, as a share of the limit that failed. At the edge, calls take almost as long as a timeout.
 const REST: f64 = 0.75;
@@ -78,14 +79,19 @@ impl Growth {
         if limit < height {
             return limit + if limit < 1.0 { unit * QUARTER } else { unit };
         }
-        limit + ease.map_or(PROBE, |ease| unit * GAIN * ease)
+        match ease {
+            None => limit + PROBE / unit,
+            Some(ease) if ease > 0.0 => limit + GAIN * ease,
+            Some(ease) => limit + unit * GAIN * ease,
+        }
     }
 }
 
 /// The part of the time that times out that answers are to take at such a limit: 0.45 of it at 1, a tenth less for each
-/// tenfold, and a quarter at least.
+/// tenfold above and three tenths more for each tenth below, where every call counts.
 fn target(limit: f64) -> f64 {
-    (0.45 - 0.1 * limit.log10()).clamp(0.25, 0.55)
+    let slope = if limit < 1.0 { 0.3 } else { 0.1 };
+    (0.45 - slope * limit.log10()).clamp(0.25, 0.75)
 }
 
 impl Curve {

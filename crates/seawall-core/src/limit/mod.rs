@@ -36,7 +36,7 @@ const SLOW: f64 = 0.5;
 ///   admitted. Before anything fails it doubles with each round of calls; after a cut it does so while it is below a
 ///   curve of the time since ([`LimitConfig::recovery_time`]). Once calls have timed out, `Aimd` measures answers by
 ///   that: those that take an eighth of it double the limit each round, whatever the curve, because nothing waits; the
-///   others steer it to where answers take from a quarter to half of it (the less, the higher the limit).
+///   others steer it to where answers take from a quarter to three quarters of it (the less, the higher the limit).
 ///   So clients that want more than there is keep the backend busy, and none of their calls time out.
 /// - **It goes below 1**: then calls go one at a time with a [`pace`](Self::pace), and each answer adds a quarter, or
 ///   as much again if it was quick. So hundreds of clients can leave room for each other.

@@ -12,8 +12,8 @@ use crate::InvalidConfig;
 /// | `max_waiting` | `1000` | how many wait at most; one more sends somebody away |
 /// | `max_wait` | `2s` | how long one waits at most, or `"off"`; a call's deadline cuts it as well |
 /// | `pressure_after` | `100ms` | a queue that was not empty for so long is under pressure: newest first; or `"off"` |
-/// | `max_wait_under_pressure` | `500ms` | how long one waits at most under pressure, or `"off"` |
-/// | `priority_ratio` | `8` | how many turns a class gets for one of the next lower class, when both wait |
+/// | `max_wait_under_pressure` | `1s` | how long one waits at most under pressure, or `"off"` |
+/// | `priority_ratio` | `100` | how many turns a class gets for one of the next lower class, when both wait |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WaitQueueConfig {
@@ -26,11 +26,12 @@ pub struct WaitQueueConfig {
     /// For how long the queue must not have been empty to be under pressure; off, it never is. Default 100 ms.
     #[serde(with = "crate::or_off::duration")]
     pub pressure_after: Option<Duration>,
-    /// How long one waits at most while the queue is under pressure. Above zero. Default 500 ms.
+    /// How long one waits at most while the queue is under pressure. Above zero. Default 1 s.
     #[serde(with = "crate::or_off::duration")]
     pub max_wait_under_pressure: Option<Duration>,
     /// How many turns a class gets for one of the next lower class, when both wait. 1 makes all classes alike.
-    /// At most 100. Default 8.
+    /// At most 100. Default 100: as long as there is room for a class, those below it cost it a hundredth at most; and
+    /// those below are not forgotten.
     pub priority_ratio: NonZeroU32,
 }
 
@@ -40,8 +41,8 @@ impl Default for WaitQueueConfig {
             max_waiting: 1000,
             max_wait: Some(Duration::from_secs(2)),
             pressure_after: Some(Duration::from_millis(100)),
-            max_wait_under_pressure: Some(Duration::from_millis(500)),
-            priority_ratio: NonZeroU32::new(8).expect("8 is not 0"),
+            max_wait_under_pressure: Some(Duration::from_secs(1)),
+            priority_ratio: const { NonZeroU32::new(100).unwrap() },
         }
     }
 }

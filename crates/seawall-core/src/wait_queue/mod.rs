@@ -63,6 +63,13 @@ pub struct WaitKey {
     number: u64,
 }
 
+impl WaitKey {
+    /// The class of the waiter.
+    pub const fn priority(self) -> Priority {
+        self.priority
+    }
+}
+
 impl<T> WaitQueue<T> {
     /// An empty queue.
     ///
@@ -129,6 +136,25 @@ impl<T> WaitQueue<T> {
         let removed = self.lanes[key.priority as usize].waiters.remove(&key.number)?;
         self.count_out();
         Some(removed.who)
+    }
+
+    /// Takes its old place again, for somebody who was served and could not use the turn. The turn stays counted.
+    pub fn put_back(
+        &mut self,
+        key: WaitKey,
+        waiter: T,
+        since: Instant,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) {
+        self.lanes[key.priority as usize].waiters.insert(key.number, Waiter { who: waiter, since, deadline });
+        self.waiting += 1;
+        self.busy_since.get_or_insert(now);
+    }
+
+    /// The most urgent class that waits.
+    pub fn most_urgent(&self) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|&class| !self.lanes[class as usize].waiters.is_empty())
     }
 
     /// How many wait.

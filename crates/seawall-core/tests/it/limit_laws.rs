@@ -77,7 +77,7 @@ fn no_limit_drifts_or_starves_while_a_tenth_of_all_calls_hang_for_ever() {
 fn fifty_clients_that_overload_one_backend_together_settle_at_what_it_bears() {
     for algorithm in MOVING {
         let (highest, done) = settled(Backend::default(), Demand::Full, 50, algorithm);
-        assert!(highest < 1000.0, "{algorithm:?}: {highest}");
+        assert!(highest < 1100.0, "{algorithm:?}: {highest}");
         assert!(done > 0.7, "{algorithm:?}: {done}");
     }
 }

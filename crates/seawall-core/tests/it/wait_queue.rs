@@ -70,7 +70,7 @@ fn a_queue_that_does_not_empty_serves_the_newest_first_until_it_has_been_empty()
 fn under_pressure_those_who_wait_for_long_are_sent_away_before_anybody_is_served() {
     let mut bench = Bench::new(WaitQueueConfig::default());
     bench.push_all([1, 2]);
-    bench.now += 400 * MS;
+    bench.now += 900 * MS;
     bench.push(3, Priority::Critical);
     bench.now += 100 * MS;
     assert_eq!(bench.shed(), Some((1, Fate::Overdue)));
@@ -145,9 +145,13 @@ fn nobody_waits_in_a_queue_without_places() {
     assert!(bench.queue.is_empty());
 }
 
+fn eight_to_one() -> WaitQueueConfig {
+    WaitQueueConfig { priority_ratio: NonZeroU32::new(8).unwrap(), ..WaitQueueConfig::default() }
+}
+
 #[test]
 fn the_most_urgent_class_is_first_and_the_lowest_is_not_starved() {
-    let mut bench = Bench::new(WaitQueueConfig::default());
+    let mut bench = Bench::new(eight_to_one());
     for waiter in 0..100 {
         bench.push(waiter, Priority::Normal);
         bench.push(1000 + waiter, Priority::High);
@@ -160,7 +164,7 @@ fn the_most_urgent_class_is_first_and_the_lowest_is_not_starved() {
 
 #[test]
 fn a_class_that_comes_late_gets_its_share_and_no_arrears() {
-    let mut bench = Bench::new(WaitQueueConfig::default());
+    let mut bench = Bench::new(eight_to_one());
     bench.push_all(0..100);
     for _ in 0..50 {
         bench.next();
@@ -171,6 +175,26 @@ fn a_class_that_comes_late_gets_its_share_and_no_arrears() {
     let next: Vec<_> = (0..9).map(|_| bench.next().unwrap().0).collect();
     assert_eq!(next[..8], [1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007]);
     assert_eq!(next[8], 50);
+}
+
+#[test]
+fn one_who_is_put_back_is_where_it_was_and_behind_somebody_more_urgent_who_has_come_since() {
+    let mut bench = Bench::new(WaitQueueConfig::default());
+    let began = bench.now;
+    assert_eq!(bench.queue.most_urgent(), None);
+    let key = bench.push(1, Priority::Normal);
+    bench.push(2, Priority::Normal);
+    bench.push(3, Priority::Low);
+    assert_eq!((key.priority(), bench.queue.most_urgent()), (Priority::Normal, Some(Priority::Normal)));
+    assert_eq!(bench.next(), Some((1, Fate::Served)));
+    bench.push(4, Priority::High);
+    assert_eq!(bench.queue.most_urgent(), Some(Priority::High));
+    bench.now += 10 * MS;
+    bench.queue.put_back(key, 1, began, None, bench.now);
+    assert_eq!(bench.next(), Some((4, Fate::Served)));
+    let first = bench.queue.next(bench.now).unwrap();
+    assert_eq!((first.waiter, first.waited), (1, 10 * MS), "first as it was");
+    assert_eq!(bench.served(), [2, 3]);
 }
 
 #[test]
@@ -231,7 +255,7 @@ fn a_bad_configuration_is_named_with_its_rule_and_the_old_one_stays() {
 
 #[test]
 fn the_defaults_are_those_that_the_documentation_lists() {
-    let text = r#"{"max_waiting":1000,"max_wait":"2s","pressure_after":"100ms","max_wait_under_pressure":"500ms","priority_ratio":8}"#;
+    let text = r#"{"max_waiting":1000,"max_wait":"2s","pressure_after":"100ms","max_wait_under_pressure":"1s","priority_ratio":100}"#;
     assert_eq!(serde_json::to_string(&WaitQueueConfig::default()).unwrap(), text);
     assert_eq!(serde_json::from_str::<WaitQueueConfig>("{}").unwrap(), WaitQueueConfig::default());
     let off = r#"{"max_wait": "off", "pressure_after": "off", "max_wait_under_pressure": "off"}"#;

@@ -34,6 +34,8 @@ struct Inside<P: Platform> {
     queue: WaitQueue<Arc<Waiter<P>>>,
     /// Below a limit of 1: when the next call may start.
     opens: Option<Instant>,
+    /// Whether an urgent call is under way that did not wait for that.
+    ahead: bool,
 }
 
 /// A call that was let in, and has left.
@@ -51,6 +53,7 @@ impl<P: Platform> Gate<P> {
             limit: Limit::new(limit).map_err(|invalid| invalid.within("limit"))?,
             queue: WaitQueue::new(queue).map_err(|invalid| invalid.within("queue"))?,
             opens: None,
+            ahead: false,
         };
         let places = Places { limit: inside.places(), guarded: inside.must_guard(), ..Places::default() };
         Ok(Self {
@@ -79,19 +82,39 @@ impl<P: Platform> Gate<P> {
     ) -> (Option<WaitKey>, Option<Duration>) {
         self.locked(now, |inside, places, wakers| {
             let longest = inside.queue.config().max_wait;
-            if inside.queue.is_empty() && places.has_room() {
-                inside.admit(waiter, places, now, wakers);
+            // During a pause it is not settled yet whose turn it is.
+            if inside.queue.is_empty() && places.has_room() && inside.opens_after(now).is_none() {
+                inside.admit(waiter, Duration::ZERO, places, now, wakers);
                 return (None, longest);
             }
             // Those whose time is over make room before anybody else has to.
             while let Some(departure) = inside.queue.shed(now) {
-                inside.answer(&departure, places, now, wakers);
+                inside.answer(&departure, Duration::ZERO, places, now, wakers);
             }
             let (key, displaced) = inside.queue.push(Arc::clone(waiter), priority, deadline, now);
             if let Some(departure) = displaced {
-                inside.answer(&departure, places, now, wakers);
+                inside.answer(&departure, Duration::ZERO, places, now, wakers);
             }
             (Some(key), longest)
+        })
+    }
+
+    /// At the end of a pause: waits again if somebody more urgent goes first, and says so.
+    pub(super) fn wait_again(
+        &self,
+        waiter: &Arc<Waiter<P>>,
+        key: WaitKey,
+        (since, deadline): (Instant, Option<Instant>),
+        now: Instant,
+    ) -> bool {
+        self.locked(now, |inside, places, _| {
+            let more_urgent = inside.queue.most_urgent().is_some_and(|class| class > key.priority());
+            let waits = more_urgent || inside.ahead || inside.opens_after(now).is_some();
+            if waits {
+                places.in_flight = places.in_flight.saturating_sub(1);
+                inside.queue.put_back(key, Arc::clone(waiter), since, deadline, now);
+            }
+            waits
         })
     }
 
@@ -117,9 +140,13 @@ impl<P: Platform> Gate<P> {
             let event = left.sample.and_then(|sample| inside.limit.record(sample, now));
             if let Some(took) = left.took {
                 let pause = inside.limit.pace(took, left.sample.and_then(|sample| sample.outcome));
-                // Of several that end when the limit is below 1 at last, none shortens the pause of another.
-                inside.opens = inside.opens.max(now.checked_add(pause));
+                // What went ahead of a pause is paid for after it. Of several that end when the limit is below 1 at last,
+                // none shortens the pause of another.
+                let from =
+                    if std::mem::take(&mut inside.ahead) { inside.opens.max(Some(now)) } else { Some(now) };
+                inside.opens = inside.opens.max(from.and_then(|from| from.checked_add(pause)));
             }
+            inside.ahead &= places.in_flight > 0;
             event
         })
     }
@@ -215,34 +242,69 @@ impl<P: Platform> Inside<P> {
         (self.limit.limit() as u32).clamp(1, MOST_PLACES)
     }
 
+    /// The end of the pause under way.
+    fn opens_after(&self, now: Instant) -> Option<Instant> {
+        self.opens.filter(|&opens| opens > now && self.limit.limit() < 1.0)
+    }
+
+    /// How much sooner than at the end of the pause the next to be served may go. The pauses of such calls add up, so that
+    /// on average they are spaced out like all others; it is the less urgent ones that wait for it.
+    fn credit(&self) -> Duration {
+        let longest = self.limit.config().max_pause;
+        match self.queue.most_urgent() {
+            Some(Priority::Critical) => longest,
+            Some(Priority::High) => longest / 2,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Whether the next to be served goes ahead of the pause under way. The one place may be held by a call that waits for
+    /// the end of it.
+    fn may_go_ahead(&self, places: &Places, now: Instant) -> bool {
+        let owes = self.opens_after(now).map(|opens| opens.saturating_duration_since(now));
+        !self.ahead && places.in_flight <= 1 && owes.is_some_and(|owes| owes <= self.credit())
+    }
+
     fn must_guard(&self) -> bool {
         !self.queue.is_empty() || self.limit.limit() < 1.0
     }
 
     fn settle(&mut self, places: &mut Places, now: Instant, wakers: &mut Vec<Waker>) {
         loop {
-            let departure = if places.has_room() { self.queue.next(now) } else { self.queue.shed(now) };
+            let (ahead, credit) = (self.may_go_ahead(places, now), self.credit());
+            let departure =
+                if ahead || places.has_room() { self.queue.next(now) } else { self.queue.shed(now) };
             let Some(departure) = departure else { return };
-            self.answer(&departure, places, now, wakers);
+            self.ahead |= ahead && departure.fate == Fate::Served;
+            self.answer(&departure, credit, places, now, wakers);
         }
     }
 
     fn answer(
         &self,
         departure: &Departure<Arc<Waiter<P>>>,
+        credit: Duration,
         places: &mut Places,
         now: Instant,
         wakers: &mut Vec<Waker>,
     ) {
         match departure.fate {
-            Fate::Served => self.admit(&departure.waiter, places, now, wakers),
+            Fate::Served => self.admit(&departure.waiter, credit, places, now, wakers),
             fate => wakers.extend(departure.waiter.decide(Verdict::Refused(fate))),
         }
     }
 
-    fn admit(&self, waiter: &Waiter<P>, places: &mut Places, now: Instant, wakers: &mut Vec<Waker>) {
+    fn admit(
+        &self,
+        waiter: &Waiter<P>,
+        credit: Duration,
+        places: &mut Places,
+        now: Instant,
+        wakers: &mut Vec<Waker>,
+    ) {
         places.in_flight += 1;
-        let opens = self.opens.filter(|&opens| opens > now && self.limit.limit() < 1.0);
+        let opens = self.opens_after(now).and_then(|opens| opens.checked_sub(credit));
+        let opens = opens.filter(|&opens| opens > now);
         wakers.extend(waiter.decide(Verdict::Entered { in_flight: places.in_flight, opens }));
     }
 }

@@ -99,6 +99,11 @@ impl ConcurrencyLimitHandle {
         Waiting::new(self.clone(), waiter, key, Patience { began, longest, deadline })
     }
 
+    /// At the end of a pause: waits again if somebody more urgent goes first, and says so.
+    pub(super) fn wait_again(&self, waiter: &Arc<Waiter<Std>>, key: WaitKey, patience: &Patience) -> bool {
+        self.0.gate.wait_again(waiter, key, (patience.began, patience.deadline), now())
+    }
+
     /// Stops waiting. `false` if the answer has been given.
     pub(super) fn withdraw(&self, key: WaitKey, now: Instant) -> bool {
         self.0.gate.withdraw(key, now)

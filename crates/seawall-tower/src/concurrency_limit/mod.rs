@@ -14,7 +14,10 @@
 //!   full, when it waited too long, and when its deadline passed. That is no time-out: our own queue never counts
 //!   against the backend.
 //! - Below a limit of 1 calls go one at a time, with [pauses](seawall_core::Limit::pace) in between. A pause is part of
-//!   the wait: a call for which it is too long is refused at once, and told when it is over.
+//!   the wait: a call for which it is too long is refused at once, and told when it is over. Whose turn it is at the end
+//!   of a pause is settled then. A critical call does not wait for it, as long as no more than one
+//!   [`max_pause`](seawall_core::LimitConfig::max_pause) is owed, and a high one for half of that: what they owe is
+//!   waited for by the others.
 //! - A call that is dropped after the deadline of its context counts as a timeout; any other that is dropped says
 //!   nothing.
 //!

@@ -28,7 +28,7 @@ enum Stage {
     Answered,
     Queued(WaitKey),
     /// It has a permit that must not be used yet.
-    Paced(Permit),
+    Paced(Permit, WaitKey),
     Over,
 }
 
@@ -47,24 +47,30 @@ impl Waiting {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Refused>> {
         loop {
             match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Paced(permit) => {
+                Stage::Paced(permit, key) => {
                     if self.poll_timer(cx).is_pending() {
-                        self.stage = Stage::Paced(permit);
+                        self.stage = Stage::Paced(permit, key);
                         return Poll::Pending;
                     }
-                    return Poll::Ready(self.enter(permit, true));
+                    if !self.limit.wait_again(&self.waiter, key, &self.patience) {
+                        return Poll::Ready(self.enter(permit, true));
+                    }
+                    permit.keep();
+                    self.timer = None;
+                    self.stage = Stage::Queued(key);
                 }
                 stage => {
-                    let queued = matches!(stage, Stage::Queued(_));
                     if let Some(verdict) = self.waiter.poll(cx.waker()) {
-                        match self.judge(verdict) {
-                            Ok((permit, None)) => return Poll::Ready(self.enter(permit, queued)),
-                            Ok((permit, Some(opens))) => {
+                        match (self.judge(verdict), stage) {
+                            (Ok((permit, Some(opens))), Stage::Queued(key)) => {
                                 self.timer = Some(Box::pin(sleep_until(opens.into())));
-                                self.stage = Stage::Paced(permit);
+                                self.stage = Stage::Paced(permit, key);
                                 continue;
                             }
-                            Err(refused) => return Poll::Ready(Err(refused)),
+                            (Ok((permit, _)), stage) => {
+                                return Poll::Ready(self.enter(permit, matches!(stage, Stage::Queued(_))));
+                            }
+                            (Err(refused), _) => return Poll::Ready(Err(refused)),
                         }
                     }
                     let Stage::Queued(key) = stage else {

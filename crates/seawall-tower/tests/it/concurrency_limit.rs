@@ -403,7 +403,7 @@ async fn under_pressure_the_newest_is_let_in_first_and_the_oldest_is_sent_away()
     let held = bench.hold().await;
     let mut oldest = bench.caller();
     assert_pending!(oldest.poll());
-    advance(499 * MS).await;
+    advance(999 * MS).await;
     let mut older = bench.caller();
     assert_pending!(older.poll());
     advance(MS).await;
@@ -516,6 +516,62 @@ async fn a_pause_that_reaches_beyond_the_deadline_is_not_waited_for() {
         _ => None,
     });
     assert!(waited.is_some_and(|waited| (450..455).contains(&waited)), "{waited:?}");
+}
+
+/// The bench after a call of 50 ms by a limit of 0.1, of which all others take as long: 450 ms are to pass.
+async fn paused() -> Bench {
+    let bench = bench(&starting_at(0.1));
+    bench.control.answers((0..9).map(|_| Answer::failure(FailureKind::Transient).after(50 * MS)));
+    bench.caller().await.unwrap_err();
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_urgent_call_goes_ahead_of_a_pause_and_the_others_wait_for_what_it_owes() {
+    let bench = paused().await;
+    let began = Instant::now();
+    let normal = tokio::spawn(bench.caller().into_inner());
+    tokio::task::yield_now().await;
+    let critical = bench.ask(CallContext::default().priority(Priority::Critical));
+    critical.await.unwrap_err();
+    assert!((50..55).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    normal.await.unwrap().unwrap_err();
+    // Twice 450 ms of pauses, and its own time.
+    assert!((950..960).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert_eq!(bench.control.counts().peak_in_flight, 1);
+    assert_eq!(bench.limit.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn urgent_calls_go_ahead_until_they_owe_the_longest_pause() {
+    let bench = paused().await;
+    let began = Instant::now();
+    let mut took = vec![];
+    for _ in 0..6 {
+        let call = Instant::now();
+        bench.ask(CallContext::default().priority(Priority::Critical)).await.unwrap_err();
+        took.push(call.elapsed().as_millis());
+    }
+    // Each takes 50 ms and owes 450 ms: four of them owe 2 s, and there is as much to be paid as time passes.
+    assert!(took[..4].iter().all(|&took| took < 55) && took[5] > 55, "{took:?}");
+    assert!(began.elapsed() > 600 * MS, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_turn_at_the_end_of_a_pause_is_the_most_urgent_ones() {
+    let bench = bench(&starting_at(0.1));
+    bench.control.answers((0..3).map(|_| Answer::failure(FailureKind::Transient).after(50 * MS)));
+    bench.caller().await.unwrap_err();
+    let low = tokio::spawn(bench.ask(CallContext::default().priority(Priority::Low)).into_inner());
+    tokio::task::yield_now().await;
+    let normal = tokio::spawn(bench.caller().into_inner());
+    tokio::task::yield_now().await;
+    let began = Instant::now();
+    normal.await.unwrap().unwrap_err();
+    assert!((495..505).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert!(!low.is_finished());
+    low.await.unwrap().unwrap_err();
+    assert!((995..1005).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
