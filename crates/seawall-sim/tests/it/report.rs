@@ -8,6 +8,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 use seawall_sim::measure::{Across, summarize};
 use seawall_sim::policy::{NoRetries, Policy, Seawall};
 use seawall_sim::report::html::{Course, PolicyResult, Report, Section, render};
+use seawall_sim::report::table;
 use seawall_sim::scenario::Scenario;
 use seawall_sim::world::{self, Run};
 
@@ -274,6 +275,28 @@ fn the_tables_hold_every_policy_and_every_class() {
         assert!(figures[0].contains(heading), "{heading} is not in {}", figures[0]);
     }
     assert!(priorities[0].contains("criticalnormal"), "{}", priorities[0]);
+}
+
+#[test]
+fn the_reports_figures_are_those_of_the_table_for_people() {
+    let html = compared();
+    let document = parsed(&html);
+    let rows = named(&document, "tr").filter(|row| text(*row).contains("<seawall>"));
+    let cells: Vec<_> =
+        rows.flat_map(|row| row.children().filter(|cell| cell.has_tag_name_of("td"))).collect();
+    assert_eq!(cells.len(), 11 + 2, "eleven figures, and the goodput of two classes");
+    let mut table = Vec::new();
+    table::many_seeds(&mut table, &PLAYED.1[0].across).unwrap();
+    let table = String::from_utf8(table).unwrap();
+    let lines: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    for cell in cells {
+        // The median, and in small the worst and its seed.
+        let shown = text(cell).replace(['(', ')'], " ");
+        let median = cell.first_child().and_then(|median| median.text()).unwrap();
+        let shown = format!("{median} {}", &shown[median.len()..]);
+        let shown: Vec<_> = shown.split_whitespace().collect();
+        assert!(lines.iter().any(|line| line.ends_with(&shown)), "{shown:?} is not in\n{table}");
+    }
 }
 
 #[test]
