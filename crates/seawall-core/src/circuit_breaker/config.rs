@@ -14,8 +14,8 @@ use crate::{InvalidConfig, Jitter};
 /// | `slow_call_duration` | `60s` | a call is slow from here on |
 /// | `minimum_number_of_calls` | `50` | a rate over fewer calls opens nothing |
 /// | `consecutive_failures` | `off` | opens after so many failures in a row; or `"off"` |
-/// | `count_window` | `100` | rates are taken over the last so many calls; or `"off"` |
-/// | `time_window` | `10s` | and over the last so much time, in ten buckets; or `"off"` |
+/// | `count_window` | `off` | rates are taken over the last so many calls; or `"off"` |
+/// | `time_window` | `20s` | and over the last so much time, in ten buckets; or `"off"` |
 /// | `wait_duration_in_open` | `3s` | how long it stays open the first time |
 /// | `wait_factor` | `1.0` | by how much longer each time it opens again |
 /// | `max_wait_duration_in_open` | `60s` | the longest it stays open, whatever the backend asks for |
@@ -25,7 +25,7 @@ use crate::{InvalidConfig, Jitter};
 /// | `half_open_lease` | `15s` | a probe not heard of for so long makes room for another |
 /// | `ramp` | `2s` | for so long after closing, calls are let in by degrees; zero lets all in at once |
 ///
-/// By default it opens only when nothing gets through. A backend that answers some of the calls is worth asking, for
+/// By default it opens only when nothing gets through for 20 s. A backend that answers some of the calls is worth asking, for
 /// those it answers; opening at half of them failing would make a half outage a whole one. What such a backend must be
 /// spared is load, and that is the adaptive limit's and the retry budget's to see to. Where refusing early is right, because there is
 /// something to fall back on, take [`eager`](Self::eager) or set a lower
@@ -52,10 +52,11 @@ pub struct CircuitBreakerConfig {
     /// Opens after so many failures in a row. `None` (`"off"`) never. Default off.
     #[serde(with = "crate::or_off")]
     pub consecutive_failures: Option<NonZeroU32>,
-    /// Rates are taken over the last so many calls, at most 1 000 000. `None` (`"off"`) not at all. Default 100.
+    /// Rates are taken over the last so many calls, at most 1 000 000. `None` (`"off"`) not at all. Default off: a
+    /// busy client makes a hundred calls in less time than a backend needs to draw breath.
     #[serde(with = "crate::or_off")]
     pub count_window: Option<NonZeroU32>,
-    /// Rates are taken over the last so much time. At least 10 ms. `None` (`"off"`) not at all. Default 10 s.
+    /// Rates are taken over the last so much time. At least 10 ms. `None` (`"off"`) not at all. Default 20 s.
     #[serde(with = "crate::or_off::duration")]
     pub time_window: Option<Duration>,
     /// How long the circuit stays open the first time. Above zero. Default 3 s.
@@ -90,8 +91,8 @@ impl Default for CircuitBreakerConfig {
             slow_call_duration: Duration::from_mins(1),
             minimum_number_of_calls: const { NonZeroU32::new(50).unwrap() },
             consecutive_failures: None,
-            count_window: NonZeroU32::new(100),
-            time_window: Some(Duration::from_secs(10)),
+            count_window: None,
+            time_window: Some(Duration::from_secs(20)),
             wait_duration_in_open: Duration::from_secs(3),
             wait_factor: 1.0,
             max_wait_duration_in_open: Duration::from_mins(1),
@@ -112,6 +113,8 @@ impl CircuitBreakerConfig {
             failure_rate_threshold: Some(0.5),
             minimum_number_of_calls: const { NonZeroU32::new(20).unwrap() },
             consecutive_failures: NonZeroU32::new(5),
+            count_window: NonZeroU32::new(100),
+            time_window: Some(Duration::from_secs(10)),
             wait_duration_in_open: Duration::from_secs(5),
             wait_factor: 2.0,
             half_open_success_threshold: 0.6,

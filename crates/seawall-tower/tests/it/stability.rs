@@ -51,6 +51,7 @@ fn attempts_and_their_waits_are_held_against_the_deadline() {
             attempts(config, 1);
             config.attempt_timeout = Some(timeout);
             config.circuit_breaker.half_open_lease = timeout + SECOND;
+            config.circuit_breaker.time_window = Some(2 * timeout);
         })
     };
     assert_eq!((alone(40 * SECOND).len(), alone(61 * SECOND).len()), (0, 1));
@@ -143,6 +144,7 @@ fn the_lease_of_a_probe_is_held_against_an_attempt() {
         told(|config| {
             attempts(config, 1);
             (config.attempt_timeout, config.deadline) = (timeout, deadline);
+            config.circuit_breaker.time_window = Some(60 * SECOND);
         })
     };
     let message = "the half-open lease of 15s is not longer than an attempt of 15s and up to 2s of waits before it: \

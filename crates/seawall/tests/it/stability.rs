@@ -98,6 +98,12 @@ async fn numbers_that_work_against_each_other_are_warned_of_once_and_by_client()
             ),
             of(
                 "fs",
+                "window_too_short",
+                "the breaker's time window of 20s is shorter than two attempts of 60s, and there is no count window \
+                 beside it: attempts that hang do not open the circuit"
+            ),
+            of(
+                "fs",
                 "lease_too_short",
                 "the half-open lease of 15s is not longer than an attempt of 60s and up to 0ns of waits before it: \
                  a probe that hangs is given up before it times out, and has no say"
