@@ -2,6 +2,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use seawall_sim::scenario::ScenarioError;
 use thiserror::Error;
 
 /// Why a command did not do what it was asked for.
@@ -28,5 +29,11 @@ impl Failure {
             Self::Input(_) => ExitCode::from(2),
             Self::Broken(_) | Self::File { .. } | Self::Output(_) => ExitCode::FAILURE,
         }
+    }
+}
+
+impl From<ScenarioError> for Failure {
+    fn from(error: ScenarioError) -> Self {
+        Self::Input(error.to_string())
     }
 }

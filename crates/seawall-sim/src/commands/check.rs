@@ -1,7 +1,6 @@
 use std::io::Write;
 
 use seawall_sim::properties::{self, Property, Row};
-use seawall_sim::scenario::ScenarioError;
 
 use crate::args::CheckArgs;
 use crate::failure::Failure;
@@ -72,10 +71,4 @@ fn explain(row: &Row, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out, "\n{property} ({title}) is broken in `{case}`:")?;
     writeln!(out, "  {figure} {worst} with seed {worst_seed}, and should be {target}; to see it:")?;
     Ok(writeln!(out, "  {replay}")?)
-}
-
-impl From<ScenarioError> for Failure {
-    fn from(error: ScenarioError) -> Self {
-        Self::Input(error.to_string())
-    }
 }
