@@ -10,6 +10,10 @@ pub(super) const ANCHORS: [&str; 10] =
 /// does. Where nine tenths fail that is told, not asked for: P2 and ADR 0006 are against it.
 const BORROWER: &str = "gradient2";
 
+/// By how much two stacks that answer alike differ here: three standard deviations of the ratio of two samples of some ten
+/// thousand calls, of which a fifth are answered.
+const CHANCE: f64 = 0.03;
+
 /// Calls a second, and clients.
 type Load = (f64, u32);
 const LOADS: [Load; 4] = [(600.0, 5), (600.0, 50), (800.0, 5), (800.0, 50)];
@@ -69,7 +73,7 @@ fn nine_tenths(name: String, variant: Variant) -> Case {
         property: Property::HalfBroken,
         figure: "goodput by that of the best anchor that retries",
         unit: Unit::Ratio,
-        target: Target::AtLeast(1.0),
+        target: Target::AtLeast(1.0 - CHANCE),
         measure: beside_the_best,
     };
     let beside_unlimited = Claim {
