@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::{Result, bench, deny, run, test, tidy, workspace};
+use crate::{Result, bench, deny, run, sim, test, tidy, workspace};
+
+/// Seeds enough to see a promise broken, in under a minute; `cargo xtask sim` plays them all.
+const SMOKE_SEEDS: u64 = 5;
 
 pub(crate) fn run() -> Result {
     let reports = [
@@ -14,6 +17,7 @@ pub(crate) fn run() -> Result {
         report("deny", deny::run),
         report("docs", docs),
         report("test", test::seeded),
+        report("sim", || sim::check(SMOKE_SEEDS)),
     ];
 
     eprintln!();
