@@ -11,7 +11,8 @@ use crate::{Body, retry_after};
 ///
 /// | response | is |
 /// |---|---|
-/// | 408, 429, 503 | [`Overloaded`](FailureKind::Overloaded) with its [`Retry-After`](retry_after()) |
+/// | 408, 429, and 503 with a [`Retry-After`](retry_after()) | [`Overloaded`](FailureKind::Overloaded) with that |
+/// | 503 without | [`Transient`](FailureKind::Transient): as often one of several servers that is not there as one with too much to do |
 /// | 504 | [`Timeout`](FailureKind::Timeout): a gateway's, of the server behind it |
 /// | 501, 505, 506, 507, 508, 510, 511 | [`Permanent`](FailureKind::Permanent) |
 /// | every other 5xx | [`Transient`](FailureKind::Transient): a status nobody knows is a 500 (RFC 9110 §15) |
@@ -65,10 +66,17 @@ impl Replay<Request<Body>> for HttpBackend {
 
 /// How a response failed in the eyes of policies, if it did.
 pub(crate) fn failure_of<B>(response: &Response<B>) -> Option<FailureKind> {
+    let asked = || retry_after(response.headers(), wall_clock());
     match response.status() {
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            Some(FailureKind::Overloaded { retry_after: retry_after(response.headers(), wall_clock()) })
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+            Some(FailureKind::Overloaded { retry_after: asked() })
         }
+        // Where a fifth of the servers are away, a fifth of the calls get one. A limit that took that for overload would
+        // refuse most of the others too.
+        StatusCode::SERVICE_UNAVAILABLE => Some(match asked() {
+            None => FailureKind::Transient,
+            retry_after => FailureKind::Overloaded { retry_after },
+        }),
         StatusCode::NOT_IMPLEMENTED
         | StatusCode::HTTP_VERSION_NOT_SUPPORTED
         | StatusCode::VARIANT_ALSO_NEGOTIATES
