@@ -18,7 +18,8 @@ const MOST_BELIEVED: f64 = 0.2;
 #[serde(rename_all = "snake_case")]
 pub enum RetryBudgetForm {
     /// By outcome: first tries that succeed earn, and retries that succeed cost nothing. So a backend that fails now
-    /// and then is retried freely, and one that is down is soon left alone.
+    /// and then is retried freely, and one that is down is soon left alone; in between, it matters whether the failures
+    /// may be a matter of load.
     #[default]
     Outcome,
     /// By calls: every call earns, however it ends, every retry costs, and nothing is saved up but the reserve. So
@@ -92,8 +93,8 @@ impl RetryBudgetConfig {
 /// - After a timeout or an overload it is [withdrawn](Self::withdraw): the backend may fail because of its load, and
 ///   every retry is more of it. Only a retry that succeeds gets its own cost [back](Self::reward): it was worth it.
 /// - After another failure it is [borrowed](Self::borrow): the failure says nothing of load, and as long as the backend
-///   answers some of the calls, asking again is what gets the others answered. One that succeeds repays all that was
-///   borrowed; and while at least a fiftieth of them do, so does any other success.
+///   answers some of the calls, asking again is what gets the others answered. One that succeeds repays fifty
+///   of them; and while at least a fiftieth of them do, any other success repays all.
 ///
 /// A call that succeeds at its first try earns `ratio`; a trickle comes in each second; and no more is saved up than
 /// `reserve + ratio × calls in the window`.
@@ -208,11 +209,14 @@ impl RetryBudget {
         enough
     }
 
-    /// Takes note that a [borrowed](Self::borrow) retry succeeded: all that was borrowed is repaid.
+    /// Takes note that a [borrowed](Self::borrow) retry succeeded: it repays what was borrowed, up to fifty
+    /// retries of it.
     pub fn repay(&mut self, now: Instant) {
         self.efficacy = (self.efficacy + WEIGHT).min(MOST_BELIEVED);
-        let lent = std::mem::take(&mut self.lent);
-        self.earn(lent, now);
+        // One success makes up for as many retries as may be in vain for each, or many calls could live on one.
+        let back = self.lent.min(1.0 / LEAST_EFFICACY);
+        self.lent -= back;
+        self.earn(back, now);
     }
 
     /// Gives back what one [borrowed](Self::borrow) retry cost that never reached the backend, unless it was repaid.

@@ -170,3 +170,27 @@ fn many_calls_that_always_fail_leave_the_others_some_and_cost_little() {
         assert!(attempts < 1.5, "{calls_a_second}: {attempts} attempts a call that always fails");
     }
 }
+
+#[test]
+fn a_busy_client_does_not_live_on_one_success_in_two_hundred() {
+    let mut lived = Lived::through(&RetryBudgetConfig::default(), &[]);
+    let mut random = fastrand::Rng::with_seed(1);
+    let (calls, mut attempts) = (60_000, 0);
+    for _ in 0..calls {
+        lived.now += Duration::from_millis(1);
+        for attempt in 1..=4 {
+            attempts += 1;
+            let succeeded = random.f64() < 0.005;
+            match (attempt, succeeded) {
+                (1, _) => lived.budget.record_first_try(succeeded, lived.now),
+                (_, true) => lived.budget.repay(lived.now),
+                _ => {}
+            }
+            if succeeded || attempt == 4 || !lived.budget.borrow(lived.now) {
+                break;
+            }
+        }
+    }
+    let amplification = f64::from(attempts) / f64::from(calls);
+    assert!(amplification < 1.2, "{amplification}");
+}
