@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::routing::any;
 use http::StatusCode;
-use seawall_core::{CircuitState, Event, FailureKind};
+use seawall_core::{CircuitBreakerConfig, CircuitState, Event, FailureKind};
 use seawall_http::{Http, HttpConfig};
 
-use crate::support::{Recorder, client, serve};
+use crate::support::{Recorder, client, client_of, serve};
 
 async fn server_that_says(status: StatusCode) -> (String, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
@@ -96,7 +96,9 @@ async fn a_server_that_asks_to_be_left_alone_for_ever_is_asked_again_all_the_sam
         any(async || (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "99999999999999999999")])),
     ))
     .await;
-    let http = client();
+    let mut config = HttpConfig::default();
+    config.pipeline.circuit_breaker = CircuitBreakerConfig::eager();
+    let http = client_of(&config);
     let refused = loop {
         // Not repeated, because the wait would outlast the deadline; the answer is handed out as it is.
         match http.get(&url).send().await {
@@ -105,6 +107,6 @@ async fn a_server_that_asks_to_be_left_alone_for_ever_is_asked_again_all_the_sam
         }
     };
     assert_eq!(refused.kind(), FailureKind::Refused);
-    let longest = HttpConfig::default().pipeline.circuit_breaker.max_wait_duration_in_open;
+    let longest = config.pipeline.circuit_breaker.max_wait_duration_in_open;
     assert!(refused.retry_after().unwrap() <= longest);
 }
