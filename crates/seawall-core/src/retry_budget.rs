@@ -149,7 +149,7 @@ impl RetryBudget {
     pub fn record_first_try(&mut self, succeeded: bool, now: Instant) {
         self.calls.record(!succeeded, false, now);
         if succeeded {
-            self.forgive(now);
+            self.forgive();
         }
         let earns = succeeded || self.config.form == RetryBudgetForm::Ratio;
         self.earn(if earns { self.config.ratio } else { 0.0 }, now);
@@ -159,7 +159,7 @@ impl RetryBudget {
     pub fn record_successes(&mut self, calls: u32, now: Instant) {
         self.calls.record_all(Tally::successes(calls), now);
         if calls > 0 {
-            self.forgive(now);
+            self.forgive();
         }
         self.earn(self.config.ratio * f64::from(calls), now);
     }
@@ -185,7 +185,7 @@ impl RetryBudget {
     /// Takes note that a [withdrawn](Self::withdraw) retry succeeded: it was worth its cost, and gets it back. Not in the
     /// ratio form.
     pub fn reward(&mut self, now: Instant) {
-        self.forgive(now);
+        self.forgive();
         if self.config.form == RetryBudgetForm::Outcome {
             self.refund(now);
         }
@@ -227,11 +227,11 @@ impl RetryBudget {
         self.earn(back, now);
     }
 
-    /// A success that was no borrowed retry repays what was borrowed, as long as borrowing does some good.
-    fn forgive(&mut self, now: Instant) {
+    /// A success that was no borrowed retry repays what was borrowed, as long as borrowing does some good. It leaves it
+    /// to what is earned next, or asked, to hold the balance to the cap: every success comes by here.
+    fn forgive(&mut self) {
         if self.efficacy >= LEAST_EFFICACY {
-            let lent = std::mem::take(&mut self.lent);
-            self.earn(lent, now);
+            self.balance += std::mem::take(&mut self.lent);
         }
     }
 
