@@ -82,7 +82,7 @@ pub struct Reading {
 /// Every policy there is, Seawall's first.
 pub fn all() -> Vec<Box<dyn Policy>> {
     let ours: Vec<Box<dyn Policy>> = vec![
-        Box::new(Seawall::default()),
+        Box::new(Seawall),
         Box::new(NoRetries),
         Box::new(naive::naive()),
         Box::new(naive::immediate()),

@@ -8,17 +8,8 @@ use super::{Client, Gauges, Policy, Reading, Stack, Terms};
 use crate::world::Link;
 
 /// The default stack of every Seawall client, with its default configuration.
-#[derive(Debug, Default)]
-pub struct Seawall {
-    config: PipelineConfig,
-}
-
-impl Seawall {
-    /// The same stack with another configuration; the scenario's times take the place of its own.
-    pub const fn new(config: PipelineConfig) -> Self {
-        Self { config }
-    }
-}
+#[derive(Debug)]
+pub struct Seawall;
 
 impl Policy for Seawall {
     fn name(&self) -> &'static str {
@@ -33,10 +24,10 @@ impl Policy for Seawall {
         let config = PipelineConfig {
             deadline: Some(terms.deadline),
             attempt_timeout: Some(terms.attempt_timeout),
-            ..self.config.clone()
+            ..PipelineConfig::default()
         };
         let pipeline = Pipeline::seeded("simulated", &config, ByKind, Arc::new(()), seed)
-            .expect("a policy's configuration is valid");
+            .expect("the default configuration is valid");
         let stack = Stack::new(pipeline.layer(TARGET).layer(link.clone()));
         Client { stack, gauges: Some(Arc::new(OfPipeline(pipeline))) }
     }

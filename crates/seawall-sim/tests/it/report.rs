@@ -103,7 +103,7 @@ fn report(scenario: &Scenario, policies: Vec<PolicyResult>) -> String {
 /// Two policies, played but once for all tests.
 static PLAYED: LazyLock<(Scenario, Vec<PolicyResult>)> = LazyLock::new(|| {
     let scenario = scenario();
-    let policies = vec![played(&scenario, &Seawall::default()), played(&scenario, &NoRetries)];
+    let policies = vec![played(&scenario, &Seawall), played(&scenario, &NoRetries)];
     (scenario, policies)
 });
 

@@ -26,7 +26,7 @@ fn small() -> Scenario {
 
 #[test]
 fn every_seed_is_played_once_and_told_in_order_as_if_played_alone() {
-    let (scenario, policy) = (small(), Seawall::default());
+    let (scenario, policy) = (small(), Seawall);
     let seen = Mutex::new(Vec::new());
     let runs = run_seeds(&scenario, &policy, 3..12, |seed, run| {
         seen.lock().unwrap().push((seed, run.calls.len()));
@@ -41,7 +41,7 @@ fn every_seed_is_played_once_and_told_in_order_as_if_played_alone() {
 
 #[test]
 fn no_seeds_are_no_runs() {
-    assert!(run_seeds(&small(), &Seawall::default(), 5..5, |_, _| ()).is_empty());
+    assert!(run_seeds(&small(), &Seawall, 5..5, |_, _| ()).is_empty());
 }
 
 /// Cannot make a client with one of the seeds.
@@ -61,7 +61,7 @@ impl Policy for Unlucky {
 
     fn client(&self, link: &Link, terms: Terms, seed: u64) -> Client {
         assert_ne!(seed, self.client_seed, "out of luck");
-        Seawall::default().client(link, terms, seed)
+        Seawall.client(link, terms, seed)
     }
 }
 
