@@ -2,11 +2,43 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+use seawall_core::Error;
 use tempfile::NamedTempFile;
 
 use crate::commit_gate::CommitGate;
 use crate::engine::Abandoned;
 use crate::fault::Fault;
+use crate::work::Task;
+use crate::{Fs, FsRequest, Operation};
+
+impl Fs {
+    /// Replaces the content of a file, or makes the file: afterwards it holds `content` as a whole, and at
+    /// no time anything between what it held and that.
+    ///
+    /// The content is written to a temporary file in the same directory, synced, and renamed over the
+    /// target; then the directory is synced. So it outlives a power failure once this has returned.
+    ///
+    /// The mode (`rwx`) of an existing file is kept; the new file belongs to this process, though, and
+    /// other hard links keep the old content. A symbolic link is followed: the file at its end is replaced
+    /// and the link stays. What is not a regular file is refused.
+    ///
+    /// # Errors
+    /// When the file cannot be written. Unless [`may_have_executed`](Error::may_have_executed), it is as it
+    /// was and the temporary file is gone.
+    ///
+    /// # Cancel safety
+    /// Dropped before the rename, it leaves the file as it was; during the rename, the replacement is
+    /// complete, and a later `write_atomic` to the same file through this client always lands after it. A
+    /// process killed meanwhile may leave a file named `.seawall-*.tmp`.
+    pub async fn write_atomic(&self, path: impl AsRef<Path>, content: impl Into<Bytes>) -> Result<(), Error> {
+        let content = content.into();
+        let bytes = content.len() as u64;
+        let work =
+            move |task: &Task<'_>| write(&task.label.path, &content, task.engine.gate(), task.abandoned);
+        self.ask(FsRequest::new(Operation::WriteAtomic, path.as_ref(), work).of_bytes(bytes)).await
+    }
+}
 
 /// The replacement of a file: a temporary file beside it that takes its place in one rename.
 ///
@@ -46,12 +78,7 @@ impl Replacement {
 }
 
 /// Replaces the content of `path` as a whole.
-pub(crate) fn write(
-    path: &Path,
-    content: &[u8],
-    gate: &CommitGate,
-    abandoned: &Abandoned,
-) -> Result<(), Fault> {
+fn write(path: &Path, content: &[u8], gate: &CommitGate, abandoned: &Abandoned) -> Result<(), Fault> {
     let mut replacement = Replacement::begin(path)?;
     replacement.file().write_all(content).map_err(|cause| Fault::from(cause).changed_nothing())?;
     replacement.commit(gate, abandoned)

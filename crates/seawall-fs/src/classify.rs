@@ -3,7 +3,7 @@ use std::time::Duration;
 use seawall_core::{ByKind, Classify, Error, Idempotency, Outcome};
 use seawall_tower::Replay;
 
-use crate::{FsRequest, FsResponse, Operation};
+use crate::{FsRequest, FsResponse};
 
 /// How the results of file operations are judged, and which operations may be repeated.
 ///
@@ -14,9 +14,8 @@ use crate::{FsRequest, FsResponse, Operation};
 /// | `ENOSPC` `EDQUOT` `EFBIG` `EROFS` `EACCES` `EPERM` `ENOENT` `EIO` and all others | permanent | told at once |
 /// | any error of `fsync` | permanent | never repeated: a second `fsync` may succeed without the lost data |
 ///
-/// Every request may be repeated. Those that change something begin anew each time: `write_atomic` with a
-/// new temporary file, and a `remove` whose first attempt failed half-way takes a file that is gone by then
-/// as removed. What a writer does after it was opened is not a request and is never repeated.
+/// Which requests may be repeated, [`Operation::idempotency`](crate::Operation::idempotency) says. What a writer does
+/// after it was opened is not a request and is never repeated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FsClassifier;
 
@@ -36,16 +35,6 @@ impl Replay<FsRequest> for FsClassifier {
     }
 
     fn idempotency(&self, request: &FsRequest) -> Idempotency {
-        match request.operation {
-            Operation::Read { .. }
-            | Operation::WriteAtomic { .. }
-            | Operation::Stream { .. }
-            | Operation::AtomicWriter
-            | Operation::Append
-            | Operation::Metadata
-            | Operation::Remove
-            | Operation::CreateDirAll
-            | Operation::List { .. } => Idempotency::Idempotent,
-        }
+        request.operation().idempotency()
     }
 }

@@ -3,9 +3,27 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Bytes;
+use seawall_core::Error;
 
 use crate::engine::Abandoned;
 use crate::fault::Fault;
+use crate::work::Task;
+use crate::{Fs, FsRequest, Operation};
+
+impl Fs {
+    /// The content of a file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is larger than `limit`.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn read(&self, path: impl AsRef<Path>, limit: u64) -> Result<Bytes, Error> {
+        let path = path.as_ref();
+        let work = move |task: &Task<'_>| whole(&task.label.path, limit, task.abandoned);
+        self.ask(FsRequest::new(Operation::Read, path, work)).await
+    }
+}
 
 /// A caller who has gone is noticed after this much, so that a large file does not occupy a thread for
 /// nothing.
@@ -44,7 +62,7 @@ fn is_pipe_or_socket(_: fs::FileType) -> bool {
     false
 }
 
-pub(crate) fn whole(path: &Path, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
+fn whole(path: &Path, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
     let file = open(path, 0)?;
     let expected = file.metadata()?.len();
     if expected > limit {

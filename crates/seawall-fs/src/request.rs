@@ -1,143 +1,108 @@
-use std::ffi::OsString;
+use std::any::{Any, type_name};
 use std::fmt;
-use std::fs::Metadata;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use crate::Operation;
+use crate::fault::Label;
+use crate::work::{ErasedWork, Work};
 
-use crate::{Appender, AtomicWriter, FileReader};
-
-/// What is asked of the file system: an operation and the path it is about. Cheap to clone.
-#[derive(Clone, Debug)]
+/// What is asked of the file system: an operation, the path it is about, and how it is done. Cheap to clone.
+///
+/// The methods of [`Fs`](crate::Fs) make it; middleware can see what it is and send it on, or answer in its place.
+#[derive(Clone)]
 pub struct FsRequest {
-    /// The file or directory.
-    pub path: Arc<Path>,
-    /// What to do with it.
-    pub operation: Operation,
+    operation: Operation,
+    path: Arc<Path>,
+    bytes: u64,
+    work: Arc<dyn ErasedWork>,
 }
 
 impl FsRequest {
-    /// A request for `operation` on `path`.
-    pub fn new(path: impl AsRef<Path>, operation: Operation) -> Self {
-        Self { path: Arc::from(path.as_ref()), operation }
+    pub(crate) fn new(operation: Operation, path: &Path, work: impl Work) -> Self {
+        Self { operation, path: Arc::from(path), bytes: 0, work: Arc::new(work) }
+    }
+
+    /// Says how many bytes it will move.
+    pub(crate) fn of_bytes(self, bytes: u64) -> Self {
+        Self { bytes, ..self }
+    }
+
+    /// What to do.
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The file or directory to do it with; the first of them where there are several.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes it will move, as far as that is known before: those to be written.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn label(&self) -> Label {
+        Label { operation: self.operation.name(), path: Arc::clone(&self.path) }
+    }
+
+    pub(crate) fn work(&self) -> &Arc<dyn ErasedWork> {
+        &self.work
     }
 }
 
-/// What to do with a file or directory. The methods of [`Fs`](crate::Fs) say what each does.
-#[derive(Clone)]
-#[non_exhaustive]
-pub enum Operation {
-    /// Read a whole file; answered by [`FsResponse::Content`].
-    Read {
-        /// The most bytes it may have.
-        limit: u64,
-    },
-    /// Replace a file as a whole; answered by [`FsResponse::Done`].
-    WriteAtomic {
-        /// What it shall hold.
-        content: Bytes,
-    },
-    /// Open a file to stream it; answered by [`FsResponse::Reader`].
-    Stream {
-        /// The byte to begin with.
-        offset: u64,
-    },
-    /// Begin to replace a file piece by piece; answered by [`FsResponse::AtomicWriter`].
-    AtomicWriter,
-    /// Open a file to write at its end; answered by [`FsResponse::Appender`].
-    Append,
-    /// Ask about a file or directory; answered by [`FsResponse::Metadata`].
-    Metadata,
-    /// Remove a file; answered by [`FsResponse::Done`].
-    Remove,
-    /// Make a directory and those above it; answered by [`FsResponse::Done`].
-    CreateDirAll,
-    /// List a directory; answered by [`FsResponse::Entries`].
-    List {
-        /// The most entries it may have.
-        limit: usize,
-    },
-}
-
-impl Operation {
-    /// The operation's name in errors and telemetry.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Read { .. } => "read",
-            Self::WriteAtomic { .. } => "write_atomic",
-            Self::Stream { .. } => "stream",
-            Self::AtomicWriter => "atomic_writer",
-            Self::Append => "append",
-            Self::Metadata => "metadata",
-            Self::Remove => "remove",
-            Self::CreateDirAll => "create_dir_all",
-            Self::List { .. } => "list",
-        }
-    }
-}
-
-impl fmt::Debug for Operation {
+impl fmt::Debug for FsRequest {
+    /// Without the work: the content of a file does not belong in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By name only: the content of a file does not belong in a log.
-        f.write_str(self.name())
+        f.debug_struct("FsRequest")
+            .field("operation", &self.operation)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
-/// What the file system answers.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FsResponse {
-    /// It is done, and there is nothing more to say.
-    Done,
-    /// The content of a file.
-    Content(Bytes),
-    /// A file opened to be streamed.
-    Reader(FileReader),
-    /// The begun replacement of a file.
-    AtomicWriter(AtomicWriter),
-    /// A file opened to be written at its end.
-    Appender(Appender),
-    /// What the file system knows about a file or directory.
-    Metadata(Metadata),
-    /// The entries of a directory, by name.
-    Entries(Vec<Entry>),
+/// What the file system answers: a value of the type that the method of [`Fs`](crate::Fs) returns.
+///
+/// ```
+/// use bytes::Bytes;
+/// use seawall_fs::{Fs, FsRequest, FsResponse};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall_core::Error> {
+/// let double = tower::service_fn(async |request: FsRequest| {
+///     Ok::<_, seawall_core::Error>(FsResponse::new(Bytes::from(request.path().display().to_string())))
+/// });
+/// assert_eq!(Fs::from_service(double).read("/a/file", 1024).await?, "/a/file");
+/// # Ok(()) }
+/// ```
+pub struct FsResponse {
+    value: Box<dyn Any + Send>,
+    type_name: &'static str,
 }
 
 impl FsResponse {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Content(_) => "content",
-            Self::Reader(_) => "reader",
-            Self::AtomicWriter(_) => "atomic writer",
-            Self::Appender(_) => "appender",
-            Self::Metadata(_) => "metadata",
-            Self::Entries(_) => "entries",
-        }
+    /// An answer.
+    pub fn new<T: Send + 'static>(value: T) -> Self {
+        Self { value: Box::new(value), type_name: type_name::<T>() }
+    }
+
+    /// The answer, if it is a `T`.
+    ///
+    /// # Errors
+    /// The response as it was, if it is something else.
+    pub fn downcast<T: 'static>(self) -> Result<T, Self> {
+        let Self { value, type_name } = self;
+        value.downcast().map(|value| *value).map_err(|value| Self { value, type_name })
+    }
+
+    pub(crate) const fn type_name(&self) -> &'static str {
+        self.type_name
     }
 }
 
-/// One entry of a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Entry {
-    /// Its name within the directory.
-    pub name: OsString,
-    /// What it is.
-    pub kind: EntryKind,
-}
-
-/// What a directory entry is. A symbolic link is not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EntryKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A symbolic link.
-    Symlink,
-    /// A device, a pipe, a socket.
-    Other,
+impl fmt::Debug for FsResponse {
+    /// By type only: the content of a file does not belong in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FsResponse({})", self.type_name)
+    }
 }

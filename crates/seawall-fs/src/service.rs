@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
@@ -5,13 +6,9 @@ use futures_util::future::BoxFuture;
 use seawall_core::{CallContext, Error};
 use tower::Service;
 
-use crate::atomic::{self, Replacement};
 use crate::engine::{Abandoned, Engine};
-use crate::fault::{Fault, Label};
-use crate::writers::AppendedFile;
-use crate::{
-    Appender, AtomicWriter, FileReader, FsConfig, FsRequest, FsResponse, Operation, operations, read,
-};
+use crate::work::Task;
+use crate::{FsConfig, FsRequest, FsResponse};
 
 /// The file system itself as a tower service: the innermost service of every [`Fs`](crate::Fs), without any
 /// layer.
@@ -47,55 +44,18 @@ impl Service<FsRequest> for FileService {
     fn call(&mut self, request: FsRequest) -> Self::Future {
         let engine = self.engine.clone();
         async move {
-            let label = Label { operation: request.operation.name(), path: request.path };
+            let label = request.label();
+            if let Some(result) = request.work().inline(&engine) {
+                return result.map_err(|fault| fault.label(&label));
+            }
             let context = CallContext::current();
             let attempt = context.attempt_number();
-            let (inner, inner_label) = (engine.clone(), label.clone());
-            let work = move |abandoned: &Abandoned| {
-                carry_out(inner, inner_label, request.operation, attempt, abandoned)
+            let (its_engine, its_label, work) = (engine.clone(), label.clone(), Arc::clone(request.work()));
+            let on_a_thread = move |abandoned: &Abandoned| {
+                work.carry_out(&Task { engine: &its_engine, label: &its_label, attempt, abandoned })
             };
-            engine.run(&label, context.deadline_at(), work).await
+            engine.run(&label, context.deadline_at(), on_a_thread).await
         }
         .boxed()
     }
-}
-
-/// Does it, on a thread.
-fn carry_out(
-    engine: Engine,
-    label: Label,
-    operation: Operation,
-    attempt: u32,
-    abandoned: &Abandoned,
-) -> Result<FsResponse, Fault> {
-    let path = &*label.path;
-    Ok(match operation {
-        Operation::Read { limit } => FsResponse::Content(read::whole(path, limit, abandoned)?),
-        Operation::WriteAtomic { content } => {
-            atomic::write(path, &content, engine.gate(), abandoned)?;
-            FsResponse::Done
-        }
-        Operation::Stream { offset } => {
-            let file = read::open(path, offset)?;
-            FsResponse::Reader(FileReader::new(engine, label, file))
-        }
-        Operation::AtomicWriter => {
-            let replacement = Replacement::begin(path)?;
-            FsResponse::AtomicWriter(AtomicWriter::new(engine, label, replacement))
-        }
-        Operation::Append => {
-            let file = AppendedFile::open(path)?;
-            FsResponse::Appender(Appender::new(engine, label, file))
-        }
-        Operation::Metadata => FsResponse::Metadata(std::fs::metadata(path)?),
-        Operation::Remove => {
-            operations::remove(path, attempt)?;
-            FsResponse::Done
-        }
-        Operation::CreateDirAll => {
-            std::fs::create_dir_all(path)?;
-            FsResponse::Done
-        }
-        Operation::List { limit } => FsResponse::Entries(operations::list(path, limit)?),
-    })
 }

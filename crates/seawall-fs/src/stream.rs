@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -8,31 +9,47 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
-use seawall_core::{Error, FailureKind};
+use seawall_core::{CallContext, Error, FailureKind};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engine::Engine;
 use crate::fault::Label;
 use crate::read::{self, Batch, Then};
+use crate::work::Task;
+use crate::{Fs, FsRequest, Operation};
+
+impl Fs {
+    /// The content of a file from byte `offset` on, in chunks of the configured size; nothing if it ends
+    /// before.
+    ///
+    /// Opening passes through the stack, when the stream is first polled; reading does not, because what
+    /// was read cannot be read once more into a stream that has gone on. The whole stream ends at the
+    /// deadline of the context in which it was made.
+    pub fn stream(&self, path: impl AsRef<Path>, offset: u64) -> FileStream {
+        let work = move |task: &Task<'_>| {
+            let file = read::open(&task.label.path, offset)?;
+            Ok(FileReader { engine: task.engine.clone(), label: task.label.clone(), file })
+        };
+        let request = FsRequest::new(Operation::Stream, path.as_ref(), work);
+        let (client, context) = (self.clone(), CallContext::current());
+        let deadline = context.deadline_at();
+        FileStream::open(context.scope(async move { client.ask(request).await }), deadline)
+    }
+}
 
 /// Chunks read in one visit to a thread. While the reader works through one batch, the next one is read: at
 /// most two batches are in memory.
 const BATCH: usize = 2;
 
-/// A file opened to be streamed, before anything was read: what the service answers to
-/// [`Operation::Stream`](crate::Operation::Stream).
+/// A file opened to be streamed, before anything was read.
 #[derive(Debug)]
-pub struct FileReader {
+struct FileReader {
     engine: Engine,
     label: Label,
     file: File,
 }
 
 impl FileReader {
-    pub(crate) fn new(engine: Engine, label: Label, file: File) -> Self {
-        Self { engine, label, file }
-    }
-
     fn read_ahead(self, deadline: Option<Instant>) -> ReadAhead {
         let Self { engine, label, file } = self;
         // A task of its own, because a future polled only now and then could be given a slot and sit on it.
@@ -71,7 +88,7 @@ enum State {
 }
 
 impl FileStream {
-    pub(crate) fn open(
+    fn open(
         opening: impl Future<Output = Result<FileReader, Error>> + Send + 'static,
         deadline: Option<Instant>,
     ) -> Self {

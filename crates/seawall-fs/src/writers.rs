@@ -9,6 +9,41 @@ use crate::engine::Engine;
 use crate::fault::{Fault, Label};
 use crate::read::refuse_what_blocks;
 use crate::sink::{Destination, Sink};
+use crate::work::Task;
+use crate::{Fs, FsRequest, Operation};
+
+impl Fs {
+    /// Begins to replace a file, as [`write_atomic`](Self::write_atomic) does, by content that comes in
+    /// pieces.
+    ///
+    /// # Errors
+    /// When the target cannot be replaced or no temporary file can be made beside it.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is left behind.
+    pub async fn atomic_writer(&self, path: impl AsRef<Path>) -> Result<AtomicWriter, Error> {
+        let work = |task: &Task<'_>| {
+            let replacement = Replacement::begin(&task.label.path)?;
+            Ok(AtomicWriter::new(task.engine.clone(), task.label.clone(), replacement))
+        };
+        self.ask(FsRequest::new(Operation::AtomicWriter, path.as_ref(), work)).await
+    }
+
+    /// Opens a file to write at its end, and makes it if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened for writing.
+    ///
+    /// # Cancel safety
+    /// Cancel safe; an empty file may have been made.
+    pub async fn append(&self, path: impl AsRef<Path>) -> Result<Appender, Error> {
+        let work = |task: &Task<'_>| {
+            let file = AppendedFile::open(&task.label.path)?;
+            Ok(Appender::new(task.engine.clone(), task.label.clone(), file))
+        };
+        self.ask(FsRequest::new(Operation::Append, path.as_ref(), work)).await
+    }
+}
 
 /// Replaces a file piece by piece; made by [`Fs::atomic_writer`](crate::Fs::atomic_writer).
 ///

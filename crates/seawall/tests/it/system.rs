@@ -51,7 +51,7 @@ async fn clients_of_your_own_stand_behind_the_same_doors() {
         Ok::<_, Error>(Response::new(request.into_body()))
     }));
     let sql = Sql::from_service(service_fn(async |_: Statement| Ok::<_, Error>(Reply::Changed(42))));
-    let fs = Fs::from_service(service_fn(async |_: FsRequest| Ok::<_, Error>(FsResponse::Done)));
+    let fs = Fs::from_service(service_fn(async |_: FsRequest| Ok::<_, Error>(FsResponse::new(()))));
     let (io, folder) = system_with(|builder| builder.http(http).sql(sql).fs(fs)).await;
 
     let echo = io.http().post("http://nowhere.test/").body("mine").send().await.unwrap();
