@@ -9,6 +9,7 @@ mod request;
 mod response;
 mod retry_after;
 mod target;
+mod transfer;
 mod transport;
 
 pub use backend::HttpBackend;
@@ -18,3 +19,4 @@ pub use config::{HttpConfig, HttpVersion};
 pub use request::RequestBuilder;
 pub use response::{ResponseExt, StatusError};
 pub use retry_after::retry_after;
+pub use transfer::{Interruption, Opened, Transfer};

@@ -173,6 +173,10 @@ impl RequestBuilder {
         context.scope(async move { http.call(request).await }).await
     }
 
+    pub(crate) const fn http(&self) -> &Http {
+        &self.http
+    }
+
     fn change(mut self, change: impl FnOnce(&mut Draft) -> Result<(), Error>) -> Self {
         if let Ok(draft) = &mut self.draft
             && let Err(error) = change(draft)

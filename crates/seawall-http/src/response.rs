@@ -36,6 +36,10 @@ impl ResponseExt for Response<Body> {
 pub struct StatusError(StatusCode);
 
 impl StatusError {
+    pub(crate) const fn new(status: StatusCode) -> Self {
+        Self(status)
+    }
+
     /// The response's status.
     pub const fn status(self) -> StatusCode {
         self.0

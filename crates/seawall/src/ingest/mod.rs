@@ -25,7 +25,6 @@ mod patience;
 mod plan;
 mod progress;
 mod pump;
-mod ranges;
 mod recorded;
 mod rejects;
 mod report;

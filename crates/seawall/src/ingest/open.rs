@@ -3,15 +3,13 @@
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
-use http::StatusCode;
 use seawall_core::{Error, FailureKind};
 use seawall_fs::Fs;
-use seawall_http::{Body, Http};
+use seawall_http::{Http, Opened as HttpOpened, Transfer};
 use tokio::io::{AsyncReadExt, Stdin};
 use url::Url;
 
 use super::ledger::History;
-use super::ranges::{self, content_length, is_strong, lasting_version, unexpected_status, version_of};
 use super::source::Source;
 
 /// What standard input is told apart by: XXH3 of so many first bytes.
@@ -24,9 +22,7 @@ pub(crate) struct Opened {
     /// Where its bytes begin. Positions in the ledger are of the decompressed source, so this is not 0 only for
     /// sources that are not compressed.
     pub(crate) at: u64,
-    /// What tells this version of the source from another while it is being read.
-    pub(crate) version: Option<String>,
-    /// The same, if it will still tell in a later run.
+    /// What tells this version of the source from another, if it will still tell in a later run.
     pub(crate) lasting_version: Option<String>,
     /// The bytes from `at` to its end, where it says so.
     pub(crate) length: Option<u64>,
@@ -36,7 +32,7 @@ pub(crate) struct Opened {
 #[derive(Debug)]
 pub(crate) enum OpenBytes {
     File,
-    Http(Body),
+    Http(Box<Transfer>),
     /// The first bytes, already read, and what reads the rest.
     Stdin(Bytes, Stdin),
 }
@@ -90,49 +86,33 @@ impl Readers {
         }
         let at = if unchanged && seekable { check_from(history) } else { 0 };
         let length = metadata.len().saturating_sub(at);
-        let lasting_version = version.clone();
         let bytes = OpenBytes::File;
-        Ok(Found::Open(Opened { bytes, at, version, lasting_version, length: Some(length) }))
+        Ok(Found::Open(Opened { bytes, at, lasting_version: version, length: Some(length) }))
     }
 
     async fn open_http(&self, url: &Url, history: &History, seekable: bool) -> Result<Found, Error> {
         let known = history.last().and_then(|last| last.version.as_deref());
         let done = history.last().is_some_and(|last| last.done);
-        let from = check_from(history);
-        let whole = || ranges::request(&self.http, url);
-        let mut asked_from = 0;
-        let request = match known {
+        let request = self.http.get(url.as_str());
+        let opened = match known {
             Some(version) if done => {
                 let condition = if version.contains('"') { "if-none-match" } else { "if-modified-since" };
-                whole().header(condition, version)
+                request.header(condition, version).transfer(None).await?
             }
-            Some(version) if seekable && from > 0 && is_strong(version) => {
-                asked_from = from;
-                ranges::request_rest(&self.http, url, from, Some(version))
-            }
-            _ => whole(),
+            Some(version) if seekable => request.transfer(Some((check_from(history), version))).await?,
+            _ => request.transfer(None).await?,
         };
-        let mut response = request.send().await?;
-        let unfit = match response.status() {
-            // It became shorter, and the server did not heed `If-Range`.
-            StatusCode::RANGE_NOT_SATISFIABLE => true,
-            StatusCode::PARTIAL_CONTENT => !ranges::continues(&response, asked_from, known),
-            _ => false,
+        let transfer = match opened {
+            HttpOpened::NotModified => return Ok(Found::AlreadyDone),
+            HttpOpened::Body(transfer) => transfer,
         };
-        if unfit {
-            // The whole of it will tell.
-            asked_from = 0;
-            response = whole().send().await?;
-        }
-        let length = content_length(&response);
-        let (at, version, lasting_version) = match response.status().as_u16() {
-            304 => return Ok(Found::AlreadyDone),
-            200 => (0, version_of(&response), lasting_version(&response)),
-            206 if asked_from > 0 => (asked_from, known.map(str::to_owned), known.map(str::to_owned)),
-            _ => return Err(unexpected_status(url, &response)),
-        };
-        let bytes = OpenBytes::Http(response.into_body());
-        Ok(Found::Open(Opened { bytes, at, version, lasting_version, length }))
+        let at = transfer.position();
+        Ok(Found::Open(Opened {
+            at,
+            lasting_version: transfer.lasting_version().map(str::to_owned),
+            length: transfer.end().map(|end| end.saturating_sub(at)),
+            bytes: OpenBytes::Http(transfer),
+        }))
     }
 }
 
@@ -150,13 +130,7 @@ pub(crate) async fn open_stdin() -> Result<(String, Opened), Error> {
     let name = format!("stdin:{:016x}", xxhash_rust::xxh3::xxh3_64(&head));
     Ok((
         name,
-        Opened {
-            bytes: OpenBytes::Stdin(head.into(), stdin),
-            at: 0,
-            version: None,
-            lasting_version: None,
-            length: None,
-        },
+        Opened { bytes: OpenBytes::Stdin(head.into(), stdin), at: 0, lasting_version: None, length: None },
     ))
 }
 

@@ -8,14 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use seawall_core::{Error, FailureKind};
-use seawall_http::Body;
+use seawall_http::{Interruption, Transfer};
 use tokio::io::{AsyncReadExt, Stdin};
-use url::Url;
 
 use super::open::{OpenBytes, Opened, Readers};
 use super::patience::Patience;
 use super::progress::Progress;
-use super::ranges;
 use super::source::Source;
 use super::transfer::{ChunkSender, TransferError};
 
@@ -36,17 +34,7 @@ impl Pump {
     pub(crate) async fn run(self, opened: Opened, chunks: ChunkSender) {
         let sent = match (&self.source, opened.bytes) {
             (Source::File(path), _) => self.pump_file(path, opened.at, &chunks).await,
-            (Source::Http(url), OpenBytes::Http(body)) => {
-                let transfer = HttpTransfer {
-                    url,
-                    body,
-                    rest: Bytes::new(),
-                    position: opened.at,
-                    end: opened.length.map(|length| opened.at + length),
-                    version: opened.version,
-                };
-                self.pump_http(transfer, &chunks).await
-            }
+            (Source::Http(_), OpenBytes::Http(transfer)) => self.pump_http(*transfer, &chunks).await,
             (_, OpenBytes::Stdin(head, stdin)) => self.pump_stdin(head, stdin, &chunks).await,
             (Source::Http(_) | Source::Stdin, _) => unreachable!("a source is opened as what it is"),
         };
@@ -86,32 +74,25 @@ impl Pump {
     }
 
     /// Reads the body to its end; whenever it breaks, asks for the rest of the same version.
-    async fn pump_http(&self, mut transfer: HttpTransfer<'_>, chunks: &ChunkSender) -> Result<(), Stop> {
+    async fn pump_http(&self, mut transfer: Transfer, chunks: &ChunkSender) -> Result<(), Stop> {
         let mut patience = Patience::new(self.patience);
         loop {
-            let broken = loop {
-                match transfer.next_chunk().await {
-                    Some(Ok(chunk)) if chunk.is_empty() => {}
-                    Some(Ok(chunk)) => {
-                        transfer.position += chunk.len() as u64;
-                        self.send(chunk, chunks).await?;
-                        // After the sending, which waits as long as the database needs.
-                        patience.progressed();
-                    }
-                    Some(Err(error)) => break error,
-                    None if transfer.end.is_some_and(|end| transfer.position < end) => {
-                        break transfer.cut_short();
-                    }
-                    None => return Ok(()),
+            match transfer.chunk().await {
+                Some(Ok(chunk)) => {
+                    self.send(chunk, chunks).await?;
+                    // After the sending, which waits as long as the database needs.
+                    patience.progressed();
                 }
-            };
-            patience.wait_after(broken).await?;
-            self.progress.reconnects.fetch_add(1, Relaxed);
-            loop {
-                match transfer.reopen(&self.readers).await {
-                    Ok(()) => break,
-                    Err(Stop::Failed(error)) => patience.wait_after(error).await?,
-                    Err(stop) => return Err(stop),
+                None => return Ok(()),
+                Some(Err(broken)) => {
+                    patience.wait_after(broken).await?;
+                    self.progress.reconnects.fetch_add(1, Relaxed);
+                    while let Err(interruption) = transfer.reopen().await {
+                        match interruption {
+                            Interruption::Failed(error) => patience.wait_after(error).await?,
+                            Interruption::Changed => return Err(Stop::Suspect),
+                        }
+                    }
                 }
             }
         }
@@ -133,61 +114,5 @@ enum Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Failed(error)
-    }
-}
-
-/// An HTTP body on its way, and what it takes to ask for the rest of it.
-struct HttpTransfer<'a> {
-    url: &'a Url,
-    body: Body,
-    /// What came with bytes that were passed over, and is still to be sent.
-    rest: Bytes,
-    position: u64,
-    end: Option<u64>,
-    version: Option<String>,
-}
-
-impl HttpTransfer<'_> {
-    async fn next_chunk(&mut self) -> Option<Result<Bytes, Error>> {
-        if self.rest.is_empty() { self.body.next().await } else { Some(Ok(std::mem::take(&mut self.rest))) }
-    }
-
-    /// Asks for the bytes from `position` on, of this version only.
-    async fn reopen(&mut self, readers: &Readers) -> Result<(), Stop> {
-        let version = self.version.as_deref();
-        let response = ranges::request_rest(&readers.http, self.url, self.position, version).send().await?;
-        match response.status().as_u16() {
-            206 if ranges::continues(&response, self.position, version) => {
-                self.body = response.into_body();
-                Ok(())
-            }
-            // A server without ranges sends all of it again: pass over what we have, if it is surely the same.
-            200 if version.is_some() && ranges::version_of(&response).as_deref() == version => {
-                self.body = response.into_body();
-                self.pass_over().await
-            }
-            200 | 206 | 416 => Err(Stop::Suspect),
-            _ => Err(ranges::unexpected_status(self.url, &response).into()),
-        }
-    }
-
-    /// Reads and drops the first `position` bytes of a fresh body.
-    async fn pass_over(&mut self) -> Result<(), Stop> {
-        let mut passed = 0;
-        while passed < self.position {
-            let Some(chunk) = self.body.next().await else { return Err(self.cut_short().into()) };
-            let chunk = chunk?;
-            let wanted = usize::try_from(self.position - passed).unwrap_or(usize::MAX);
-            if chunk.len() > wanted {
-                self.rest = chunk.slice(wanted..);
-            }
-            passed += chunk.len().min(wanted) as u64;
-        }
-        Ok(())
-    }
-
-    fn cut_short(&self) -> Error {
-        Error::new(FailureKind::Transient, "ingest", Source::Http(self.url.clone()).name())
-            .with_message("the body ended before its announced length")
     }
 }
