@@ -1,25 +1,31 @@
+mod answer;
+mod content;
 mod foreign;
+mod measured;
 mod read;
 #[cfg(test)]
 mod tests;
 mod time_limit;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStream, TryStreamExt};
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use http_body_util::StreamBody;
 use seawall_core::{BoxError, Error};
 
+use answer::Answer;
+use content::{Content, Recipe};
 use foreign::Foreign;
-use time_limit::TimeLimit;
+use measured::Measured;
 
-/// The body of a request or a response: bytes that can be sent again, or a stream that is sent once.
+/// The body of a request or a response: bytes that can be sent again, a stream that can be made again, or a stream that
+/// is sent once.
 ///
 /// It is an [`http_body::Body`] and a [`Stream`] of `Result<Bytes, Error>` (which leaves trailers out). Read it whole,
 /// within a limit, with [`collect`](Self::collect), [`text`](Self::text) or [`json`](Self::json).
@@ -31,28 +37,26 @@ use time_limit::TimeLimit;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall_core::Error> {
 /// assert!(Body::from("hello").is_replayable());
 ///
-/// let chunks = ["hel", "lo"].map(|chunk| Ok::<_, std::io::Error>(chunk.into()));
-/// let stream = Body::from_stream(futures_util::stream::iter(chunks));
-/// assert!(!stream.is_replayable());
-/// assert_eq!(stream.text(1024).await?, "hello");
+/// let chunks = || futures_util::stream::iter(["hel", "lo"].map(|chunk| Ok::<_, std::io::Error>(chunk.into())));
+/// assert!(!Body::from_stream(chunks()).is_replayable());
+/// assert!(Body::from_fn(chunks).is_replayable());
+/// assert_eq!(Body::from_stream(chunks()).text(1024).await?, "hello");
 /// # Ok(()) }
 /// ```
+#[derive(Default)]
 pub struct Body {
     content: Content,
-    /// What the body belongs to, for errors.
-    name: Cow<'static, str>,
-    time: TimeLimit,
-}
-
-enum Content {
-    Whole(Bytes),
-    Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = Error> + Send>>),
+    trailers: Option<Box<HeaderMap>>,
+    /// Whether it is sent once though it could be sent again.
+    once: bool,
+    /// What only a response's has.
+    answer: Answer,
 }
 
 impl Body {
     /// No bytes at all.
     pub const fn empty() -> Self {
-        Self::whole(Bytes::new())
+        Self::of(Content::Whole(Bytes::new()))
     }
 
     /// Any other body, sent once. A `Body` comes back as it is.
@@ -67,70 +71,92 @@ impl Body {
             return ours.take().expect("the slot is full until it is taken");
         }
         let body = slot.expect("nobody took it");
-        Self::streamed(Foreign { body })
+        Self::of(Content::stream(Foreign { body }))
     }
 
-    /// A stream of chunks, sent once: a call with it is never repeated.
+    /// A stream of chunks, sent once: a call with it is never repeated, and one that fails says so.
     ///
-    /// Sent in chunks unless the request has a `Content-Length`.
+    /// Sent in chunks, unless its length is [said](Self::with_length) or the request has a `Content-Length`.
     pub fn from_stream<S>(stream: S) -> Self
     where
         S: TryStream<Ok = Bytes> + Send + 'static,
         S::Error: Into<BoxError>,
     {
-        Self::streamed(StreamBody::new(
+        Self::of(Content::stream(StreamBody::new(
             stream
                 .map_ok(Frame::data)
                 .map_err(|error| Error::from_boxed(error.into(), "http", "request body")),
-        ))
+        )))
     }
 
-    /// Whether it can be sent again: whether it is bytes.
+    /// A stream that can be made again, so that a call with it may be repeated: `make` is asked for each attempt, when
+    /// the attempt begins to send, and must give the same bytes each time.
+    pub fn from_fn<S>(make: impl Fn() -> S + Send + Sync + 'static) -> Self
+    where
+        S: TryStream<Ok = Bytes> + Send + 'static,
+        S::Error: Into<BoxError>,
+    {
+        Self::made(move || Self::from_stream(make()))
+    }
+
+    /// Says how many bytes a stream has, which are then sent with a `Content-Length` and not in chunks. A stream that
+    /// turns out to be shorter or longer fails. Bytes know their own length and ignore it.
+    pub fn with_length(mut self, length: u64) -> Self {
+        self.content = match self.content {
+            Content::Whole(bytes) => Content::Whole(bytes),
+            Content::Made(recipe) => Content::Made(recipe.with_length(length)),
+            stream => Content::stream(Measured::new(Self::of(stream), length)),
+        };
+        self
+    }
+
+    /// Sends it once, even if it could be sent again: a call with it is not repeated.
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
+    }
+
+    /// Whether a call with it can be repeated: whether it is bytes, or made by [`from_fn`](Self::from_fn).
     pub const fn is_replayable(&self) -> bool {
-        matches!(self.content, Content::Whole(_))
+        !self.once && matches!(self.content, Content::Whole(_) | Content::Made(_))
     }
 
-    /// A copy, if it is bytes (which are shared, not copied).
+    /// A copy to send again, if there can be one. Bytes are shared, not copied.
     pub fn try_clone(&self) -> Option<Self> {
-        self.as_bytes().map(|bytes| Self::whole(bytes.clone()))
+        if self.once {
+            return None;
+        }
+        self.content.try_clone().map(|content| Self { trailers: self.trailers.clone(), ..Self::of(content) })
     }
 
-    /// The bytes, if it is bytes.
+    /// The bytes, if it is bytes: of a request made of bytes, or of a response that was
+    /// [collected](crate::RequestBuilder::collect).
     pub const fn as_bytes(&self) -> Option<&Bytes> {
         match &self.content {
             Content::Whole(bytes) => Some(bytes),
-            Content::Stream(_) => None,
+            _ => None,
         }
     }
 
-    const fn whole(bytes: Bytes) -> Self {
-        Self { content: Content::Whole(bytes), name: Cow::Borrowed("body"), time: TimeLimit::none() }
+    /// The trailers of a body that was [collected](crate::RequestBuilder::collect); those of one that streams are its
+    /// last frame, as of every [`http_body::Body`].
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_deref()
     }
 
-    pub(crate) fn streamed(body: impl http_body::Body<Data = Bytes, Error = Error> + Send + 'static) -> Self {
-        Self { content: Content::Stream(Box::pin(body)), ..Self::empty() }
+    pub(crate) fn made(make: impl Fn() -> Self + Send + Sync + 'static) -> Self {
+        Self::of(Content::Made(Recipe::new(Arc::new(make))))
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Says which call the body answers, and until when that call makes sense.
-    pub(crate) fn of_call(mut self, name: String, deadline: Option<Instant>) -> Self {
-        self.name = Cow::Owned(name);
-        self.time.bring_forward(deadline);
-        self
-    }
-
-    /// Cuts the body when nothing arrives for `idle`, or at `deadline`.
-    pub(crate) fn within(mut self, idle: Option<Duration>, deadline: Option<Instant>) -> Self {
-        self.time = TimeLimit::new(idle, deadline);
-        self
+    const fn of(content: Content) -> Self {
+        Self { content, trailers: None, once: false, answer: Answer::none() }
     }
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         // What is dropped here closes the connection: there is nothing more to be had from it.
-        self.content = Content::Whole(Bytes::new());
+        self.content = Content::default();
+        self.trailers = None;
+        self.answer.end();
         Poll::Ready(Some(Err(error)))
     }
 }
@@ -144,42 +170,46 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        let stream = match &mut this.content {
-            Content::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
-            Content::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Stream(stream) => stream,
-        };
+        if let Content::Whole(bytes) = &mut this.content {
+            let data = (!bytes.is_empty()).then(|| Frame::data(std::mem::take(bytes)));
+            let frame = data.or_else(|| this.trailers.take().map(|trailers| Frame::trailers(*trailers)));
+            return Poll::Ready(frame.map(Ok));
+        }
         // Before the stream: one that always has a chunk ready must not outlive its deadline either.
-        if let Some(late) = this.time.passed() {
-            let error = late.error(this.name.clone());
+        if let Some(error) = this.answer.late() {
             return this.fail(error);
         }
-        match stream.as_mut().poll_frame(cx) {
-            Poll::Ready(Some(Err(error))) => this.fail(error),
-            Poll::Ready(frame) => {
-                this.time.arrived();
-                Poll::Ready(frame)
+        match this.content.poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Err(error) = this.answer.arrived(&frame) {
+                    return this.fail(error);
+                }
+                if this.content.is_end_stream() {
+                    this.answer.end();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(broken))) => {
+                let error = broken.error(|| this.answer.name());
+                this.fail(error)
+            }
+            Poll::Ready(None) => {
+                this.answer.end();
+                Poll::Ready(None)
             }
             Poll::Pending => {
-                let late = ready!(this.time.poll_late(cx));
-                let error = late.error(this.name.clone());
+                let error = ready!(this.answer.poll_late(cx));
                 this.fail(error)
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Whole(bytes) => bytes.is_empty(),
-            Content::Stream(stream) => stream.is_end_stream(),
-        }
+        self.content.is_end_stream() && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.content {
-            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream(stream) => stream.size_hint(),
-        }
+        self.content.size_hint()
     }
 }
 
@@ -201,18 +231,12 @@ impl Stream for Body {
     }
 }
 
-impl Default for Body {
-    fn default() -> Self {
-        Self::empty()
-    }
-}
-
 impl fmt::Debug for Body {
     /// Never the content, which may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.content {
             Content::Whole(bytes) => write!(f, "Body({} bytes)", bytes.len()),
-            Content::Stream(_) => f.write_str("Body(stream)"),
+            Content::Answer(_) | Content::Stream(_) | Content::Made(_) => f.write_str("Body(stream)"),
         }
     }
 }
@@ -221,7 +245,7 @@ macro_rules! from_bytes {
     ($($source:ty),+) => {$(
         impl From<$source> for Body {
             fn from(bytes: $source) -> Self {
-                Self::whole(Bytes::from(bytes))
+                Self::of(Content::Whole(Bytes::from(bytes)))
             }
         }
     )+};

@@ -2,16 +2,16 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::{Method, Request, Response};
 use seawall_core::{BoxError, CallContext, Error, FailureKind, InvalidConfig, Observer};
 use seawall_tower::{CircuitBreakerHandle, Pipeline, TargetStatus};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt};
 
-use crate::transport::{self, Transport};
-use crate::{Body, HttpBackend, HttpConfig, RequestBuilder, target};
+use crate::stack::Stack;
+use crate::target::{self, CallName};
+use crate::{Body, HttpBackend, HttpConfig, RequestBuilder, transport};
 
 /// An HTTP client: a name for one tower service from `http::Request<Body>` to `http::Response<Body>`.
 ///
@@ -24,17 +24,17 @@ use crate::{Body, HttpBackend, HttpConfig, RequestBuilder, target};
 /// Every future it makes is cancel safe for the client: dropped, it closes or gives back its connection, and the
 /// circuit breaker learns that the call was abandoned. Whether the server carried it out is then unknown.
 #[derive(Clone)]
-pub struct Http {
-    service: BoxCloneSyncService<Request<Body>, Response<Body>, Error>,
-    /// What [`Http::new`] built and hands out; a stack of the user's own has none.
-    standard: Option<Standard>,
-}
+pub struct Http(Kind);
 
 #[derive(Clone)]
-struct Standard {
-    client: reqwest::Client,
-    pipeline: Pipeline<HttpBackend>,
+enum Kind {
+    /// What [`Http::new`] puts together.
+    Standard(Arc<Stack>),
+    /// A stack of the user's own, or layers of theirs around the standard one.
+    Custom { service: Erased, around: Option<Arc<Stack>> },
 }
+
+type Erased = BoxCloneSyncService<Request<Body>, Response<Body>, Error>;
 
 impl Http {
     /// A client with the standard pipeline, which tells `observer` what it does (`Arc::new(())` listens to nothing).
@@ -45,7 +45,7 @@ impl Http {
     /// certificates.
     pub fn new(config: &HttpConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         check(config)?;
-        Self::assemble(transport::client(config)?, config, observer)
+        Self::around(transport::client(config)?, config, observer)
     }
 
     /// The same pipeline around a client of your own (certificates, proxies, DNS). Of the configuration only
@@ -60,21 +60,15 @@ impl Http {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         check(config)?;
-        Self::assemble(client, config, observer)
+        Self::around(client, config, observer)
     }
 
-    fn assemble(
+    fn around(
         client: reqwest::Client,
         config: &HttpConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        let pipeline =
-            Pipeline::new("http", &config.pipeline, HttpBackend, observer).map_err(misconfigured)?;
-        let standard = Standard { client, pipeline };
-        let read_timeout = config.read_timeout;
-        let of_calls = standard.clone();
-        let service = service_fn(move |request| of_calls.clone().exchange(request, read_timeout));
-        Ok(Self { standard: Some(standard), ..Self::from_service(service) })
+        Ok(Self(Kind::Standard(Arc::new(Stack::new(client, config, observer)?))))
     }
 
     /// A client of any stack: a test double, another transport, your own order of layers.
@@ -102,10 +96,21 @@ impl Http {
         B: http_body::Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        Self::custom(service, None)
+    }
+
+    fn custom<S, B>(service: S, around: Option<Arc<Stack>>) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         let service = service
             .map_response(|response: Response<B>| response.map(Body::new))
             .map_err(|error: S::Error| Error::from_boxed(error.into(), "http", "middleware"));
-        Self { service: BoxCloneSyncService::new(service), standard: None }
+        Self(Kind::Custom { service: BoxCloneSyncService::new(service), around })
     }
 
     /// Puts a tower layer around the client: it sees a call once, however often the pipeline tries it.
@@ -120,8 +125,8 @@ impl Http {
         B: http_body::Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let standard = self.standard.clone();
-        Self { standard, ..Self::from_service(layer.layer(self)) }
+        let around = self.standard().cloned();
+        Self::custom(layer.layer(self), around)
     }
 
     /// Begins a GET.
@@ -176,44 +181,41 @@ impl Http {
     ///
     /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        let name = target::describe(request.method(), request.uri());
-        let deadline = CallContext::current_deadline();
-        let answer = self.clone().oneshot(request);
-        let answer = match deadline {
-            None => answer.await,
-            // The pipeline keeps the deadline too; this is for what the user put around it.
-            Some(deadline) => {
-                tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_elapsed| {
-                    Err(Error::new(FailureKind::Timeout, "http", name.clone())
-                        .with_message("the deadline of the call passed"))
-                })
-            }
-        };
-        Ok(answer?.map(|body| body.of_call(name, deadline)))
+        match &self.0 {
+            Kind::Standard(stack) => stack.call(prepared(request)).await,
+            Kind::Custom { service, .. } => call_custom(service.clone(), prepared(request)).await,
+        }
     }
 
     /// The client that carries the calls, for what Seawall does not cover: it knows no policies.
     /// `None` in a client made by [`from_service`](Self::from_service).
     pub fn reqwest(&self) -> Option<&reqwest::Client> {
-        self.standard.as_ref().map(|standard| &standard.client)
+        self.standard().map(|stack| stack.client())
     }
 
     /// The standard pipeline, to look at its targets or to switch them. `None` in a client made by
     /// [`from_service`](Self::from_service).
     pub fn pipeline(&self) -> Option<&Pipeline<HttpBackend>> {
-        self.standard.as_ref().map(|standard| &standard.pipeline)
+        self.standard().map(|stack| stack.pipeline())
     }
 
     /// The state of the policies of each `scheme://host:port` called lately; empty in a client made by
     /// [`from_service`](Self::from_service).
     pub fn targets(&self) -> Vec<TargetStatus> {
-        self.standard.as_ref().map(|standard| standard.pipeline.targets()).unwrap_or_default()
+        self.pipeline().map(Pipeline::targets).unwrap_or_default()
     }
 
     /// The switch of the circuit breaker of `target`, spelled as [`targets`](Self::targets) does
     /// (`https://example.com:443`). `None` in a client made by [`from_service`](Self::from_service).
     pub fn breaker(&self, target: &str) -> Option<CircuitBreakerHandle> {
-        self.standard.as_ref().map(|standard| standard.pipeline.breaker(target))
+        self.pipeline().map(|pipeline| pipeline.breaker(target))
+    }
+
+    fn standard(&self) -> Option<&Arc<Stack>> {
+        match &self.0 {
+            Kind::Standard(stack) => Some(stack),
+            Kind::Custom { around, .. } => around.as_ref(),
+        }
     }
 }
 
@@ -221,41 +223,56 @@ fn check(config: &HttpConfig) -> Result<(), Error> {
     config.validate().map_err(misconfigured)
 }
 
-fn misconfigured(invalid: InvalidConfig) -> Error {
+pub(crate) fn misconfigured(invalid: InvalidConfig) -> Error {
     Error::new(FailureKind::Permanent, "http", "client")
         .not_executed()
         .with_message("the configuration cannot work")
         .with_source(invalid)
 }
 
-impl Standard {
-    async fn exchange(
-        self,
-        request: Request<Body>,
-        read_timeout: Option<Duration>,
-    ) -> Result<Response<Body>, Error> {
-        let target = target::key(request.method(), request.uri())?;
-        let call = self.pipeline.layer(&target).layer(Transport::new(self.client));
-        let response = call.oneshot(request).await?;
-        // The caller's deadline, not the pipeline's own: a long download is no late one.
-        let deadline = CallContext::current_deadline();
-        Ok(response.map(|body| body.within(read_timeout, deadline)))
-    }
+/// User and password leave the URL before anybody sees it.
+fn prepared(mut request: Request<Body>) -> Request<Body> {
+    target::move_credentials_to_header(&mut request);
+    request
+}
+
+async fn call_custom(service: Erased, request: Request<Body>) -> Result<Response<Body>, Error> {
+    let name = CallName::of(&request);
+    let deadline = CallContext::current_deadline();
+    let answer = service.oneshot(request);
+    let answer = match deadline {
+        None => answer.await,
+        // The pipeline keeps the deadline too; this is for what the user put around it.
+        Some(deadline) => tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_elapsed| {
+            Err(Error::new(FailureKind::Timeout, "http", &name)
+                .with_message("the deadline of the call passed"))
+        }),
+    };
+    Ok(answer?.map(|body| body.of_call(name).until(deadline)))
 }
 
 impl Service<Request<Body>> for Http {
     type Response = Response<Body>;
     type Error = Error;
-    type Future =
-        <BoxCloneSyncService<Request<Body>, Response<Body>, Error> as Service<Request<Body>>>::Future;
+    type Future = <Erased as Service<Request<Body>>>::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.service.poll_ready(cx)
+        match &mut self.0 {
+            // Each call waits for its own turn.
+            Kind::Standard(_) => Poll::Ready(Ok(())),
+            Kind::Custom { service, .. } => service.poll_ready(cx),
+        }
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        target::move_credentials_to_header(&mut request);
-        self.service.call(request)
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let request = prepared(request);
+        match &mut self.0 {
+            Kind::Standard(stack) => {
+                let stack = Arc::clone(stack);
+                Box::pin(async move { stack.call(request).await })
+            }
+            Kind::Custom { service, .. } => service.call(request),
+        }
     }
 }
 

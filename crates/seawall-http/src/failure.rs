@@ -4,10 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use seawall_core::{Error, FailureKind};
+use seawall_core::{Error, FailureKind, Name};
 
 /// An attempt that got no response. `streamed` says that the request's body could be sent only once.
-pub(crate) fn of_request(error: reqwest::Error, name: String, streamed: bool) -> Error {
+pub(crate) fn of_request(error: reqwest::Error, name: Name, streamed: bool) -> Error {
     let (kind, may_have_executed, message) = if error.is_builder() {
         (FailureKind::Permanent, false, "the request is invalid")
     } else if error.is_redirect() {
@@ -36,7 +36,7 @@ pub(crate) fn of_request(error: reqwest::Error, name: String, streamed: bool) ->
 }
 
 /// A response whose body ended before it was whole.
-pub(crate) fn of_response_body(error: reqwest::Error, name: String) -> Error {
+pub(crate) fn of_response_body(error: reqwest::Error, name: Name) -> Error {
     let (kind, message) = if error.is_timeout() {
         (FailureKind::Timeout, "the response body did not arrive in time")
     } else {

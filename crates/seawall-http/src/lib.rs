@@ -8,6 +8,7 @@ mod failure;
 mod request;
 mod response;
 mod retry_after;
+mod stack;
 mod target;
 mod transfer;
 mod transport;

@@ -35,6 +35,7 @@ pub struct RequestBuilder {
     draft: Result<Draft, Error>,
     timeout: Option<Duration>,
     idempotent: bool,
+    max_response_size: Option<u64>,
 }
 
 struct Draft {
@@ -51,7 +52,7 @@ impl RequestBuilder {
             // What did not parse is not shown: there is no telling where in it the secrets are.
             Err(error) => Err(invalid(method.to_string(), "the url is not an absolute one", error)),
         };
-        Self { http, draft, timeout: None, idempotent: false }
+        Self { http, draft, timeout: None, idempotent: false, max_response_size: None }
     }
 
     /// Adds a header, beside those of the same name that are there.
@@ -136,7 +137,14 @@ impl RequestBuilder {
         self
     }
 
-    /// The request itself, for [`Http::call`] or another service; `timeout` and `idempotent` are not part of it.
+    /// Refuses the response's body when it is larger, in bytes as they are read: decompressed.
+    pub fn max_response_size(mut self, bytes: u64) -> Self {
+        self.max_response_size = Some(bytes);
+        self
+    }
+
+    /// The request itself, for [`Http::call`] or another service; `timeout`, `idempotent` and
+    /// `max_response_size` are not part of it.
     ///
     /// # Errors
     ///
@@ -161,6 +169,21 @@ impl RequestBuilder {
     ///
     /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
     pub async fn send(self) -> Result<Response<Body>, Error> {
+        let (http, max_size) = (self.http.clone(), self.max_response_size);
+        let context = self.context();
+        let request = self.build()?;
+        let response = match context {
+            None => http.call(request).await,
+            Some(context) => context.scope(http.call(request)).await,
+        };
+        Ok(response?.map(|body| body.at_most(max_size)))
+    }
+
+    /// The context of the call, if it is not the current one.
+    fn context(&self) -> Option<CallContext> {
+        if self.timeout.is_none() && !self.idempotent {
+            return None;
+        }
         let mut context = CallContext::current();
         if let Some(total) = self.timeout {
             context = context.within(total, tokio::time::Instant::now().into_std());
@@ -168,9 +191,7 @@ impl RequestBuilder {
         if self.idempotent {
             context = context.idempotency(Idempotency::Idempotent);
         }
-        let http = self.http.clone();
-        let request = self.build()?;
-        context.scope(async move { http.call(request).await }).await
+        Some(context)
     }
 
     pub(crate) const fn http(&self) -> &Http {

@@ -23,7 +23,7 @@ impl ResponseExt for Response<Body> {
             return Ok(self);
         }
         let kind = backend::failure_of(&self).unwrap_or(FailureKind::Permanent);
-        let name = self.body().name().to_owned();
+        let name = self.body().name();
         Err(Error::new(kind, "http", name)
             .with_message("the server answered with an error")
             .with_source(StatusError(status)))

@@ -1,27 +1,91 @@
 //! What a request is about: the key of its policies, and the name it has in errors.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, Entry};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Uri};
 use percent_encoding::percent_decode_str;
-use seawall_core::{Error, FailureKind};
+use seawall_core::{Error, FailureKind, Name};
 
 /// The key that policies are held under: `scheme://host:port`, in lower case, with the port always spelled out.
-pub(crate) fn key(method: &Method, uri: &Uri) -> Result<String, Error> {
-    let invalid = |what: &'static str| {
-        Error::new(FailureKind::Permanent, "http", describe(method, uri)).not_executed().with_message(what)
-    };
-    let scheme = uri.scheme_str().ok_or_else(|| invalid("the url has no scheme: begin it with https://"))?;
-    let default_port = match scheme {
-        "https" => 443,
-        "http" => 80,
-        _ => return Err(invalid("the url's scheme is neither http nor https")),
-    };
-    let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| invalid("the url has no host"))?;
-    let port = uri.port_u16().unwrap_or(default_port);
-    Ok(format!("{scheme}://{}:{port}", host.to_ascii_lowercase()))
+/// It is on the stack, because every call asks for one.
+pub(crate) struct Key {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Key {
+    /// The longest name that DNS knows has 253 characters.
+    const LONGEST: usize = "https://".len() + 253 + ":65535".len();
+
+    pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Self, Error> {
+        let invalid = |what: &'static str| {
+            Error::new(FailureKind::Permanent, "http", describe(method, uri))
+                .not_executed()
+                .with_message(what)
+        };
+        let scheme =
+            uri.scheme_str().ok_or_else(|| invalid("the url has no scheme: begin it with https://"))?;
+        let default_port = match scheme {
+            "https" => "443",
+            "http" => "80",
+            _ => return Err(invalid("the url's scheme is neither http nor https")),
+        };
+        let host =
+            uri.host().filter(|host| !host.is_empty()).ok_or_else(|| invalid("the url has no host"))?;
+        let mut key = Self { bytes: [0; Self::LONGEST], length: 0 };
+        let parts = match uri.port() {
+            None => key.join([scheme, "://", host, ":", default_port]),
+            Some(port) => match port.as_str().trim_start_matches('0') {
+                "" => return Err(invalid("the url's port is 0")),
+                port => key.join([scheme, "://", host, ":", port]),
+            },
+        };
+        parts.ok_or_else(|| invalid("the url's host is longer than a host can be"))?;
+        key.bytes[..key.length].make_ascii_lowercase();
+        Ok(key)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).expect("it is made of whole pieces of a uri")
+    }
+
+    fn join(&mut self, parts: [&str; 5]) -> Option<()> {
+        for part in parts {
+            let end = self.length + part.len();
+            self.bytes.get_mut(self.length..end)?.copy_from_slice(part.as_bytes());
+            self.length = end;
+        }
+        Some(())
+    }
+}
+
+/// What a call is called in errors, put into words only if there is one.
+#[derive(Clone)]
+pub(crate) struct CallName {
+    method: Method,
+    uri: Uri,
+}
+
+impl CallName {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        Self { method: request.method().clone(), uri: request.uri().clone() }
+    }
+}
+
+impl fmt::Display for CallName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&describe(&self.method, &self.uri))
+    }
+}
+
+impl From<&CallName> for Name {
+    fn from(call: &CallName) -> Self {
+        describe(&call.method, &call.uri).into()
+    }
 }
 
 /// What an error calls the request: method and URL, without user, password and query, which may be secrets.

@@ -2,17 +2,19 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 
-use http::header::{CONTENT_LENGTH, Entry};
-use http::{HeaderValue, Request, Response};
-use http_body::Body as _;
-use http_body_util::BodyExt;
-use seawall_core::{Error, FailureKind};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
+use seawall_core::{Error, FailureKind, Name};
 use tower::Service;
 
 use crate::config::{HttpConfig, HttpVersion};
-use crate::{Body, failure, target};
+use crate::target::CallName;
+use crate::{Body, failure};
 
 /// The `reqwest::Client` that a configuration describes.
 pub(crate) fn client(config: &HttpConfig) -> Result<reqwest::Client, Error> {
@@ -42,6 +44,7 @@ pub(crate) fn client(config: &HttpConfig) -> Result<reqwest::Client, Error> {
     })
 }
 
+/// One attempt over a `reqwest::Client`.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     client: reqwest::Client,
@@ -56,45 +59,96 @@ impl Transport {
 impl Service<Request<Body>> for Transport {
     type Response = Response<Body>;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
+    type Future = Attempt;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let client = self.client.clone();
-        Box::pin(async move { attempt(&client, request).await })
+    fn call(&mut self, request: Request<Body>) -> Attempt {
+        let name = CallName::of(&request);
+        let streamed = !request.body().is_replayable();
+        match reqwest::Request::try_from(request.map(into_reqwest)) {
+            Ok(request) => {
+                let pending = Service::call(&mut self.client, request);
+                Attempt { state: State::Sent { pending }, name, streamed }
+            }
+            Err(error) => Attempt { state: State::Invalid { error: Some(error) }, name, streamed },
+        }
     }
 }
 
-async fn attempt(client: &reqwest::Client, mut request: Request<Body>) -> Result<Response<Body>, Error> {
-    let name = target::describe(request.method(), request.uri());
-    let streamed = !request.body().is_replayable();
-    // reqwest knows the size of bytes, but not of a stream that says how long it is.
-    if streamed
-        && let Some(size) = request.body().size_hint().exact()
-        && let Entry::Vacant(entry) = request.headers_mut().entry(CONTENT_LENGTH)
-    {
-        entry.insert(HeaderValue::from(size));
+pin_project! {
+    /// The answer of one attempt, once its headers are there. Dropped, it closes its connection.
+    pub(crate) struct Attempt {
+        #[pin]
+        state: State,
+        name: CallName,
+        streamed: bool,
     }
-    let answer = match reqwest::Request::try_from(request.map(into_reqwest)) {
-        Ok(request) => client.execute(request).await,
-        Err(error) => Err(error),
-    };
-    match answer {
-        Ok(response) => Ok(Response::from(response).map(|body| from_reqwest(body, name))),
-        Err(error) => Err(failure::of_request(error, name, streamed)),
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State {
+        Invalid { error: Option<reqwest::Error> },
+        Sent { #[pin] pending: <reqwest::Client as Service<reqwest::Request>>::Future },
+    }
+}
+
+impl Future for Attempt {
+    type Output = Result<Response<Body>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = match this.state.project() {
+            StateProj::Invalid { error } => Err(error.take().expect("it is polled no more once it is ready")),
+            StateProj::Sent { pending } => ready!(pending.poll(cx)),
+        };
+        Poll::Ready(match answer {
+            Ok(response) => Ok(Response::from(response).map(Body::of_answer)),
+            Err(error) => Err(failure::of_request(error, Name::from(&*this.name), *this.streamed)),
+        })
     }
 }
 
 fn into_reqwest(body: Body) -> reqwest::Body {
     match body.as_bytes() {
         Some(bytes) => bytes.clone().into(),
-        None => reqwest::Body::wrap_stream(body),
+        None => reqwest::Body::wrap(Upload(Mutex::new(body))),
     }
 }
 
-fn from_reqwest(body: reqwest::Body, name: String) -> Body {
-    Body::streamed(body.map_err(move |error| failure::of_response_body(error, name.clone())))
+/// A request's body for many threads to look at, as reqwest asks for, though only one does at a time.
+struct Upload(Mutex<Body>);
+
+impl Upload {
+    fn body(&mut self) -> &mut Body {
+        // Not locked, because it is ours alone.
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Body) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        http_body::Body::poll_frame(Pin::new(self.body()), cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.look(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.look(http_body::Body::size_hint)
+    }
 }

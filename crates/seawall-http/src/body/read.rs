@@ -72,6 +72,6 @@ impl Body {
     }
 
     fn malformed(&self) -> Error {
-        Error::new(FailureKind::Permanent, "http", self.name().to_owned())
+        Error::new(FailureKind::Permanent, "http", self.name())
     }
 }

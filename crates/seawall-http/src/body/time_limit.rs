@@ -3,12 +3,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use seawall_core::{Error, FailureKind};
+use seawall_core::{Error, FailureKind, Name};
 use tokio::time::Sleep;
 
 /// How long a body may take: from one part to the next, and as a whole.
 ///
 /// Only waiting for the other side counts: a reader that takes its time does not make a body late.
+#[derive(Default)]
 pub(super) struct TimeLimit {
     idle: Option<Duration>,
     deadline: Option<Instant>,
@@ -71,7 +72,7 @@ impl TimeLimit {
 }
 
 impl Late {
-    pub(super) fn error(self, name: Cow<'static, str>) -> Error {
+    pub(super) fn error(self, name: Name) -> Error {
         let message = match self {
             Self::Idle(idle) => Cow::Owned(format!("no part of the response body arrived for {idle:?}")),
             Self::Deadline => Cow::Borrowed("the deadline passed while the response body was read"),

@@ -11,11 +11,12 @@ use crate::support::{RawServer, Then, client, client_of};
 #[tokio::test]
 async fn the_time_of_a_call_cuts_a_black_hole() {
     let server = RawServer::start(&[Then::Hold("")]).await;
-    let error = client().get(server.url()).timeout(Duration::from_millis(50)).send().await.unwrap_err();
+    let http = client();
+    let error = http.get(server.url()).timeout(Duration::from_millis(50)).send().await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout);
 
     let context = CallContext::default().within(Duration::from_millis(50), Instant::now().into_std());
-    let error = context.scope(client().get(server.url()).send()).await.unwrap_err();
+    let error = context.scope(http.get(server.url()).send()).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout);
 }
 

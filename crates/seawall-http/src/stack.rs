@@ -1,0 +1,62 @@
+//! What a client made by `Http::new` is: everything around the transport, put together in one place.
+//!
+//! Outermost first: what is done for a call → for each authority [ the pipeline → the transport ].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use seawall_core::{CallContext, Error, Observer};
+use seawall_tower::{Pipeline, PipelineService, Registry};
+use tower::{Layer, ServiceExt};
+
+use crate::client::misconfigured;
+use crate::target::{CallName, Key};
+use crate::transport::Transport;
+use crate::{Body, HttpBackend, HttpConfig};
+
+/// The stack of one client. What belongs to an authority is put together at its first call and kept.
+pub(crate) struct Stack {
+    client: reqwest::Client,
+    pipeline: Pipeline<HttpBackend>,
+    /// By authority, as the pipeline knows its targets.
+    services: Registry<PipelineService<Transport, HttpBackend>>,
+    read_timeout: Option<Duration>,
+}
+
+impl Stack {
+    pub(crate) fn new(
+        client: reqwest::Client,
+        config: &HttpConfig,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let pipeline =
+            Pipeline::new("http", &config.pipeline, HttpBackend, observer).map_err(misconfigured)?;
+        // What is kept here is kept for its speed: the state is the pipeline's.
+        let services = Registry::new(config.pipeline.max_targets, |_| true);
+        Ok(Self { client, pipeline, services, read_timeout: config.read_timeout })
+    }
+
+    /// Makes one call, and returns once the response's headers are there.
+    pub(crate) async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        let key = Key::of(request.method(), request.uri())?;
+        let name = CallName::of(&request);
+        let service = self.services.entry(key.as_str(), || self.assemble(key.as_str()));
+        let response = PipelineService::clone(&service).oneshot(request).await?;
+        // The caller's deadline, not the pipeline's own: a long download is no late one.
+        let deadline = CallContext::current_deadline();
+        Ok(response.map(|body| body.within(self.read_timeout, deadline).of_call(name)))
+    }
+
+    fn assemble(&self, key: &str) -> PipelineService<Transport, HttpBackend> {
+        self.pipeline.layer(key).layer(Transport::new(self.client.clone()))
+    }
+
+    pub(crate) const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    pub(crate) const fn pipeline(&self) -> &Pipeline<HttpBackend> {
+        &self.pipeline
+    }
+}
