@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod batch;
 mod body;
 mod client;
 mod config;
@@ -14,6 +15,7 @@ mod transfer;
 mod transport;
 
 pub use backend::HttpBackend;
+pub use batch::{Answer, AsCompleted, Batch, InOrder};
 pub use body::Body;
 pub use client::Http;
 pub use config::{HttpConfig, HttpVersion};

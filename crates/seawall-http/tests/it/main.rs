@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod batch;
 mod body;
 mod circuit_breaker;
 mod classify;
@@ -13,3 +14,4 @@ mod request;
 mod retry;
 mod secrets;
 mod support;
+mod transfer;
