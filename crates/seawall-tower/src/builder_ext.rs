@@ -5,6 +5,7 @@ use tower::ServiceBuilder;
 use tower_layer::Stack;
 
 use crate::attempt_timeout::AttemptTimeoutLayer;
+use crate::caller_deadline::CallerDeadlineLayer;
 use crate::chaos::{ChaosHandle, ChaosLayer};
 use crate::circuit_breaker::{CircuitBreakerHandle, CircuitBreakerLayer};
 use crate::coalesce::CoalesceLayer;
@@ -51,6 +52,9 @@ pub trait ServiceBuilderExt<L>: Sized {
     fn coalesce<K, Req, Q>(self, key: K) -> ServiceBuilder<Stack<CoalesceLayer<K, Req, Q>, L>>
     where
         K: Fn(&Req) -> Option<Q>;
+
+    /// On the server's side, ends work at the deadline that its caller sends along: [`CallerDeadlineLayer`].
+    fn caller_deadline(self) -> ServiceBuilder<Stack<CallerDeadlineLayer, L>>;
 
     /// Limits the time of whole calls: [`DeadlineLayer`].
     fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>>;
@@ -104,6 +108,10 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         K: Fn(&Req) -> Option<Q>,
     {
         self.layer(CoalesceLayer::new(key))
+    }
+
+    fn caller_deadline(self) -> ServiceBuilder<Stack<CallerDeadlineLayer, L>> {
+        self.layer(CallerDeadlineLayer::new())
     }
 
     fn deadline(self, timeout: Duration) -> ServiceBuilder<Stack<DeadlineLayer, L>> {

@@ -3,6 +3,7 @@
 pub mod attempt_timeout;
 pub mod balance;
 mod builder_ext;
+pub mod caller_deadline;
 pub mod chaos;
 pub mod circuit_breaker;
 mod clock;
@@ -26,6 +27,7 @@ mod under_way;
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
 pub use balance::{Balance, BalanceConfig, BalanceHandle, EndpointStatus};
 pub use builder_ext::ServiceBuilderExt;
+pub use caller_deadline::{CallerDeadline, CallerDeadlineLayer, DeadlineHeader, DeadlinePassed};
 pub use chaos::{Chaos, ChaosHandle, ChaosLayer};
 pub use circuit_breaker::{CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer};
 pub use coalesce::{Coalesce, CoalesceLayer};

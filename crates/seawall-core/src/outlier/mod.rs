@@ -119,13 +119,35 @@ impl OutlierDetector {
 
     /// Ejects an endpoint by an operator's will, over any limit, for so long.
     pub fn eject(&mut self, id: EndpointId, wait: Duration, now: Instant) -> Vec<Decision> {
+        self.eject_because(id, wait, "by an operator", now)
+    }
+
+    /// The same for a reason of the caller's own, in a few words.
+    pub fn eject_because(
+        &mut self,
+        id: EndpointId,
+        wait: Duration,
+        reason: &'static str,
+        now: Instant,
+    ) -> Vec<Decision> {
         let Some(endpoint) = self.endpoints.get_mut(&id) else { return Vec::new() };
         if !endpoint.is_ejected() {
             self.ejected += 1;
         }
         endpoint.eject_for(wait, now);
-        let ejected = (Some(id), Event::Ejected { reason: "by an operator", wait });
+        let ejected = (Some(id), Event::Ejected { reason, wait });
         std::iter::once(ejected).chain(self.panic_decision()).collect()
+    }
+
+    /// Takes an ejected endpoint back before its time. One that is not ejected stays as it is.
+    pub fn readmit(&mut self, id: EndpointId, now: Instant) -> Vec<Decision> {
+        let Some(endpoint) = self.endpoints.get_mut(&id).filter(|endpoint| endpoint.is_ejected()) else {
+            return Vec::new();
+        };
+        endpoint.readmit(&self.config, now);
+        self.ejected -= 1;
+        let readmitted = (Some(id), Event::Readmitted);
+        std::iter::once(readmitted).chain(self.panic_decision()).collect()
     }
 
     /// Takes back every endpoint whose time is over, and says whether there is still panic.

@@ -18,10 +18,14 @@ pub(super) struct Endpoint<S> {
     // Whether it is no longer in the set.
     removed: AtomicBool,
     epoch: AtomicU64,
+    refuses: Refuses,
 }
 
+/// Says whether a call would be refused there now.
+pub(super) type Refuses = Box<dyn Fn() -> bool + Send + Sync>;
+
 impl<S> Endpoint<S> {
-    pub(super) fn new(name: Arc<str>, id: EndpointId, service: S, latency: Ewma) -> Self {
+    pub(super) fn new(name: Arc<str>, id: EndpointId, service: S, latency: Ewma, refuses: Refuses) -> Self {
         Self {
             name,
             id,
@@ -31,6 +35,7 @@ impl<S> Endpoint<S> {
             used: AtomicBool::new(true),
             removed: AtomicBool::new(false),
             epoch: AtomicU64::new(Epoch::default().number()),
+            refuses,
         }
     }
 
@@ -80,6 +85,11 @@ impl<S> Endpoint<S> {
 
     pub(super) fn is_used(&self) -> bool {
         self.used.load(Ordering::Acquire)
+    }
+
+    /// Whether a call would be refused there now.
+    pub(super) fn refuses(&self) -> bool {
+        (self.refuses)()
     }
 
     /// Whether a call that has waited for it may still use it.

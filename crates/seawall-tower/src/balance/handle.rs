@@ -86,12 +86,23 @@ impl<S> BalanceHandle<S> {
 
     /// Adds an endpoint, in place of one of the same name, whose history is then forgotten.
     pub fn insert(&self, name: impl Into<Arc<str>>, service: S) {
+        self.insert_unless(name, service, || false);
+    }
+
+    /// The same for an endpoint with a circuit breaker or the like inside: while `refuses` says that a call would be
+    /// refused there, calls go elsewhere, if there is anywhere else. It is asked for each call, so it must be quick.
+    pub fn insert_unless(
+        &self,
+        name: impl Into<Arc<str>>,
+        service: S,
+        refuses: impl Fn() -> bool + Send + Sync + 'static,
+    ) {
         let (name, now) = (name.into(), now());
         self.decide(|state| {
             let replaced = state.find(&name);
             let id = state.detector.insert(now);
             let latency = Ewma::new(state.config.latency_decay);
-            let endpoint = Arc::new(Endpoint::new(name, id, service, latency));
+            let endpoint = Arc::new(Endpoint::new(name, id, service, latency, Box::new(refuses)));
             let mut decisions = replaced.map_or_else(Vec::new, |old| state.take_out(old));
             state.endpoints = state.endpoints.iter().cloned().chain([endpoint]).collect();
             decisions.extend(state.detector.settle(now));
@@ -113,8 +124,24 @@ impl<S> BalanceHandle<S> {
 
     /// Leaves an endpoint alone for so long, over any limit. `false` if there is none of this name.
     pub fn eject(&self, name: &str, wait: Duration) -> bool {
+        self.eject_because(name, wait, "by an operator")
+    }
+
+    /// The same with a reason for those who are told, such as `its health probes fail`.
+    pub fn eject_because(&self, name: &str, wait: Duration, reason: &'static str) -> bool {
         let now = now();
-        self.decide_of(name, |state, id| state.detector.eject(id, wait, now))
+        self.decide_of(name, |state, id| state.detector.eject_because(id, wait, reason, now))
+    }
+
+    /// Takes an ejected endpoint back before its time. `false` if there is none of this name.
+    pub fn readmit(&self, name: &str) -> bool {
+        let now = now();
+        self.decide_of(name, |state, id| state.detector.readmit(id, now))
+    }
+
+    /// Whether there is an endpoint that calls go to and that would not refuse them.
+    pub fn is_available(&self) -> bool {
+        self.settled(now()).iter().any(|endpoint| endpoint.is_used() && !endpoint.refuses())
     }
 
     /// All endpoints, in the order they were added.

@@ -166,7 +166,8 @@ fn pick<S>(
     rng: &mut fastrand::Rng,
     now: Instant,
 ) -> Option<usize> {
-    let suits = |endpoint: &Endpoint<S>| endpoint.is_used() && to_avoid != Some(endpoint.id);
+    let is_other = |endpoint: &Endpoint<S>| to_avoid != Some(endpoint.id);
+    let suits = |endpoint: &Endpoint<S>| endpoint.is_used() && is_other(endpoint) && !endpoint.refuses();
     // Chance may hit ejected ones; a few tries find the used ones without a list of them.
     for _ in 0..4 {
         let (first, second) = match endpoints.len() {
@@ -188,7 +189,9 @@ fn pick<S>(
         }
     }
     let used = endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.is_used());
-    let loads = used.map(|(place, endpoint)| (place, (!suits(endpoint), endpoint.load(now))));
+    // One where the call has been before is better than one that refuses it.
+    let rank = |endpoint: &Endpoint<S>| (endpoint.refuses(), !is_other(endpoint));
+    let loads = used.map(|(place, endpoint)| (place, (rank(endpoint), endpoint.load(now))));
     loads
         .min_by(|(_, one), (_, other)| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))
         .map(|(place, _)| place)

@@ -62,6 +62,16 @@ impl CircuitBreakerHandle {
         self.with(|state| state.breaker.state())
     }
 
+    /// Whether it would refuse a call now, as far as can be said without asking it: it is open or forced open. Once its
+    /// time is over it is not, though it has let no probe through yet.
+    pub fn is_refusing(&self) -> bool {
+        match self.gate() {
+            Gate::ForcedOpen => true,
+            Gate::Open(until) => now() < until,
+            Gate::Ask | Gate::Flowing(_) | Gate::Unmoved(_) => false,
+        }
+    }
+
     /// Refuses every call until told otherwise.
     pub fn force_open(&self) {
         self.switch(CircuitMode::ForcedOpen);

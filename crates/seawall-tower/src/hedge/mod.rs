@@ -69,6 +69,7 @@ mod settings;
 pub use handle::HedgeHandle;
 pub use layer::HedgeLayer;
 pub use service::Hedge;
+pub(crate) use settings::Settings as HedgeSettings;
 
 #[cfg(doc)]
 use crate::Replay;

@@ -19,7 +19,7 @@ pub struct Hedge<S, C = ByKind> {
 }
 
 impl<S, C> Hedge<S, C> {
-    pub(super) const fn new(inner: S, settings: Arc<Settings<C>>) -> Self {
+    pub(crate) const fn new(inner: S, settings: Arc<Settings<C>>) -> Self {
         Self { inner, settings }
     }
 

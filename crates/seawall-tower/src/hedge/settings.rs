@@ -8,11 +8,11 @@ use crate::replay::is_idempotent;
 
 /// What a layer's services and their calls share.
 #[derive(Clone, Debug)]
-pub(super) struct Settings<C> {
-    pub(super) handle: HedgeHandle,
-    pub(super) classifier: C,
-    pub(super) unspecified: Idempotency,
-    pub(super) budget: Option<SharedRetryBudget>,
+pub(crate) struct Settings<C> {
+    pub(crate) handle: HedgeHandle,
+    pub(crate) classifier: C,
+    pub(crate) unspecified: Idempotency,
+    pub(crate) budget: Option<SharedRetryBudget>,
 }
 
 impl<C> Settings<C> {

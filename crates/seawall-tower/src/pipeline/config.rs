@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig};
+use seawall_core::{CircuitBreakerConfig, HedgeConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig};
 use serde::{Deserialize, Serialize};
 
 use super::Load;
@@ -16,6 +16,7 @@ use crate::retry::RetryConfig;
 /// | `attempt_timeout` | `8s` | the time of one attempt; or `"off"` |
 /// | `retry` | [`RetryConfig`] | how calls are repeated |
 /// | `retry_budget` | [`RetryBudgetConfig`] | how much repeating each target is spared |
+/// | `hedge` | `off` | when idempotent calls are sent a second time; or a [`HedgeConfig`] |
 /// | `circuit_breaker` | [`CircuitBreakerConfig`] | when each target's circuit opens |
 /// | `concurrency_limit` | [`ConcurrencyLimitConfig`] | how many calls may be under way at each target; or `"off"` |
 /// | `rate_limit` | `off` | how many calls may start at each target; or a [`RateLimitConfig`] |
@@ -36,6 +37,10 @@ pub struct PipelineConfig {
     pub retry: RetryConfig,
     /// How much repeating each target is spared.
     pub retry_budget: RetryBudgetConfig,
+    /// When a slow attempt of an idempotent call is sent a second time, paid from the same budget as retries. Default
+    /// `None` (`"off"`): never.
+    #[serde(with = "seawall_core::or_off")]
+    pub hedge: Option<HedgeConfig>,
     /// When each target's circuit opens.
     pub circuit_breaker: CircuitBreakerConfig,
     /// How many calls may be under way at each target. `None` (`"off"`) is no limit. Default
@@ -60,6 +65,7 @@ impl Default for PipelineConfig {
             attempt_timeout: Some(Duration::from_secs(8)),
             retry: RetryConfig::default(),
             retry_budget: RetryBudgetConfig::default(),
+            hedge: None,
             circuit_breaker: CircuitBreakerConfig::default(),
             concurrency_limit: Some(ConcurrencyLimitConfig::default()),
             rate_limit: None,
@@ -82,6 +88,8 @@ impl PipelineConfig {
         }
         self.retry.validate().map_err(|invalid| invalid.within("retry"))?;
         self.retry_budget.validate().map_err(|invalid| invalid.within("retry_budget"))?;
+        let hedge = self.hedge.as_ref().map_or(Ok(()), HedgeConfig::validate);
+        hedge.map_err(|invalid| invalid.within("hedge"))?;
         self.circuit_breaker.validate().map_err(|invalid| invalid.within("circuit_breaker"))?;
         let limit = self.concurrency_limit.as_ref().map_or(Ok(()), ConcurrencyLimitConfig::validate);
         limit.map_err(|invalid| invalid.within("concurrency_limit"))?;

@@ -1,4 +1,4 @@
-//! The future of [`PipelineService`](super::PipelineService).
+//! The future of [`CallService`](super::CallService), and so of [`PipelineService`](super::PipelineService).
 
 use std::fmt;
 use std::future::Future;
@@ -12,15 +12,14 @@ use seawall_core::{Classify, Event, Outcome, Refusal};
 use tower_service::Service;
 
 use super::STRATEGY;
-use super::service::Guarded;
+use super::call::Hedged;
 use super::target::Target;
 use crate::Replay;
 use crate::clock::{Place, Stopwatch, WayOut};
 use crate::{deadline, retry};
 
-type Inner<S, Req, C> = deadline::future::ResponseFuture<
-    retry::future::ResponseFuture<Guarded<S, C>, Req, C, ExponentialBuilder>,
->;
+type Inner<S, Req, C> =
+    deadline::future::ResponseFuture<retry::future::ResponseFuture<Hedged<S, C>, Req, C, ExponentialBuilder>>;
 
 pin_project! {
     /// The answer of a call, which it tells the observer of: as completed, or as abandoned when it is dropped first.
@@ -28,7 +27,7 @@ pin_project! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct ResponseFuture<S, Req, C>
     where
-        Guarded<S, C>: Service<Req>,
+        Hedged<S, C>: Service<Req>,
     {
         #[pin]
         inner: Inner<S, Req, C>,
@@ -39,7 +38,7 @@ pin_project! {
 
 impl<S, Req, C> ResponseFuture<S, Req, C>
 where
-    Guarded<S, C>: Service<Req>,
+    Hedged<S, C>: Service<Req>,
 {
     pub(super) const fn new(inner: Inner<S, Req, C>, target: Arc<Target<C>>, place: Place) -> Self {
         Self { inner, report: Report { target, watch: Stopwatch::new(), done: false }, place }
@@ -50,7 +49,7 @@ impl<S, Req, C> Future for ResponseFuture<S, Req, C>
 where
     S: Service<Req> + Clone,
     S::Error: From<Refusal>,
-    C: Classify<S::Response, S::Error> + Replay<Req> + Clone,
+    C: Classify<S::Response, S::Error> + Replay<Req>,
 {
     type Output = Result<S::Response, S::Error>;
 
@@ -68,7 +67,7 @@ where
 
 impl<S, Req, C> fmt::Debug for ResponseFuture<S, Req, C>
 where
-    Guarded<S, C>: Service<Req>,
+    Hedged<S, C>: Service<Req>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")

@@ -1,14 +1,20 @@
 //! The default stack of a client, with a circuit and a retry budget per target.
 //!
-//! Outermost first: [deadline](crate::deadline) → [retry](crate::retry) with its budget → per target
+//! Outermost first: [deadline](crate::deadline) → [retry](crate::retry) with its budget → [hedge](crate::hedge), if
+//! asked for, by the same budget → per target
 //! [ [circuit breaker](crate::circuit_breaker) → [concurrency limit](crate::concurrency_limit) →
 //! [rate limit](crate::rate_limit) → [attempt timeout](crate::attempt_timeout) ] → the service.
 //!
 //! A target is what fails as one: an HTTP authority, a database, a node. All layers made for a target share its
 //! circuit, its budget and its limits, however often they are made.
 //!
-//! [`Pipeline::reconfigure`] changes every knob live. The concurrency limit and the rate limit can be off; one that is
-//! switched off forgets nothing and holds nobody back, except those who already wait in its queue.
+//! [`Pipeline::reconfigure`] changes every knob live. The hedge, the concurrency limit and the rate limit can be off; one
+//! that is switched off forgets nothing and holds nobody back, except those who already wait in its queue. But a target
+//! that is [paused](crate::RateLimiterHandle::pause) is left alone with the rate limit off too.
+//!
+//! Where a service has several endpoints, a [balance](crate::balance) stands between the two halves of the stack:
+//! [`call_layer`](Pipeline::call_layer) of the service → balance → [`attempt_layer`](Pipeline::attempt_layer) of each
+//! endpoint.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -28,9 +34,12 @@
 //! # }
 //! ```
 
+mod attempt;
 mod blueprint;
+mod call;
 mod config;
 pub mod future;
+mod hedged;
 mod layer;
 mod optional;
 mod service;
@@ -39,7 +48,9 @@ mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use attempt::{AttemptLayer, AttemptService};
 use blueprint::Blueprint;
+pub use call::{CallLayer, CallService};
 pub use config::PipelineConfig;
 pub use layer::PipelineLayer;
 use seawall_core::{ByKind, InvalidConfig, Observer};
@@ -143,6 +154,17 @@ impl<C: Clone> Pipeline<C> {
         PipelineLayer::new(self.target(target))
     }
 
+    /// The part of [`layer`](Self::layer) that guards whole calls: deadline → retry → hedge.
+    pub fn call_layer(&self, target: &str) -> CallLayer<C> {
+        CallLayer::new(self.target(target))
+    }
+
+    /// The part of [`layer`](Self::layer) that guards each attempt: circuit breaker → concurrency limit → rate limit →
+    /// attempt timeout.
+    pub fn attempt_layer(&self, target: &str) -> AttemptLayer<C> {
+        AttemptLayer::new(self.target(target))
+    }
+
     /// The circuit of `target`.
     pub fn breaker(&self, target: &str) -> CircuitBreakerHandle {
         self.target(target).breaker.clone()
@@ -153,7 +175,8 @@ impl<C: Clone> Pipeline<C> {
         self.target(target).limit.clone()
     }
 
-    /// The rate limiter of `target`. While it is off in the configuration, it holds nobody back.
+    /// The rate limiter of `target`. While it is off in the configuration, it holds nobody back but during a
+    /// [pause](RateLimiterHandle::pause): for a client whose target says in its own words when to come back.
     pub fn rate_limiter(&self, target: &str) -> RateLimiterHandle {
         self.target(target).limiter.clone()
     }

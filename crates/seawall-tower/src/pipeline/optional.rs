@@ -45,6 +45,11 @@ pub trait Around {
 
     /// The service inside, to be called in place of the one around it.
     fn inside(&mut self) -> &mut Self::Inner;
+
+    /// Whether calls must not go past it at present though it is off.
+    fn is_needed(&self) -> bool {
+        false
+    }
 }
 
 impl<S, C> Around for ConcurrencyLimit<S, C> {
@@ -60,6 +65,11 @@ impl<S, C> Around for RateLimit<S, C> {
 
     fn inside(&mut self) -> &mut S {
         self.get_mut()
+    }
+
+    /// A backend that has asked for a pause gets it, limit or no limit.
+    fn is_needed(&self) -> bool {
+        self.limiter().is_paused()
     }
 }
 
@@ -98,7 +108,7 @@ where
     type Future = ResponseFuture<L::Future, <L::Inner as Service<Req>>::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), L::Error>> {
-        if *self.on.get_or_insert_with(|| self.switch.is_on()) {
+        if *self.on.get_or_insert_with(|| self.switch.is_on() || self.layer.is_needed()) {
             self.layer.poll_ready(cx)
         } else {
             self.layer.inside().poll_ready(cx)
@@ -106,7 +116,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        if self.on.take().unwrap_or_else(|| self.switch.is_on()) {
+        if self.on.take().unwrap_or_else(|| self.switch.is_on() || self.layer.is_needed()) {
             ResponseFuture::Through { inner: self.layer.call(request) }
         } else {
             ResponseFuture::Past { inner: self.layer.inside().call(request) }

@@ -183,6 +183,7 @@ impl PipelineConfig {
             self.lint_window(),
             self.lint_lease(),
             self.lint_waits(),
+            self.hedge.as_ref().and_then(|hedge| self.lint_hedge(hedge)),
             self.lint_load(),
         ];
         warnings.into_iter().flatten().collect()

@@ -1,4 +1,10 @@
-use seawall_core::{CircuitState, InvalidConfig, RetryBudget, SharedRetryBudget};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_core::{
+    CircuitState, Idempotency, InvalidConfig, RateLimitConfig, RetryBudget, SharedRetryBudget,
+};
 use serde::Serialize;
 
 use super::PipelineConfig;
@@ -9,8 +15,12 @@ use crate::circuit_breaker::CircuitBreakerHandle;
 use crate::clock::now;
 use crate::concurrency_limit::ConcurrencyLimitHandle;
 use crate::deadline::DeadlineLayer;
+use crate::hedge::{HedgeHandle, HedgeSettings};
 use crate::rate_limit::RateLimiterHandle;
 use crate::retry::RetryPolicy;
+
+/// The longest that a target without a rate limit of its own is left alone because it asked for it.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// How one target of a pipeline does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -38,12 +48,26 @@ pub(super) struct Target<C> {
     pub(super) deadline: DeadlineLayer,
     pub(super) retry: RetryPolicy<C>,
     budget: SharedRetryBudget,
+    hedge: HedgeHandle,
+    pub(super) hedge_settings: Arc<HedgeSettings<C>>,
+    pub(super) hedges: Switch,
     pub(super) breaker: CircuitBreakerHandle,
     pub(super) limit: ConcurrencyLimitHandle,
     pub(super) limits_concurrency: Switch,
     pub(super) limiter: RateLimiterHandle,
     pub(super) limits_rate: Switch,
     pub(super) attempt_timeout: AttemptTimeoutLayer,
+}
+
+/// The limit of a target without one: it holds calls back only while the target has asked for a pause.
+fn only_pauses() -> RateLimitConfig {
+    RateLimitConfig {
+        limit: const { NonZeroU32::new(1_000_000_000).unwrap() },
+        burst: const { NonZeroU32::new(1_000_000).unwrap() },
+        max_wait: Some(LONGEST_PAUSE),
+        max_retry_after: LONGEST_PAUSE,
+        ..RateLimitConfig::default()
+    }
 }
 
 impl<C: Clone> Target<C> {
@@ -61,14 +85,25 @@ impl<C: Clone> Target<C> {
         let retry = RetryPolicy::new(&config.retry)?.budget(budget.clone()).identity(identity.clone());
         let retry = retry.seed(chance.u64(..));
         let (limit, rate) = (config.concurrency_limit.as_ref(), config.rate_limit.as_ref());
+        let hedge = config.hedge.as_ref();
+        let handle = HedgeHandle::new(identity.clone(), &hedge.cloned().unwrap_or_default())?;
+        let hedge_settings = HedgeSettings {
+            handle: handle.clone(),
+            classifier: classifier.clone(),
+            unspecified: Idempotency::NotIdempotent,
+            budget: Some(budget.clone()),
+        };
         Ok(Self {
             deadline: DeadlineLayer::optional(config.deadline).identity(identity.clone()),
             retry: retry.classifier(classifier.clone()),
             budget,
+            hedge: handle,
+            hedge_settings: Arc::new(hedge_settings),
+            hedges: Switch::new(hedge.is_some()),
             breaker: CircuitBreakerHandle::seeded(identity.clone(), &config.circuit_breaker, chance.u64(..))?,
             limit: ConcurrencyLimitHandle::new(identity.clone(), &limit.cloned().unwrap_or_default())?,
             limits_concurrency: Switch::new(limit.is_some()),
-            limiter: RateLimiterHandle::new(identity.clone(), &rate.cloned().unwrap_or_default())?,
+            limiter: RateLimiterHandle::new(identity.clone(), &rate.cloned().unwrap_or_else(only_pauses))?,
             limits_rate: Switch::new(rate.is_some()),
             attempt_timeout: AttemptTimeoutLayer::optional(config.attempt_timeout).identity(identity.clone()),
             classifier,
@@ -86,6 +121,10 @@ impl<C> Target<C> {
         self.deadline.handle().set(config.deadline)?;
         self.retry.reconfigure(&config.retry)?;
         self.retry.reconfigure_budget(&config.retry_budget)?;
+        if let Some(hedge) = &config.hedge {
+            self.hedge.reconfigure(hedge)?;
+        }
+        self.hedges.turn(config.hedge.is_some());
         self.breaker.reconfigure(&config.circuit_breaker)?;
         if let Some(limit) = &config.concurrency_limit {
             self.limit.reconfigure(limit)?;
@@ -114,7 +153,7 @@ impl<C> Target<C> {
     pub(super) fn is_forgettable(&self) -> bool {
         self.breaker.is_forgettable()
             && (!self.limits_concurrency.is_on() || self.limit.is_idle())
-            && (!self.limits_rate.is_on() || self.limiter.is_idle())
+            && (!(self.limits_rate.is_on() || self.limiter.is_paused()) || self.limiter.is_idle())
             && self.has_its_reserve()
     }
 

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     origin: Instant,
     lane: Lane,
     line: Mutex<Line>,
+    // Until when it is paused, in nanoseconds since the origin; 0 if it is not, or no more.
+    paused_until: AtomicU64,
 }
 
 impl RateLimiterHandle {
@@ -81,6 +84,9 @@ impl RateLimiterHandle {
         let now = now();
         let paused = self.with(|line| line.limiter.pause(wait, now));
         if let Some(event) = paused {
+            if let Event::Paused { wait } = event {
+                self.0.paused_until.fetch_max(Gcra::nanos(self.0.origin, now + wait), Ordering::Relaxed);
+            }
             self.tell(&event);
         }
     }
@@ -94,6 +100,21 @@ impl RateLimiterHandle {
         let adopted = self.adopt(config);
         self.tell_adopted(&adopted, config.per_second());
         adopted.map(drop)
+    }
+
+    /// Whether a [`pause`](Self::pause) is in force.
+    pub fn is_paused(&self) -> bool {
+        let until = self.0.paused_until.load(Ordering::Relaxed);
+        // Most limiters never are, and those need no clock.
+        if until == 0 {
+            return false;
+        }
+        if Gcra::nanos(self.0.origin, now()) < until {
+            return true;
+        }
+        // Unless another came meanwhile. Should that be lost, the line still knows of it.
+        let _ = self.0.paused_until.compare_exchange(until, 0, Ordering::Relaxed, Ordering::Relaxed);
+        false
     }
 
     /// How many permits could be taken at once.
@@ -182,7 +203,13 @@ impl Shared {
         let (origin, lane) = (now(), Lane::closed());
         let limiter = RateLimiter::new(config.clone(), origin)?;
         lane.open(limiter.gcra(), limiter.arrival());
-        Ok(Self { identity, origin, lane, line: Mutex::new(Line::new(limiter)) })
+        Ok(Self {
+            identity,
+            origin,
+            lane,
+            line: Mutex::new(Line::new(limiter)),
+            paused_until: AtomicU64::new(0),
+        })
     }
 
     pub(super) fn is_idle(&self) -> bool {

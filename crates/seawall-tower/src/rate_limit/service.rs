@@ -22,6 +22,10 @@ impl<S, C> RateLimit<S, C> {
     }
 
     crate::inner::accessors!(S);
+
+    pub(crate) const fn limiter(&self) -> &RateLimiterHandle {
+        self.turn.limiter()
+    }
 }
 
 // By hand, because a clone holds no permit and has no place in the line.

@@ -603,3 +603,25 @@ async fn deadlines_that_pass_in_an_endpoints_own_queue_do_not_eject_it() {
     }
     assert!(!handle.endpoints()[0].ejected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_ejected_and_taken_back_for_reasons_of_ones_own() {
+    let (events, identity) = Events::new();
+    let (one, first) = backend("one", MILLI);
+    let (two, second) = backend("two", MILLI);
+    let set = BalanceHandle::seeded(identity, &BalanceConfig::default(), [one, two], 7).unwrap();
+    let service = Balance::new(set.clone());
+    assert!(set.eject_because("one", 1000 * SECOND, "its health probes fail"));
+    for _ in 0..20 {
+        assert_eq!(service.clone().oneshot(()).await.unwrap(), "two");
+    }
+    assert!(set.readmit("one") && !set.readmit("nobody"));
+    assert!(set.readmit("two"), "one that is not ejected stays as it is");
+    for _ in 0..20 {
+        service.clone().oneshot(()).await.unwrap();
+    }
+    assert!(first.counts().calls > 0 && second.counts().calls > 20);
+    let told = events.all();
+    let ejected = Event::Ejected { reason: "its health probes fail", wait: 1000 * SECOND };
+    assert_eq!(told, [("one".to_owned(), ejected), ("one".to_owned(), Event::Readmitted)]);
+}

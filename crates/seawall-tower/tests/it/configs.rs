@@ -26,6 +26,7 @@ fn the_defaults_are_those_that_the_documentation_lists() {
     );
     let limit = serde_json::to_value(ConcurrencyLimitConfig::default()).unwrap();
     assert_eq!((&pipeline["concurrency_limit"], &pipeline["rate_limit"]), (&limit, &"off".into()));
+    assert_eq!(pipeline["hedge"], "off");
     assert_eq!(pipeline["expected_load"], "off");
     assert_eq!(pipeline["circuit_breaker"], serde_json::to_value(CircuitBreakerConfig::default()).unwrap());
 }

@@ -5,6 +5,7 @@
 
 mod balance;
 mod black_hole;
+mod caller_deadline;
 mod chaos;
 mod circuit_breaker;
 mod coalesce;

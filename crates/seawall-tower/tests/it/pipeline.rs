@@ -3,11 +3,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{
-    ByKind, CallContext, CircuitBreakerConfig, CircuitState, Error, Event, FailureKind, Idempotency, Jitter,
-    Observer, Outcome, RateLimitConfig,
+    ByKind, CallContext, CircuitBreakerConfig, CircuitState, Error, Event, FailureKind, HedgeConfig,
+    Idempotency, Jitter, Observer, Outcome, OutlierConfig, RateLimitConfig,
 };
 use seawall_testkit::hostile::{Answer, HostileService};
-use seawall_tower::{ConcurrencyLimitConfig, Pipeline, PipelineConfig, RetryConfig};
+use seawall_tower::{
+    Balance, BalanceConfig, BalanceHandle, ConcurrencyLimitConfig, Identity, Pipeline, PipelineConfig,
+    RetryConfig,
+};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -400,4 +403,88 @@ async fn the_same_seed_draws_the_same_waits_for_a_target_whatever_the_others_dra
     assert_eq!(chance_of(&busy, "a").await, one);
     assert_ne!(other_target, one);
     assert_ne!(chance_of(&seeded(8), "a").await, one);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_is_sent_where_it_is_asked_for_and_switched_live() {
+    let hedge = HedgeConfig { fixed_delay: Some(Duration::from_millis(100)), ..HedgeConfig::default() };
+    let hedged = PipelineConfig { hedge: Some(hedge), ..PipelineConfig::default() };
+    let (pipeline, recorder) = pipeline(&hedged);
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let service = pipeline.layer("target").layer(inner);
+    let slow_once = || control.answers([Answer::Ok("late").after(Duration::from_secs(3))]);
+
+    slow_once();
+    let began = Instant::now();
+    assert_eq!(idempotent().scope(service.clone().oneshot("hello")).await.unwrap(), "hello");
+    assert_eq!((control.counts().calls, began.elapsed()), (2, Duration::from_millis(100)));
+    assert_eq!(recorder.of("hedge").iter().filter(|e| matches!(e, Event::Hedged { .. })).count(), 1);
+    let paid = pipeline.targets()[0].budget_balance;
+    assert!(paid <= hedged.retry_budget.reserve + 0.2, "it is paid from the budget of retries: {paid}");
+
+    slow_once();
+    assert_eq!(service.clone().oneshot("hello").await.unwrap(), "late", "not said to be idempotent");
+
+    pipeline.reconfigure(&PipelineConfig::default()).unwrap();
+    slow_once();
+    assert_eq!(idempotent().scope(service.clone().oneshot("hello")).await.unwrap(), "late");
+    assert_eq!(control.counts().calls, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_asks_for_a_pause_gets_it_without_a_rate_limit() {
+    let (pipeline, _recorder) = pipeline(&PipelineConfig::default());
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let call = || pipeline.layer("target").layer(inner.clone()).oneshot("hello");
+    pipeline.rate_limiter("target").pause(Duration::from_secs(5));
+    assert!(pipeline.rate_limiter("target").is_paused());
+
+    let hasty = CallContext::default().within(Duration::from_secs(2), Instant::now().into_std());
+    let refused = hasty.scope(call()).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.layer()), (FailureKind::Refused, "rate_limit"));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(5)));
+    assert_eq!(control.counts().calls, 0);
+
+    let began = Instant::now();
+    let calls: Vec<_> = (0..8).map(|_| tokio::spawn(call())).collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert!(began.elapsed() >= Duration::from_secs(5) && began.elapsed() < Duration::from_millis(5100));
+    assert!(!pipeline.rate_limiter("target").is_paused());
+    call().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_the_halves_of_the_stack_a_balance_chooses_endpoints() {
+    let pipeline = unheard(&opening_early());
+    let (good, good_control) = HostileService::<&str, &str, Error>::echo();
+    let (bad, bad_control) =
+        HostileService::<&str, &str, Error>::new(|_| Answer::failure(FailureKind::Transient));
+    let outlier = OutlierConfig { max_ejected: 0.0, ..OutlierConfig::default() };
+    let config = BalanceConfig { outlier, ..BalanceConfig::default() };
+    let none: [(&str, _); 0] = [];
+    let endpoints = BalanceHandle::seeded(Identity::default(), &config, none, 7).unwrap();
+    for (name, service) in [("good", good), ("bad", bad)] {
+        let layer = pipeline.attempt_layer(name);
+        endpoints.insert_unless(name, layer.layer(service), move || layer.is_refusing());
+    }
+    assert!(endpoints.is_available());
+    pipeline.breaker("bad").force_open();
+    let service = pipeline.call_layer("service").layer(Balance::new(endpoints.clone()));
+    for _ in 0..50 {
+        assert_eq!(service.clone().oneshot("hello").await.unwrap(), "hello");
+    }
+    assert_eq!((good_control.counts().calls, bad_control.counts().calls), (50, 0));
+
+    pipeline.breaker("good").force_open();
+    assert!(!endpoints.is_available());
+    let refused = service.clone().oneshot("hello").await.unwrap_err();
+    assert_eq!((refused.kind(), refused.layer()), (FailureKind::Refused, "circuit_breaker"));
+
+    pipeline.breaker("bad").force_closed();
+    let answer = idempotent().scope(service.clone().oneshot("hello")).await.unwrap_err();
+    assert_eq!((answer.kind(), bad_control.counts().calls), (FailureKind::Transient, 4));
+    let names: Vec<_> = pipeline.targets().into_iter().map(|status| status.target).collect();
+    assert_eq!(names, ["bad", "good", "service"]);
 }

@@ -4,17 +4,18 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use http::{Request, Response};
 use seawall_core::{
     ByKind, ChaosConfig, CircuitBreakerConfig, HedgeConfig, Idempotency, RateLimitConfig, RolloutConfig,
 };
 use seawall_tower::{
-    AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ChaosHandle, ChaosLayer,
+    AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, CallerDeadlineLayer, ChaosHandle, ChaosLayer,
     CircuitBreakerHandle, CircuitBreakerLayer, CoalesceLayer, ConcurrencyLimitConfig, ConcurrencyLimitHandle,
     ConcurrencyLimitLayer, DeadlineLayer, FallbackLayer, HedgeHandle, HedgeLayer, Identity, LoadShedLayer,
     Pipeline, PipelineConfig, RateLimitLayer, RateLimiterHandle, RequestRateLimitLayer, RetryConfig,
     RetryLayer, RetryPolicy, Rollout, RolloutHandle, fallback,
 };
-use tower::Layer as _;
+use tower::{Layer as _, ServiceExt as _};
 
 use super::{Layer, SECOND, boxed, layer};
 
@@ -24,6 +25,11 @@ pub(super) const LAYERS: &[Layer] = &[
         let handle =
             BalanceHandle::seeded(Identity::default(), &BalanceConfig::default(), [("one", inner)], 7);
         boxed(Balance::new(handle.unwrap()))
+    }),
+    layer("caller deadline", |inner| {
+        let spoken = inner.map_request(Request::into_body).map_response(Response::new);
+        let limited = CallerDeadlineLayer::new().layer(spoken);
+        boxed(limited.map_request(Request::new).map_response(Response::into_body))
     }),
     layer("chaos, off", |inner| boxed(ChaosLayer::new(chaos()).layer(inner))),
     layer("circuit breaker", |inner| boxed(CircuitBreakerLayer::new(breaker()).layer(inner))),

@@ -7,15 +7,17 @@ use std::num::NonZeroU32;
 
 use seawall_core::{ByKind, Error};
 use seawall_tower::{
-    AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, Chaos, ChaosHandle,
-    ChaosLayer, CircuitBreaker, CircuitBreakerHandle, CircuitBreakerLayer, Coalesce, CoalesceLayer,
-    ConcurrencyLimit, ConcurrencyLimitConfig, ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline,
-    DeadlineLayer, EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity,
+    AttemptTimeout, AttemptTimeoutLayer, Balance, BalanceConfig, BalanceHandle, ByClone, CallerDeadline,
+    CallerDeadlineLayer, Chaos, ChaosHandle, ChaosLayer, CircuitBreaker, CircuitBreakerHandle,
+    CircuitBreakerLayer, Coalesce, CoalesceLayer, ConcurrencyLimit, ConcurrencyLimitConfig,
+    ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline, DeadlineHeader, DeadlineLayer, DeadlinePassed,
+    EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity,
     KeyedRateLimiterHandle, Load, LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer,
     PipelineService, RateLimit, RateLimitLayer, RateLimiterHandle, Registry, RequestRateLimit,
     RequestRateLimitLayer, Retry, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle,
-    StabilityWarning, TargetStatus, TimeLimitHandle, attempt_timeout, balance, chaos, circuit_breaker,
-    coalesce, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, rate_limit, retry, rollout,
+    StabilityWarning, TargetStatus, TimeLimitHandle, attempt_timeout, balance, caller_deadline, chaos,
+    circuit_breaker, coalesce, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, rate_limit,
+    retry, rollout,
 };
 
 use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
@@ -40,6 +42,8 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<BalanceConfig>();
     shared::<BalanceHandle<Guarded>>();
     shared::<ByClone<ByKind>>();
+    shared::<CallerDeadline<Guarded>>();
+    shared::<CallerDeadlineLayer>();
     shared::<Chaos<Guarded>>();
     shared::<ChaosHandle>();
     shared::<ChaosLayer>();
@@ -54,6 +58,8 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<CoalesceLayer<fn(&&'static str) -> Option<u8>, &'static str, u8>>();
     shared::<Deadline<Guarded>>();
     shared::<DeadlineLayer>();
+    shared::<DeadlineHeader>();
+    shared::<DeadlinePassed>();
     shared::<EndpointStatus>();
     shared::<Fallback<Guarded, FallbackValue<u32>>>();
     shared::<FallbackLayer<FallbackService<Guarded>>>();
@@ -70,6 +76,10 @@ fn everything_public_crosses_threads_and_is_cloned() {
     shared::<PipelineConfig>();
     shared::<PipelineLayer<ByKind>>();
     shared::<PipelineService<Guarded, ByKind>>();
+    shared::<pipeline::AttemptLayer<ByKind>>();
+    shared::<pipeline::AttemptService<Guarded, ByKind>>();
+    shared::<pipeline::CallLayer<ByKind>>();
+    shared::<pipeline::CallService<Guarded, ByKind>>();
     shared::<RateLimit<Guarded, ByKind>>();
     shared::<RateLimitLayer>();
     shared::<RateLimiterHandle>();
@@ -96,6 +106,7 @@ fn what_is_not_cloned_crosses_threads_all_the_same() {
 fn every_future_can_be_spawned() {
     sent::<attempt_timeout::future::ResponseFuture<Answer>>();
     sent::<balance::future::ResponseFuture<Answer, Guarded, ByKind>>();
+    sent::<caller_deadline::future::ResponseFuture<Answer>>();
     sent::<chaos::future::ResponseFuture<Answer, &'static str, Error>>();
     sent::<circuit_breaker::future::ResponseFuture<Answer, ByKind>>();
     sent::<concurrency_limit::future::ResponseFuture<Answer, ByKind>>();
