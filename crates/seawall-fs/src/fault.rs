@@ -40,6 +40,22 @@ impl Fault {
         Self { kind: FailureKind::Cancelled, message, cause: None, changed_nothing: true }
     }
 
+    /// The failure of a system call that does all or nothing: what failed was not done, unless it was asked of a file
+    /// server that no longer answers.
+    pub(crate) fn of_one_step(cause: io::Error) -> Self {
+        let answered = !matches!(
+            cause.kind(),
+            Io::TimedOut
+                | Io::StaleNetworkFileHandle
+                | Io::NetworkUnreachable
+                | Io::HostUnreachable
+                | Io::NetworkDown
+                | Io::NotConnected
+        );
+        let fault = Self::from(cause);
+        if answered { fault.changed_nothing() } else { fault }
+    }
+
     /// The runtime went away with work that was to be done.
     pub(crate) fn lost() -> Self {
         let message = Cow::Borrowed("the runtime shut down before it was done");

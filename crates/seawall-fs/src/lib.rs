@@ -1,17 +1,24 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod atomic;
+mod attributes;
 mod classify;
 mod client;
 mod commit_gate;
 mod config;
 mod directory;
 mod engine;
+mod entries;
 mod fault;
+mod identity;
+mod link;
 mod metadata;
 mod operation;
+mod place;
 mod read;
 mod remove;
+mod rename;
 mod request;
 mod service;
 mod sink;
@@ -19,11 +26,17 @@ mod stream;
 mod work;
 mod writers;
 
+#[cfg(unix)]
+pub use access::Access;
+pub use attributes::Times;
 pub use classify::FsClassifier;
 pub use client::Fs;
 pub use config::FsConfig;
 pub use directory::{Entry, EntryKind};
+pub use entries::{Entries, EntryWithMetadata};
 pub use operation::Operation;
+#[cfg(unix)]
+pub use place::Space;
 pub use request::{FsRequest, FsResponse};
 pub use service::FileService;
 pub use stream::FileStream;

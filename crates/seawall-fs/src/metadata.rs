@@ -1,6 +1,7 @@
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 use seawall_core::Error;
 
@@ -13,8 +14,48 @@ impl Fs {
     /// # Errors
     /// When there is none, or it cannot be asked about.
     pub async fn metadata(&self, path: impl AsRef<Path>) -> Result<Metadata, Error> {
-        let work = |task: &Task<'_>| Ok(std::fs::metadata(&task.label.path)?);
-        self.ask(FsRequest::new(Operation::Metadata, path.as_ref(), work)).await
+        self.ask_metadata(path.as_ref(), Ok).await
+    }
+
+    /// What the file system knows about a file or directory, or about a symbolic link itself.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be asked about.
+    pub async fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Metadata, Error> {
+        let work = |task: &Task<'_>| Ok(std::fs::symlink_metadata(&task.label.path)?);
+        self.ask(FsRequest::new(Operation::SymlinkMetadata, path.as_ref(), work)).await
+    }
+
+    /// How many bytes a file holds. Symbolic links are followed.
+    ///
+    /// # Errors
+    /// As [`metadata`](Self::metadata).
+    pub async fn len(&self, path: impl AsRef<Path>) -> Result<u64, Error> {
+        self.ask_metadata(path.as_ref(), |metadata| Ok(metadata.len())).await
+    }
+
+    /// When its content was last changed. Symbolic links are followed.
+    ///
+    /// # Errors
+    /// As [`metadata`](Self::metadata), and where the system does not know.
+    pub async fn modified(&self, path: impl AsRef<Path>) -> Result<SystemTime, Error> {
+        self.ask_metadata(path.as_ref(), |metadata| metadata.modified()).await
+    }
+
+    /// When it was last read, as far as the file system takes note of it. Symbolic links are followed.
+    ///
+    /// # Errors
+    /// As [`modified`](Self::modified).
+    pub async fn accessed(&self, path: impl AsRef<Path>) -> Result<SystemTime, Error> {
+        self.ask_metadata(path.as_ref(), |metadata| metadata.accessed()).await
+    }
+
+    /// When it was made. Symbolic links are followed.
+    ///
+    /// # Errors
+    /// As [`modified`](Self::modified).
+    pub async fn created(&self, path: impl AsRef<Path>) -> Result<SystemTime, Error> {
+        self.ask_metadata(path.as_ref(), |metadata| metadata.created()).await
     }
 
     /// Whether there is a file or directory; `false` for a symbolic link to nothing.
@@ -22,11 +63,52 @@ impl Fs {
     /// # Errors
     /// When that cannot be found out, for want of rights for instance.
     pub async fn exists(&self, path: impl AsRef<Path>) -> Result<bool, Error> {
-        match self.metadata(path).await {
-            Ok(_) => Ok(true),
-            Err(error) if is_not_found(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
+        found(self.metadata(path).await, |_| true)
+    }
+
+    /// Whether there is a regular file. Symbolic links are followed.
+    ///
+    /// # Errors
+    /// As [`exists`](Self::exists).
+    pub async fn is_file(&self, path: impl AsRef<Path>) -> Result<bool, Error> {
+        found(self.metadata(path).await, Metadata::is_file)
+    }
+
+    /// Whether there is a directory. Symbolic links are followed.
+    ///
+    /// # Errors
+    /// As [`exists`](Self::exists).
+    pub async fn is_dir(&self, path: impl AsRef<Path>) -> Result<bool, Error> {
+        found(self.metadata(path).await, Metadata::is_dir)
+    }
+
+    /// Whether there is a symbolic link, to whatever it points.
+    ///
+    /// # Errors
+    /// As [`exists`](Self::exists).
+    pub async fn is_symlink(&self, path: impl AsRef<Path>) -> Result<bool, Error> {
+        found(self.symlink_metadata(path).await, Metadata::is_symlink)
+    }
+
+    async fn ask_metadata<T: Send + 'static>(
+        &self,
+        path: &Path,
+        part: fn(Metadata) -> io::Result<T>,
+    ) -> Result<T, Error> {
+        let work = move |task: &Task<'_>| Ok(part(std::fs::metadata(&task.label.path)?)?);
+        self.ask(FsRequest::new(Operation::Metadata, path, work)).await
+    }
+}
+
+/// An answer to a question about what is there, where nothing is an answer too.
+pub(crate) fn found(
+    metadata: Result<Metadata, Error>,
+    is: impl FnOnce(&Metadata) -> bool,
+) -> Result<bool, Error> {
+    match metadata {
+        Ok(metadata) => Ok(is(&metadata)),
+        Err(error) if is_not_found(&error) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -26,47 +26,116 @@ pub enum Operation {
     CreateDirAll,
     /// List a directory.
     List,
+
+    // Names.
+    /// Give a file or directory another name.
+    Rename,
+    /// Give a file or directory a name that nothing has yet.
+    RenameNew,
+    /// Rename, and make and remove the directories above.
+    Renames,
+    /// Give a file a further name.
+    HardLink,
+    /// Make a symbolic link.
+    Symlink,
+    /// Read a symbolic link.
+    ReadLink,
+    /// Find the absolute path without links.
+    Canonicalize,
+
+    // Directories.
+    /// Make a directory.
+    CreateDir,
+    /// Remove an empty directory.
+    RemoveDir,
+    /// Remove an empty directory and the empty ones above it.
+    RemoveDirs,
+    /// List a directory with the metadata of each entry.
+    Entries,
+
+    // What is known about a file, and what of it can be set.
+    /// Ask about a file, directory or symbolic link.
+    SymlinkMetadata,
+    /// Whether two paths name the same file.
+    SameFile,
+    /// Whether a path is a mount point.
+    IsMount,
+    /// Whether this process has a right.
+    Access,
+    /// How much room there is.
+    Space,
+    /// Change who may read, write and run it.
+    SetPermissions,
+    /// Change its times.
+    SetTimes,
+    /// Change whose it is.
+    Chown,
 }
 
 impl Operation {
     /// The operation's name.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::WriteAtomic => "write_atomic",
-            Self::Stream => "stream",
-            Self::AtomicWriter => "atomic_writer",
-            Self::Append => "append",
-            Self::Metadata => "metadata",
-            Self::Remove => "remove",
-            Self::CreateDirAll => "create_dir_all",
-            Self::List => "list",
-        }
+        self.facts().0
     }
 
     /// Whether it changes what is on the device.
     pub const fn writes(self) -> bool {
-        match self {
-            Self::WriteAtomic | Self::AtomicWriter | Self::Append | Self::Remove | Self::CreateDirAll => true,
-            Self::Read | Self::Stream | Self::Metadata | Self::List => false,
-        }
+        self.facts().1
     }
 
     /// Whether it may be tried again after it failed, or was done and its answer was lost.
     ///
     /// Those that change something begin anew each time: `write_atomic` with a new temporary file, and a `remove`
-    /// whose first attempt failed half-way takes a file that is gone by then as removed.
+    /// whose first attempt failed half-way takes a file that is gone by then as removed. A second `rename` or
+    /// `hard_link` knows the file by its number. A second `create_dir` or `symlink` could not tell its own from
+    /// somebody else's: they are tried again only after errors that say that nothing was made.
     pub const fn idempotency(self) -> Idempotency {
+        self.facts().2
+    }
+
+    /// Its name, whether it writes, and whether it may be tried again.
+    const fn facts(self) -> (&'static str, bool, Idempotency) {
+        const READS: bool = false;
+        const WRITES: bool = true;
+        const AGAIN: Idempotency = Idempotency::Idempotent;
+        const ONCE: Idempotency = Idempotency::NotIdempotent;
+        // Where files have numbers that the standard library tells.
+        const BY_NUMBER: Idempotency = if cfg!(unix) { AGAIN } else { ONCE };
         match self {
-            Self::Read
-            | Self::WriteAtomic
-            | Self::Stream
-            | Self::AtomicWriter
-            | Self::Append
-            | Self::Metadata
-            | Self::Remove
-            | Self::CreateDirAll
-            | Self::List => Idempotency::Idempotent,
+            Self::Read => ("read", READS, AGAIN),
+            Self::WriteAtomic => ("write_atomic", WRITES, AGAIN),
+            Self::Stream => ("stream", READS, AGAIN),
+            Self::AtomicWriter => ("atomic_writer", WRITES, AGAIN),
+            Self::Append => ("append", WRITES, AGAIN),
+            Self::Metadata => ("metadata", READS, AGAIN),
+            Self::Remove => ("remove", WRITES, AGAIN),
+            Self::CreateDirAll => ("create_dir_all", WRITES, AGAIN),
+            Self::List => ("list", READS, AGAIN),
+
+            // Names.
+            Self::Rename => ("rename", WRITES, BY_NUMBER),
+            Self::RenameNew => ("rename_new", WRITES, BY_NUMBER),
+            Self::Renames => ("renames", WRITES, BY_NUMBER),
+            Self::HardLink => ("hard_link", WRITES, BY_NUMBER),
+            Self::Symlink => ("symlink", WRITES, ONCE),
+            Self::ReadLink => ("read_link", READS, AGAIN),
+            Self::Canonicalize => ("canonicalize", READS, AGAIN),
+
+            // Directories.
+            Self::CreateDir => ("create_dir", WRITES, ONCE),
+            Self::RemoveDir => ("remove_dir", WRITES, AGAIN),
+            Self::RemoveDirs => ("remove_dirs", WRITES, AGAIN),
+            Self::Entries => ("entries", READS, AGAIN),
+
+            // What is known about a file, and what of it can be set.
+            Self::SymlinkMetadata => ("symlink_metadata", READS, AGAIN),
+            Self::SameFile => ("same_file", READS, AGAIN),
+            Self::IsMount => ("is_mount", READS, AGAIN),
+            Self::Access => ("access", READS, AGAIN),
+            Self::Space => ("space", READS, AGAIN),
+            Self::SetPermissions => ("set_permissions", WRITES, AGAIN),
+            Self::SetTimes => ("set_times", WRITES, AGAIN),
+            Self::Chown => ("chown", WRITES, AGAIN),
         }
     }
 }

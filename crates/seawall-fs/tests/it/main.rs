@@ -3,9 +3,11 @@
 
 mod append;
 mod atomic;
+mod attributes;
 mod config;
 mod crash;
 mod doors;
+mod names;
 mod operations;
 mod retries;
 mod stream;

@@ -7,7 +7,7 @@ use seawall_fs::EntryKind;
 
 use crate::client;
 
-fn cause(error: &Error) -> io::ErrorKind {
+pub(crate) fn cause(error: &Error) -> io::ErrorKind {
     error.source().unwrap().downcast_ref::<io::Error>().unwrap().kind()
 }
 

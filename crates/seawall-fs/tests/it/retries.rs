@@ -8,7 +8,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// A client over the default pipeline whose first answer is lost and replaced by `error`, and the number of
 /// attempts.
-fn losing_the_first_answer(
+pub(crate) fn losing_the_first_answer(
     error: impl Fn() -> Error + Clone + Send + Sync + 'static,
 ) -> (Fs, Arc<AtomicU32>) {
     let config = FsConfig::default();
