@@ -1,7 +1,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig, or_off};
+use seawall_core::{
+    CircuitBreakerConfig, HedgeConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig, or_off,
+};
 use seawall_tower::{ConcurrencyLimitConfig, Load, PipelineConfig, RetryConfig};
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,8 @@ struct PipelineSection {
     attempt_timeout: Option<Duration>,
     retry: RetryConfig,
     retry_budget: RetryBudgetConfig,
+    #[serde(with = "or_off")]
+    hedge: Option<HedgeConfig>,
     circuit_breaker: CircuitBreakerConfig,
     #[serde(with = "or_off")]
     concurrency_limit: Option<ConcurrencyLimitConfig>,
