@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn engine() -> Engine {
-        Engine::new(NonZeroUsize::new(2).unwrap(), NonZeroUsize::MIN)
+        Engine::new(NonZeroUsize::new(2).unwrap(), NonZeroUsize::MIN, crate::Tiers::Threads)
     }
 
     fn label(path: &Path) -> Label {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// |---|---|---|
 /// | `target` | `"local"` | what the circuit breaker and the telemetry call these files |
 /// | `concurrency` | 64 | the most operations under way at once; further ones wait their turn |
+/// | `tiers` | `"auto"` | where operations are done: [`Tiers`] |
 /// | `chunk_size` | 262144 (256 KiB) | bytes per chunk of a stream, and bytes a writer gathers |
 /// | `deadline` | `"off"` | the time of a whole operation, retries included |
 /// | `retry` | [`RetryConfig`] | how failed operations are repeated |
@@ -27,8 +28,11 @@ use serde::{Deserialize, Serialize};
 pub struct FsConfig {
     /// What the circuit breaker and the telemetry call these files. Hold no secret in it.
     pub target: String,
-    /// The most operations under way at once. Each occupies one thread of tokio's blocking pool.
+    /// The most operations under way at once, and so the most threads, which belong to this client and are started
+    /// when there is need. A quarter of them, up to 16, is for what waits until the disk has written.
     pub concurrency: NonZeroUsize,
+    /// Where operations are done. What they do is the same.
+    pub tiers: Tiers,
     /// Bytes per chunk of a stream, and bytes a writer gathers while its previous write is under way.
     pub chunk_size: NonZeroUsize,
     /// The time of a whole operation, retries included. Above zero; `None` (`"off"`) is no limit of its own.
@@ -43,11 +47,25 @@ pub struct FsConfig {
     pub circuit_breaker: CircuitBreakerConfig,
 }
 
+/// Where a client does what it is asked for. Every choice gives the same answers; they differ in speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Tiers {
+    /// In the caller's task if the page cache has the answer, which is found out without ever waiting for a device
+    /// (Linux, on file systems of this machine); else on a thread.
+    #[default]
+    Auto,
+    /// Always on a thread.
+    Threads,
+}
+
 impl Default for FsConfig {
     fn default() -> Self {
         Self {
             target: "local".to_owned(),
             concurrency: const { NonZeroUsize::new(64).unwrap() },
+            tiers: Tiers::Auto,
             chunk_size: const { NonZeroUsize::new(256 * 1024).unwrap() },
             deadline: None,
             retry: RetryConfig::default(),

@@ -56,6 +56,12 @@ impl Fault {
         if answered { fault.changed_nothing() } else { fault }
     }
 
+    /// Not even one thread could be started.
+    pub(crate) fn no_thread() -> Self {
+        let message = Cow::Borrowed("the system has no thread to spare: raise `ulimit -u` or run fewer");
+        Self { kind: OVERLOADED, message, cause: None, changed_nothing: true }
+    }
+
     /// The runtime went away with work that was to be done.
     pub(crate) fn lost() -> Self {
         let message = Cow::Borrowed("the runtime shut down before it was done");

@@ -5,8 +5,10 @@ use std::time::SystemTime;
 
 use seawall_core::Error;
 
-use crate::work::Task;
-use crate::{Fs, FsRequest, Operation};
+use crate::engine::{Engine, Need};
+use crate::fault::Fault;
+use crate::work::{Attempt, Task, Work};
+use crate::{Fs, FsRequest, Operation, sys};
 
 impl Fs {
     /// What the file system knows about a file or directory. Symbolic links are followed.
@@ -22,8 +24,8 @@ impl Fs {
     /// # Errors
     /// When there is none, or it cannot be asked about.
     pub async fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Metadata, Error> {
-        let work = |task: &Task<'_>| Ok(std::fs::symlink_metadata(&task.label.path)?);
-        self.ask(FsRequest::new(Operation::SymlinkMetadata, path.as_ref(), work)).await
+        let look = Look { follow: false, part: Ok };
+        self.ask(FsRequest::new(Operation::SymlinkMetadata, path.as_ref(), look)).await
     }
 
     /// How many bytes a file holds. Symbolic links are followed.
@@ -95,8 +97,7 @@ impl Fs {
         path: &Path,
         part: fn(Metadata) -> io::Result<T>,
     ) -> Result<T, Error> {
-        let work = move |task: &Task<'_>| Ok(part(std::fs::metadata(&task.label.path)?)?);
-        self.ask(FsRequest::new(Operation::Metadata, path, work)).await
+        self.ask(FsRequest::new(Operation::Metadata, path, Look { follow: true, part })).await
     }
 }
 
@@ -109,6 +110,41 @@ pub(crate) fn found(
         Ok(metadata) => Ok(is(&metadata)),
         Err(error) if is_not_found(&error) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// Asks for a part of what is known about a path.
+struct Look<T> {
+    follow: bool,
+    part: fn(Metadata) -> io::Result<T>,
+}
+
+impl<T: Send + 'static> Work for Look<T> {
+    type Output = T;
+
+    fn inline(&self, engine: &Engine, path: &Path) -> Attempt<T> {
+        if !engine.may_try(path, Need::LookUp) {
+            return Attempt::Missed(None);
+        }
+        let found = sys::look_up_cached(path).and_then(|file| file.metadata());
+        let answer = match found {
+            // A link was found itself; where it leads may be another device.
+            Ok(metadata) if !(self.follow && metadata.is_symlink()) => (self.part)(metadata),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(cause),
+            _ => {
+                engine.tried(path, Need::LookUp, false);
+                return Attempt::Missed(None);
+            }
+        };
+        engine.tried(path, Need::LookUp, true);
+        Attempt::Answered(answer.map_err(Fault::from))
+    }
+
+    fn carry_out(&self, task: &Task<'_>) -> Result<T, Fault> {
+        let path = &task.label.path;
+        let metadata = if self.follow { std::fs::metadata(path) } else { std::fs::symlink_metadata(path) }?;
+        task.engine.look_at(path, Need::LookUp, || sys::look_up(path));
+        Ok((self.part)(metadata)?)
     }
 }
 

@@ -2,6 +2,8 @@ use std::fmt;
 
 use seawall_core::Idempotency;
 
+use crate::engine::Lane;
+
 /// Which operation a request asks for: its name in errors and telemetry, and what a policy must know about it.
 ///
 /// The methods of [`Fs`](crate::Fs) say what each does.
@@ -81,6 +83,14 @@ impl Operation {
     /// Whether it changes what is on the device.
     pub const fn writes(self) -> bool {
         self.facts().1
+    }
+
+    /// Whose threads do it.
+    pub(crate) const fn lane(self) -> Lane {
+        match self {
+            Self::WriteAtomic => Lane::Sync,
+            _ => Lane::Usual,
+        }
     }
 
     /// Whether it may be tried again after it failed, or was done and its answer was lost.

@@ -1,14 +1,14 @@
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Bytes;
 use seawall_core::Error;
 
-use crate::engine::Abandoned;
+use crate::engine::{Abandoned, Engine, Need};
 use crate::fault::Fault;
-use crate::work::Task;
-use crate::{Fs, FsRequest, Operation};
+use crate::work::{Attempt, INLINE_MOST, Task, Work};
+use crate::{Fs, FsRequest, Operation, sys};
 
 impl Fs {
     /// The content of a file of at most `limit` bytes.
@@ -20,14 +20,16 @@ impl Fs {
     /// Cancel safe.
     pub async fn read(&self, path: impl AsRef<Path>, limit: u64) -> Result<Bytes, Error> {
         let path = path.as_ref();
-        let work = move |task: &Task<'_>| whole(&task.label.path, limit, task.abandoned);
-        self.ask(FsRequest::new(Operation::Read, path, work)).await
+        self.ask(FsRequest::new(Operation::Read, path, ReadWhole { limit })).await
     }
 }
 
 /// A caller who has gone is noticed after this much, so that a large file does not occupy a thread for
 /// nothing.
-const STEP: u64 = 8 * 1024 * 1024;
+const STEP: usize = 8 * 1024 * 1024;
+
+/// What is read first of a file that does not know its length.
+const PAGE: usize = 4096;
 
 /// Opens what can be read without waiting for another process.
 pub(crate) fn open(path: &Path, offset: u64) -> Result<File, Fault> {
@@ -62,25 +64,94 @@ fn is_pipe_or_socket(_: fs::FileType) -> bool {
     false
 }
 
-fn whole(path: &Path, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
-    let file = open(path, 0)?;
+struct ReadWhole {
+    limit: u64,
+}
+
+impl Work for ReadWhole {
+    type Output = Bytes;
+
+    fn inline(&self, engine: &Engine, path: &Path) -> Attempt<Bytes> {
+        if !engine.may_try(path, Need::Content) {
+            return Attempt::Missed(None);
+        }
+        let file = match sys::open_cached(path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+                return Attempt::Answered(Err(cause.into()));
+            }
+            // A thread finds out what it is.
+            Err(_) => {
+                engine.tried(path, Need::Content, false);
+                return Attempt::Missed(None);
+            }
+        };
+        // Only of a regular file the length is known beforehand.
+        let Some(length) = sys::regular_length(&file) else { return Attempt::Missed(None) };
+        if length > self.limit {
+            return Attempt::Answered(Err(too_large(self.limit)));
+        }
+        if length > INLINE_MOST {
+            return Attempt::Missed(Some(file));
+        }
+        match read_cached(&file, length as usize) {
+            Ok(Some(content)) => {
+                engine.tried(path, Need::Content, true);
+                return Attempt::Answered(Ok(content.into()));
+            }
+            Ok(None) => engine.tried(path, Need::Content, false),
+            Err(_) => engine.refused(path, Need::Content),
+        }
+        Attempt::Missed(Some(file))
+    }
+
+    fn carry_out(&self, task: &Task<'_>) -> Result<Bytes, Fault> {
+        let path = &task.label.path;
+        let file = task.opened.take().map_or_else(|| open(path, 0), Ok)?;
+        let content = whole(&file, self.limit, task.abandoned)?;
+        task.engine.look_at(path, Need::Content, || Ok(file));
+        Ok(content)
+    }
+}
+
+/// The content of a file of `length` bytes if the page cache holds all of it. An error if this file cannot be asked so.
+fn read_cached(file: &File, length: usize) -> io::Result<Option<Vec<u8>>> {
+    // A file without content is asked for one byte, because only that tells it from one that does not know its length.
+    let mut content = Vec::with_capacity(length.max(1));
+    loop {
+        let before = content.len();
+        match sys::read_cached_at(file, &mut content, (length - before).max(1), before as u64) {
+            Ok(0) if length == 0 => return Ok(Some(content)),
+            // Shorter than it was a moment ago, or longer.
+            Ok(0) => return Ok(None),
+            Ok(_) if content.len() > length => return Ok(None),
+            Ok(_) if content.len() == length => return Ok(Some(content)),
+            Ok(_) => {}
+            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(cause) => return Err(cause),
+        }
+    }
+}
+
+fn whole(file: &File, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
     let expected = file.metadata()?.len();
     if expected > limit {
         return Err(too_large(limit));
     }
-    let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    // The byte beyond tells a file that has grown, or that does not know its length, from one that is at its end.
+    let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     loop {
         if abandoned.is_set() {
             return Err(Fault::abandoned());
         }
-        // One byte more than the limit tells a file that has grown, or that does not know its length, from
-        // one that fits.
-        let allowed = (limit - content.len() as u64).saturating_add(1).min(STEP);
-        let read = (&file).take(allowed).read_to_end(&mut content)?;
+        let spare = content.capacity() - content.len();
+        let step = if spare == 0 { content.len().max(PAGE) } else { spare }.min(STEP);
+        let allowed = (limit - content.len() as u64).saturating_add(1).min(step as u64);
+        let read = sys::read(file, &mut content, allowed as usize)?;
         if content.len() as u64 > limit {
             return Err(too_large(limit));
         }
-        if (read as u64) < allowed {
+        if read == 0 {
             return Ok(content.into());
         }
     }

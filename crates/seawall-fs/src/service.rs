@@ -1,20 +1,18 @@
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use seawall_core::{CallContext, Error};
+use seawall_core::Error;
 use tower::Service;
 
-use crate::engine::{Abandoned, Engine};
-use crate::work::Task;
+use crate::engine::Engine;
+use crate::future::ResponseFuture;
 use crate::{FsConfig, FsRequest, FsResponse};
 
 /// The file system itself as a tower service: the innermost service of every [`Fs`](crate::Fs), without any
 /// layer.
 ///
-/// It is always ready. A request waits inside its future for one of the configured `concurrency` slots, at
-/// most until the deadline of its [`CallContext`]. A clone shares the slots.
+/// It is always ready. What the page cache cannot answer at once waits inside its future for one of the configured
+/// `concurrency` threads, at most until the deadline of its [`CallContext`](seawall_core::CallContext). A clone shares
+/// the threads.
 ///
 /// # Cancel safety
 /// Dropping a future stops an operation that has not begun. One that has begun runs to its end on its
@@ -26,36 +24,22 @@ pub struct FileService {
 }
 
 impl FileService {
-    /// A service with slots of its own. Of the configuration it takes `concurrency` and `chunk_size`.
+    /// A service with threads of its own. Of the configuration it takes `concurrency`, `tiers` and `chunk_size`.
     pub fn new(config: &FsConfig) -> Self {
-        Self { engine: Engine::new(config.concurrency, config.chunk_size) }
+        Self { engine: Engine::new(config.concurrency, config.chunk_size, config.tiers) }
     }
 }
 
 impl Service<FsRequest> for FileService {
     type Response = FsResponse;
     type Error = Error;
-    type Future = BoxFuture<'static, Result<FsResponse, Error>>;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: FsRequest) -> Self::Future {
-        let engine = self.engine.clone();
-        async move {
-            let label = request.label();
-            if let Some(result) = request.work().inline(&engine) {
-                return result.map_err(|fault| fault.label(&label));
-            }
-            let context = CallContext::current();
-            let attempt = context.attempt_number();
-            let (its_engine, its_label, work) = (engine.clone(), label.clone(), Arc::clone(request.work()));
-            let on_a_thread = move |abandoned: &Abandoned| {
-                work.carry_out(&Task { engine: &its_engine, label: &its_label, attempt, abandoned })
-            };
-            engine.run(&label, context.deadline_at(), on_a_thread).await
-        }
-        .boxed()
+    fn call(&mut self, request: FsRequest) -> ResponseFuture {
+        ResponseFuture::new(self.engine.clone(), request)
     }
 }

@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use seawall_core::{CallContext, Error, FailureKind};
 
 use crate::atomic::Replacement;
-use crate::engine::{Engine, Running, Slot};
+use crate::engine::{Engine, Lane, Running, Slot};
 use crate::fault::{Fault, Label};
 
 /// More slices than this the kernel does not take in one call.
@@ -77,13 +77,14 @@ impl<D: Destination> Sink<D> {
         Ok(())
     }
 
-    /// Runs `work` on the destination after everything was written; a failure is kept like that of a write.
+    /// Runs `work`, which syncs, on the destination after everything was written; a failure is kept like that of a write.
     pub(crate) async fn run(
         &mut self,
         work: impl FnOnce(D) -> Result<D, Fault> + Send + 'static,
     ) -> Result<(), Error> {
         self.flush().await?;
-        let slot = self.slot().await?;
+        self.check()?;
+        let slot = self.engine.slot_in(Lane::Sync, &self.label, CallContext::current_deadline()).await?;
         let destination = self.idle()?;
         self.state = State::Writing(slot.start(move || work(destination)));
         self.settle().await
@@ -106,10 +107,8 @@ impl<D: Destination> Sink<D> {
     /// Lets go of the destination on a thread, since closing and removing files block.
     pub(crate) fn abandon(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Gone);
-        if let (State::Idle(_) | State::Writing(_), Ok(runtime)) =
-            (&state, tokio::runtime::Handle::try_current())
-        {
-            runtime.spawn_blocking(move || drop(state));
+        if let State::Idle(_) | State::Writing(_) = state {
+            self.engine.dispose(state);
         }
     }
 

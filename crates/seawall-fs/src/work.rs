@@ -1,5 +1,9 @@
 //! What a request does: one value for each operation, kept beside the method of [`Fs`](crate::Fs) that asks for it.
 
+use std::cell::Cell;
+use std::fs::File;
+use std::path::Path;
+
 use crate::FsResponse;
 use crate::engine::{Abandoned, Engine};
 use crate::fault::{Fault, Label};
@@ -11,13 +15,33 @@ pub(crate) trait Work: Send + Sync + 'static {
     type Output: Send + 'static;
 
     /// Does it here and now if that takes no waiting for a device. It runs on a worker of the runtime, so it must
-    /// never block; `None` sends the work to a thread.
-    fn inline(&self, _engine: &Engine) -> Option<Result<Self::Output, Fault>> {
-        None
+    /// never block, nor copy more than [`INLINE_MOST`] bytes.
+    fn inline(&self, _engine: &Engine, _path: &Path) -> Attempt<Self::Output> {
+        Attempt::Missed(None)
     }
 
     /// Does it, on a thread, where it may block.
     fn carry_out(&self, task: &Task<'_>) -> Result<Self::Output, Fault>;
+}
+
+/// The most bytes that are copied on a worker of the runtime at once.
+pub(crate) const INLINE_MOST: u64 = 128 * 1024;
+
+/// How an attempt without a thread ended.
+pub(crate) enum Attempt<T> {
+    /// This is the answer.
+    Answered(Result<T, Fault>),
+    /// It takes a thread, which need not open the file again.
+    Missed(Option<File>),
+}
+
+impl<T> Attempt<T> {
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Self::Answered(answer) => Attempt::Answered(answer.map(map)),
+            Self::Missed(file) => Attempt::Missed(file),
+        }
+    }
 }
 
 /// What work on a thread can see of the call that it is done for.
@@ -27,6 +51,8 @@ pub(crate) struct Task<'a> {
     /// Which attempt of the call this is, from 1.
     pub(crate) attempt: u32,
     pub(crate) abandoned: &'a Abandoned,
+    /// What the attempt without a thread has opened already.
+    pub(crate) opened: Cell<Option<File>>,
 }
 
 impl<F, T> Work for F
@@ -43,13 +69,13 @@ where
 
 /// Work whose result is a response, whatever it is: what a request carries.
 pub(crate) trait ErasedWork: Send + Sync {
-    fn inline(&self, engine: &Engine) -> Option<Result<FsResponse, Fault>>;
+    fn inline(&self, engine: &Engine, path: &Path) -> Attempt<FsResponse>;
     fn carry_out(&self, task: &Task<'_>) -> Result<FsResponse, Fault>;
 }
 
 impl<W: Work> ErasedWork for W {
-    fn inline(&self, engine: &Engine) -> Option<Result<FsResponse, Fault>> {
-        Work::inline(self, engine).map(|result| result.map(FsResponse::new))
+    fn inline(&self, engine: &Engine, path: &Path) -> Attempt<FsResponse> {
+        Work::inline(self, engine, path).map(FsResponse::new)
     }
 
     fn carry_out(&self, task: &Task<'_>) -> Result<FsResponse, Fault> {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use seawall_core::{CallContext, Error};
 
 use crate::atomic::{Replacement, sync_directory};
-use crate::engine::Engine;
+use crate::engine::{Engine, Lane};
 use crate::fault::{Fault, Label};
 use crate::read::refuse_what_blocks;
 use crate::sink::{Destination, Sink};
@@ -88,7 +88,7 @@ impl AtomicWriter {
         let replacement = self.sink.finish().await?;
         let engine = self.sink.engine().clone();
         let work = move |abandoned: &_| replacement.commit(engine.gate(), abandoned);
-        self.sink.engine().run(self.sink.label(), CallContext::current_deadline(), work).await
+        self.sink.engine().run_in(Lane::Sync, self.sink.label(), CallContext::current_deadline(), work).await
     }
 }
 

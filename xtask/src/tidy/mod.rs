@@ -7,6 +7,7 @@ mod owners;
 mod readmes;
 mod sources;
 mod tree;
+mod unsafe_code;
 
 use std::fmt;
 
@@ -34,6 +35,7 @@ fn check() -> Result<Vec<Violation>> {
         readmes::check(&readmes::read(&packages)),
         lengths::check(&sources),
         file_names::check(&sources),
+        unsafe_code::check(&sources),
     ]
     .into_iter()
     .flatten()

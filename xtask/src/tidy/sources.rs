@@ -12,18 +12,27 @@ pub(super) struct Source {
     pub(super) lines: usize,
     /// A table made by a program says so in its first line.
     pub(super) generated: bool,
+    /// The lint against unsafe code is switched off in it.
+    pub(super) may_be_unsafe: bool,
 }
 
 impl Source {
     pub(super) fn new(path: &Path, text: &str) -> Self {
         let generated = text.lines().next().is_some_and(|line| line.contains("@generated"));
-        Self { path: path.to_owned(), lines: text.lines().count(), generated }
+        let may_be_unsafe = text.lines().any(switches_off);
+        Self { path: path.to_owned(), lines: text.lines().count(), generated, may_be_unsafe }
     }
 
     /// Whether the whole file is tests; tests beside the code they test count with it.
     pub(super) fn is_test(&self) -> bool {
         self.path.iter().any(|part| part == "tests" || part == "tests.rs")
     }
+}
+
+/// Whether the line is of an attribute that lets unsafe code through, on one line or, as it is formatted, on several.
+fn switches_off(line: &str) -> bool {
+    let line = line.trim();
+    line == "unsafe_code," || (line.starts_with('#') && line.contains("unsafe_code"))
 }
 
 pub(super) fn read() -> Result<Vec<Source>> {

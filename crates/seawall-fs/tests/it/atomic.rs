@@ -152,7 +152,9 @@ fn a_writer_dropped_outside_a_runtime_cleans_up_too() {
     let writer = runtime.block_on(client().atomic_writer(&path)).unwrap();
     drop(runtime);
     drop(writer);
-    assert_eq!(temporaries(directory.path()), 0);
+    while temporaries(directory.path()) > 0 {
+        std::thread::yield_now();
+    }
 }
 
 async fn replace_piecewise(fs: &Fs, path: &Path, piece: Bytes) -> Result<(), Error> {

@@ -1,0 +1,332 @@
+//! Runs synchronous file work where it stops nobody: at once if the page cache answers, else on threads of its own.
+
+mod abandoned;
+mod clock;
+mod desk;
+mod forecast;
+mod job;
+mod pool;
+mod slot;
+mod still;
+pub(crate) mod turn;
+mod watcher;
+mod worker;
+
+use std::fs::File;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use seawall_core::{Error, FailureKind};
+
+pub(crate) use self::abandoned::Abandoned;
+use self::forecast::Forecasts;
+pub(crate) use self::forecast::Need;
+use self::pool::Pool;
+use self::slot::until;
+pub(crate) use self::slot::{Running, Slot};
+use crate::commit_gate::CommitGate;
+use crate::fault::{Fault, Label};
+use crate::{Tiers, sys};
+
+/// The most operations that wait for a thread.
+const PLACES: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+
+/// Where the work of a client is done, a bounded number of operations at a time. A clone is another handle on the same.
+///
+/// A thread is held by the work, not by the caller: work whose caller has gone still counts until it is
+/// really over, so a mount that hangs cannot eat up thread after thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Engine(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    threads: Pool,
+    /// Threads for what waits for the disk to have written, so that those who only read do not wait for that. None
+    /// where there are so few threads that all of them are needed for everything.
+    syncing: Option<Pool>,
+    concurrency: NonZeroUsize,
+    chunk_size: NonZeroUsize,
+    gate: CommitGate,
+    /// `None` if nothing is to be tried without a thread.
+    forecasts: Option<Forecasts>,
+}
+
+/// Which threads do a piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Those for everything.
+    Usual,
+    /// Those for what syncs.
+    Sync,
+}
+
+impl Engine {
+    pub(crate) fn new(concurrency: NonZeroUsize, chunk_size: NonZeroUsize, tiers: Tiers) -> Self {
+        // A quarter of the threads, so that both together are never more than were allowed.
+        let syncing = NonZeroUsize::new((concurrency.get() / 4).min(16));
+        let usual = concurrency.get() - syncing.map_or(0, NonZeroUsize::get);
+        Self(Arc::new(Shared {
+            threads: Pool::new("seawall-fs", NonZeroUsize::new(usual).unwrap_or(concurrency), PLACES),
+            syncing: syncing.map(|bound| Pool::new("seawall-fs-sync", bound, PLACES)),
+            concurrency,
+            chunk_size,
+            gate: CommitGate::default(),
+            forecasts: (sys::HAS_CACHED_CALLS && tiers != Tiers::Threads).then(Forecasts::new),
+        }))
+    }
+
+    pub(crate) fn chunk_size(&self) -> usize {
+        self.0.chunk_size.get()
+    }
+
+    pub(crate) fn gate(&self) -> &CommitGate {
+        &self.0.gate
+    }
+
+    /// Whether anything is ever tried without a thread.
+    pub(crate) fn tries(&self) -> bool {
+        self.0.forecasts.is_some()
+    }
+
+    /// Whether it is worth trying to do something about `path` without a thread; then say how it went by
+    /// [`tried`](Self::tried).
+    pub(crate) fn may_try(&self, path: &Path, need: Need) -> bool {
+        self.0.forecasts.as_ref().is_some_and(|forecasts| forecasts.worth_it(path, need))
+    }
+
+    /// Counts an attempt: whether the page cache had the answer.
+    pub(crate) fn tried(&self, path: &Path, need: Need, hit: bool) {
+        if let Some(forecasts) = &self.0.forecasts {
+            forecasts.note(path, need, hit);
+        }
+    }
+
+    /// Remembers that the device of `path` cannot be asked without waiting.
+    pub(crate) fn refused(&self, path: &Path, need: Need) {
+        if let Some(forecasts) = &self.0.forecasts {
+            forecasts.refuse(path, need);
+        }
+    }
+
+    /// Finds out, on a thread, whether the device can be asked without waiting, unless that is known. `file` says what
+    /// the path means.
+    pub(crate) fn look_at(&self, path: &Path, need: Need, file: impl FnOnce() -> io::Result<File>) {
+        if let Some(forecasts) = &self.0.forecasts
+            && forecasts.is_unknown(path, need)
+            && let Ok(file) = file()
+        {
+            forecasts.learn(path, need, &file);
+        }
+    }
+
+    /// Runs `work` and waits for it until `deadline`.
+    ///
+    /// When the wait is dropped or too long, work that has not begun never does, and work under way is told
+    /// through [`Abandoned`].
+    pub(crate) async fn run<T, W>(
+        &self,
+        label: &Label,
+        deadline: Option<Instant>,
+        work: W,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Abandoned) -> Result<T, Fault> + Send + 'static,
+    {
+        self.run_in(Lane::Usual, label, deadline, work).await
+    }
+
+    /// The same, on the threads of a lane.
+    pub(crate) async fn run_in<T, W>(
+        &self,
+        lane: Lane,
+        label: &Label,
+        deadline: Option<Instant>,
+        work: W,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Abandoned) -> Result<T, Fault> + Send + 'static,
+    {
+        refuse_what_is_late(label, deadline)?;
+        let abandoned = Abandoned::default();
+        let seen = abandoned.clone();
+        let work = move || if seen.is_set() { Err(Fault::abandoned()) } else { work(&seen) };
+        let outcome = self.pool(lane).submit(work).ok_or_else(|| queue_full(label))?;
+        let waiting = Waiting { running: Running(outcome), abandoned };
+        let Some(ending) = until(deadline, waiting.running.ending()).await else {
+            return Err(self.too_late(label, &waiting.running));
+        };
+        ending.into_output(label)?.map_err(|fault| fault.label(label))
+    }
+
+    /// A place in the queue.
+    pub(crate) async fn slot(&self, label: &Label, deadline: Option<Instant>) -> Result<Slot, Error> {
+        self.slot_in(Lane::Usual, label, deadline).await
+    }
+
+    /// The same, in that of a lane.
+    #[expect(clippy::unused_async, reason = "whoever takes a slot is ready to wait for one")]
+    pub(crate) async fn slot_in(
+        &self,
+        lane: Lane,
+        label: &Label,
+        deadline: Option<Instant>,
+    ) -> Result<Slot, Error> {
+        refuse_what_is_late(label, deadline)?;
+        self.pool(lane).reserve().map(Slot).ok_or_else(|| queue_full(label))
+    }
+
+    /// Drops `value` on a thread, because that blocks: it closes or removes files.
+    pub(crate) fn dispose<T: Send + 'static>(&self, value: T) {
+        // With the queue full it is dropped here, which is still better than never.
+        drop(self.0.threads.submit(move || drop(value)));
+    }
+
+    fn pool(&self, lane: Lane) -> &Pool {
+        match (lane, &self.0.syncing) {
+            (Lane::Sync, Some(pool)) => pool,
+            _ => &self.0.threads,
+        }
+    }
+
+    fn too_late<T>(&self, label: &Label, running: &Running<T>) -> Error {
+        if running.0.withdraw() {
+            // Not a timeout: the file system was never asked. Our own queue is too long.
+            let message =
+                format!("no turn before the deadline: {} operations are under way", self.0.concurrency);
+            return label.error(FailureKind::Overloaded { retry_after: None }, message).not_executed();
+        }
+        label.error(FailureKind::Timeout, "not done before the deadline")
+    }
+}
+
+/// Whether there is time left.
+pub(crate) fn in_time(deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|deadline| deadline > tokio::time::Instant::now().into_std())
+}
+
+fn refuse_what_is_late(label: &Label, deadline: Option<Instant>) -> Result<(), Error> {
+    if in_time(deadline) {
+        return Ok(());
+    }
+    Err(label.error(FailureKind::Timeout, "the deadline has passed already").not_executed())
+}
+
+fn queue_full(label: &Label) -> Error {
+    let message = format!("{PLACES} operations wait for a thread already");
+    label.error(FailureKind::Overloaded { retry_after: None }, message).not_executed()
+}
+
+/// Somebody who waits. Gone before the work has begun, he takes it out of the queue; else it is told.
+struct Waiting<T> {
+    running: Running<T>,
+    abandoned: Abandoned,
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.abandoned.set();
+        self.running.0.withdraw();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn label() -> Label {
+        Label { operation: "read", path: Arc::from(Path::new("/a/file")) }
+    }
+
+    fn engine(concurrency: usize) -> Engine {
+        Engine::new(NonZeroUsize::new(concurrency).unwrap(), NonZeroUsize::MIN, Tiers::Threads)
+    }
+
+    fn soon() -> Instant {
+        tokio::time::Instant::now().into_std() + Duration::from_millis(20)
+    }
+
+    /// Work that occupies its slot until the sender is dropped; the receiver hears when it has begun.
+    async fn occupy(engine: &Engine) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), Error>>) {
+        let (release, released) = mpsc::channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let engine = engine.clone();
+        let task = tokio::spawn(async move {
+            let work = move |_: &Abandoned| {
+                begun.send(()).expect("the test waits for it");
+                released.recv().expect_err("nobody sends");
+                Ok(())
+            };
+            engine.run(&label(), None, work).await
+        });
+        has_begun.await.unwrap();
+        (release, task)
+    }
+
+    #[tokio::test]
+    async fn work_beyond_the_slots_waits_and_says_so_when_its_deadline_comes_first() {
+        let engine = engine(2);
+        let (first, first_done) = occupy(&engine).await;
+        let (_second, _) = occupy(&engine).await;
+
+        let error = engine.run(&label(), Some(soon()), |_| Ok(())).await.unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Overloaded { retry_after: None });
+        assert!(!error.may_have_executed());
+        assert_eq!(
+            error.to_string(),
+            "fs `read /a/file`: no turn before the deadline: 2 operations are under way"
+        );
+
+        drop(first);
+        first_done.await.unwrap().unwrap();
+        engine.run(&label(), None, |_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_whose_caller_has_gone_keeps_its_slot_until_it_is_over() {
+        let engine = engine(1);
+        let (release, task) = occupy(&engine).await;
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        engine.run(&label(), Some(soon()), |_| Ok(())).await.unwrap_err();
+
+        drop(release);
+        engine.run(&label(), None, |_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_too_slow_is_a_timeout_that_may_have_been_done_and_is_told_so() {
+        let engine = engine(1);
+        let (release, released) = mpsc::channel::<()>();
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let work = move |abandoned: &Abandoned| {
+            released.recv().expect_err("nobody sends");
+            tell.send(abandoned.is_set()).expect("the test waits for it");
+            Ok(())
+        };
+        let error = engine.run(&label(), Some(soon()), work).await.unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Timeout);
+        assert!(error.may_have_executed());
+        drop(release);
+        assert!(told.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_deadline_that_has_passed_starts_nothing() {
+        let past = Some(tokio::time::Instant::now().into_std());
+        let error = engine(1)
+            .run(&label(), past, |_| -> Result<(), Fault> { panic!("must not run") })
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Timeout);
+        assert!(!error.may_have_executed());
+    }
+}

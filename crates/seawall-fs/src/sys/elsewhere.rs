@@ -1,0 +1,57 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Duration;
+
+/// Whether there are calls that never wait for a device.
+pub(crate) const HAS_CACHED_CALLS: bool = false;
+
+/// The processor time that this process has used.
+pub(crate) fn processor_time() -> Option<Duration> {
+    None
+}
+
+pub(crate) fn open_cached(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn look_up_cached(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn look_up(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn regular_length(_: &File) -> Option<u64> {
+    None
+}
+
+pub(crate) fn read_cached_at(_: &File, _: &mut Vec<u8>, _: usize, _: u64) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Appends at most `count` bytes from `offset` on to `buffer`, in one call; none at the end of the file.
+pub(crate) fn read_at(file: &File, buffer: &mut Vec<u8>, count: usize, offset: u64) -> io::Result<usize> {
+    let before = buffer.len();
+    buffer.resize(before + count, 0);
+    #[cfg(unix)]
+    let result = std::os::unix::fs::FileExt::read_at(file, &mut buffer[before..], offset);
+    #[cfg(windows)]
+    let result = std::os::windows::fs::FileExt::seek_read(file, &mut buffer[before..], offset);
+    buffer.truncate(before + result.as_ref().copied().unwrap_or(0));
+    result
+}
+
+/// The same from where the file stands.
+pub(crate) fn read(mut file: &File, buffer: &mut Vec<u8>, count: usize) -> io::Result<usize> {
+    let before = buffer.len();
+    buffer.resize(before + count, 0);
+    let result = file.read(&mut buffer[before..]);
+    buffer.truncate(before + result.as_ref().copied().unwrap_or(0));
+    result
+}
+
+pub(crate) fn is_local(_: &File) -> bool {
+    false
+}

@@ -1,0 +1,123 @@
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat2};
+use rustix::io::retry_on_intr;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Whether there are calls that never wait for a device.
+pub(crate) const HAS_CACHED_CALLS: bool = true;
+
+/// The processor time that this process has used.
+pub(crate) fn processor_time() -> Option<Duration> {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
+}
+
+/// Opens a file to read if its path is in the kernel's cache, and else fails with `WouldBlock`. A symbolic link at the
+/// end of the path is an error.
+///
+/// `RESOLVE_CACHED` is of Linux 5.12 (Axboe). `O_NONBLOCK` is for a pipe, whose opening would wait; nothing else that
+/// is read minds it.
+pub(crate) fn open_cached(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    Ok(File::from(cached(path, flags)?))
+}
+
+/// The same only to look at it; a symbolic link at the end of the path is opened itself.
+pub(crate) fn look_up_cached(path: &Path) -> io::Result<File> {
+    Ok(File::from(cached(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW)?))
+}
+
+/// Opens what is at a path only to look at it, wherever it is; a symbolic link at the end is opened itself.
+pub(crate) fn look_up(path: &Path) -> io::Result<File> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(File::from(openat2(CWD, path, flags, Mode::empty(), ResolveFlags::empty())?))
+}
+
+/// The length of a regular file.
+pub(crate) fn regular_length(file: &File) -> Option<u64> {
+    let stat = fstat(file).ok()?;
+    (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+        .then(|| u64::try_from(stat.st_size).ok())?
+}
+
+fn cached(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED)
+}
+
+/// Appends at most `count` bytes from `offset` on to `buffer`, whose spare capacity must hold them; what the page cache
+/// does not hold is not waited for, but is `WouldBlock`.
+///
+/// Less than `count` is not the end of the file, and nothing is the end only at or behind its length: the read of Linux
+/// 5.9 and 5.10 may return nothing before (BUGS of readv(2)).
+pub(crate) fn read_cached_at(
+    file: &File,
+    buffer: &mut Vec<u8>,
+    count: usize,
+    offset: u64,
+) -> io::Result<usize> {
+    let spare = buffer.spare_capacity_mut();
+    let count = count.min(spare.len());
+    let Ok(offset) = libc::off64_t::try_from(offset) else {
+        return Err(rustix::io::Errno::INVAL.into());
+    };
+    let slice = libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: count };
+    #[expect(unsafe_code, reason = "no safe wrapper takes memory that is not initialised yet")]
+    // SAFETY: the one slice is the beginning of the spare capacity, which is ours alone to write to and at least
+    // `count` long; the kernel writes no more than that and keeps no reference to it.
+    let read = unsafe { libc::preadv64v2(file.as_raw_fd(), &raw const slice, 1, offset, libc::RWF_NOWAIT) };
+    let Ok(read) = usize::try_from(read) else {
+        return Err(io::Error::last_os_error());
+    };
+    #[expect(unsafe_code, reason = "says that the kernel has initialised what it has written")]
+    // SAFETY: the kernel wrote `read` bytes, at most `count`, from the end of what was initialised on.
+    unsafe {
+        buffer.set_len(buffer.len() + read);
+    }
+    Ok(read)
+}
+
+/// Appends at most `count` bytes from `offset` on to `buffer`, in one call; none at the end of the file.
+#[allow(dead_code, reason = "the file handle that asks for it is being built")]
+pub(crate) fn read_at(file: &File, buffer: &mut Vec<u8>, count: usize, offset: u64) -> io::Result<usize> {
+    append(buffer, count, |spare| Ok(rustix::io::pread(file, spare, offset)?.0.len()))
+}
+
+/// The same from where the file stands.
+pub(crate) fn read(file: &File, buffer: &mut Vec<u8>, count: usize) -> io::Result<usize> {
+    append(buffer, count, |spare| Ok(rustix::io::read(file, spare)?.0.len()))
+}
+
+/// Appends what `read` puts at the beginning of the memory it is given.
+fn append(
+    buffer: &mut Vec<u8>,
+    count: usize,
+    mut read: impl FnMut(&mut [MaybeUninit<u8>]) -> rustix::io::Result<usize>,
+) -> io::Result<usize> {
+    buffer.reserve_exact(count);
+    let spare = &mut buffer.spare_capacity_mut()[..count];
+    let read = retry_on_intr(|| read(spare))?;
+    #[expect(unsafe_code, reason = "says that the kernel has initialised what it has written")]
+    // SAFETY: both callers return the length of what rustix says is initialised now, from the beginning on.
+    unsafe {
+        buffer.set_len(buffer.len() + read);
+    }
+    Ok(read)
+}
+
+/// Whether the file is on a file system of this machine, whose inodes and directories, once in the cache, are never
+/// asked of anybody else. A network or user-space file system may ask its server whenever a file is opened.
+pub(crate) fn is_local(file: &File) -> bool {
+    const EXT: u64 = 0xEF53;
+    const XFS: u64 = 0x5846_5342;
+    const BTRFS: u64 = 0x9123_683E;
+    const F2FS: u64 = 0xF2F5_2010;
+    const TMPFS: u64 = 0x0102_1994;
+    let Ok(system) = fstatfs(file) else { return false };
+    u64::try_from(system.f_type).is_ok_and(|kind| [EXT, XFS, BTRFS, F2FS, TMPFS].contains(&kind))
+}

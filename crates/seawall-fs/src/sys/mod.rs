@@ -1,0 +1,12 @@
+//! The calls of the operating system that the standard library has no safe name for. All unsafe code of this crate is
+//! below here.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::*;
