@@ -2,9 +2,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::InvalidConfig;
 use crate::tally::Tally;
 use crate::time_window::TimeWindow;
+use crate::{InvalidConfig, Slack};
 
 /// How much each borrowed retry counts in what is believed of them.
 const WEIGHT: f64 = 1.0 / 32.0;
@@ -96,6 +96,10 @@ impl RetryBudgetConfig {
 ///   answers some of the calls, asking again is what gets the others answered. One that succeeds repays fifty
 ///   of them; and while at least a fiftieth of them do, any other success repays all.
 ///
+/// Where failures take the backend as much work as answers, borrowed retries fill its queue, and it shows in how long
+/// answers take. So a success repays others only as far as it had [`Slack`]: retries level off where the backend is
+/// busy, before anything times out.
+///
 /// A call that succeeds at its first try earns `ratio`; a trickle comes in each second; and no more is saved up than
 /// `reserve + ratio × calls in the window`.
 ///
@@ -107,13 +111,13 @@ impl RetryBudgetConfig {
 ///
 /// ```
 /// use std::time::Instant;
-/// use seawall_core::{RetryBudget, RetryBudgetConfig};
+/// use seawall_core::{RetryBudget, RetryBudgetConfig, Slack};
 ///
 /// let now = Instant::now();
 /// let mut budget = RetryBudget::new(RetryBudgetConfig::default(), now).unwrap();
 /// assert!(budget.withdraw(now) && budget.withdraw(now) && budget.withdraw(now));
 /// assert!(!budget.withdraw(now));
-/// budget.reward(now); // the third retry succeeded
+/// budget.reward(Slack::FULL, now); // the third retry succeeded
 /// assert!(budget.withdraw(now));
 /// ```
 #[derive(Debug)]
@@ -145,21 +149,28 @@ impl RetryBudget {
         })
     }
 
-    /// Takes note of a call's first try. Only calls that reached the backend count.
+    /// Takes note of a call's first try; one that succeeds is taken for quick. Only calls that reached the backend count.
     pub fn record_first_try(&mut self, succeeded: bool, now: Instant) {
-        self.calls.record(!succeeded, false, now);
         if succeeded {
-            self.forgive();
+            return self.record_success(Slack::FULL, now);
         }
-        let earns = succeeded || self.config.form == RetryBudgetForm::Ratio;
+        self.calls.record(true, false, now);
+        let earns = self.config.form == RetryBudgetForm::Ratio;
         self.earn(if earns { self.config.ratio } else { 0.0 }, now);
     }
 
-    /// Takes note of so many first tries that succeeded.
+    /// Takes note of a first try that succeeded.
+    pub fn record_success(&mut self, slack: Slack, now: Instant) {
+        self.calls.record(false, false, now);
+        self.forgive(slack);
+        self.earn(self.config.ratio, now);
+    }
+
+    /// Takes note of so many first tries that succeeded quickly.
     pub fn record_successes(&mut self, calls: u32, now: Instant) {
         self.calls.record_all(Tally::successes(calls), now);
         if calls > 0 {
-            self.forgive();
+            self.forgive(Slack::FULL);
         }
         self.earn(self.config.ratio * f64::from(calls), now);
     }
@@ -184,8 +195,8 @@ impl RetryBudget {
 
     /// Takes note that a [withdrawn](Self::withdraw) retry succeeded: it was worth its cost, and gets it back. Not in the
     /// ratio form.
-    pub fn reward(&mut self, now: Instant) {
-        self.forgive();
+    pub fn reward(&mut self, slack: Slack, now: Instant) {
+        self.forgive(slack);
         if self.config.form == RetryBudgetForm::Outcome {
             self.refund(now);
         }
@@ -209,12 +220,13 @@ impl RetryBudget {
         enough
     }
 
-    /// Takes note that a [borrowed](Self::borrow) retry succeeded: it repays what was borrowed, up to fifty
-    /// retries of it.
-    pub fn repay(&mut self, now: Instant) {
+    /// Takes note that a [borrowed](Self::borrow) retry succeeded: it repays its own cost, and as far as it had slack what
+    /// else was borrowed, up to fifty retries of it.
+    pub fn repay(&mut self, slack: Slack, now: Instant) {
         self.efficacy = (self.efficacy + WEIGHT).min(MOST_BELIEVED);
         // One success makes up for as many retries as may be in vain for each, or many calls could live on one.
-        let back = self.lent.min(1.0 / LEAST_EFFICACY);
+        let own = self.lent.min(1.0);
+        let back = (self.lent * slack.share()).clamp(own, 1.0 / LEAST_EFFICACY);
         self.lent -= back;
         self.earn(back, now);
     }
@@ -227,11 +239,13 @@ impl RetryBudget {
         self.earn(back, now);
     }
 
-    /// A success that was no borrowed retry repays what was borrowed, as long as borrowing does some good. It leaves it
-    /// to what is earned next, or asked, to hold the balance to the cap: every success comes by here.
-    fn forgive(&mut self) {
+    /// A success that was no borrowed retry repays what was borrowed, as far as it had slack, and as long as borrowing does
+    /// some good. It leaves it to what is earned next, or asked, to hold the balance to the cap: every success comes by here.
+    fn forgive(&mut self, slack: Slack) {
         if self.efficacy >= LEAST_EFFICACY {
-            self.balance += std::mem::take(&mut self.lent);
+            let back = self.lent * slack.share();
+            self.lent -= back;
+            self.balance += back;
         }
     }
 

@@ -1,14 +1,14 @@
 use std::time::Instant;
 
 use super::sync::{Arc, AtomicU32, Mutex, MutexGuard, Ordering, PoisonError};
-use super::{InvalidConfig, RetryBudget, RetryBudgetConfig};
+use super::{InvalidConfig, RetryBudget, RetryBudgetConfig, Slack};
 
 // So many successes are gathered at the most before the budget is told.
 const LARGEST_BATCH: u32 = 64;
 
 /// A [`RetryBudget`] that everybody who retries against one backend shares. Clones pay from the same budget.
 ///
-/// Calls that succeed at once are nearly all calls, so they are only counted, without lock and clock, and the budget
+/// Calls that succeed quickly are nearly all calls, so they are only counted, without lock and clock, and the budget
 /// is told of them in batches: whenever anybody else asks it anything, and else after so many that it takes a tenth of
 /// a bucket of its window or less. Where calls are few, it is told of each. A batch counts as from when the budget was
 /// last told, so that the budget can only be stricter for it: by one batch, when calls have become so few that the batch
@@ -39,10 +39,13 @@ impl SharedRetryBudget {
         run(&mut budget)
     }
 
-    /// Takes note of a first try that succeeded, as [`RetryBudget::record_first_try`] does. Asks for the time only
-    /// when a batch is full.
+    /// Takes note of a first try that succeeded, as [`RetryBudget::record_success`] does. Asks for the time only
+    /// when it was slow, or a batch is full.
     #[inline]
-    pub fn record_success(&self, now: impl FnOnce() -> Instant) {
+    pub fn record_success(&self, slack: Slack, now: impl FnOnce() -> Instant) {
+        if !slack.is_full() {
+            return self.with(|budget| budget.record_success(slack, now()));
+        }
         // Nothing but the number itself is read by others, so no order is asked for.
         let gathered = self.0.gathered.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if gathered >= self.0.batch.load(Ordering::Relaxed) {

@@ -1,17 +1,18 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use seawall_core::{RetryBudget, RetryBudgetConfig, RetryBudgetForm};
+use seawall_core::{RetryBudget, RetryBudgetConfig, RetryBudgetForm, Slack};
 
-use crate::retry_budget::some_instant;
+use crate::retry_budget::{any_slack, some_instant};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     FirstTry(bool),
+    Success(Slack),
     Withdraw,
     Refund,
     Borrow,
-    Repay,
+    Repay(Slack),
     ReturnLoan,
     Pass(u64),
 }
@@ -19,10 +20,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => any::<bool>().prop_map(Step::FirstTry),
+        1 => any_slack().prop_map(Step::Success),
         4 => Just(Step::Withdraw),
         1 => Just(Step::Refund),
         4 => Just(Step::Borrow),
-        1 => Just(Step::Repay),
+        1 => any_slack().prop_map(Step::Repay),
         1 => Just(Step::ReturnLoan),
         2 => (0u64..5_000).prop_map(Step::Pass),
     ]
@@ -50,6 +52,11 @@ proptest! {
                     // A success repays what was borrowed, or not if that is no good: either way no more than it.
                     income += if succeeded { f64::from(std::mem::take(&mut lent)) } else { 0.0 };
                 }
+                Step::Success(slack) => {
+                    budget.record_success(slack, now);
+                    // What it does not repay may come back later, and no more of it.
+                    income += ratio + f64::from(std::mem::take(&mut lent));
+                }
                 Step::Withdraw => {
                     let balance = budget.balance(now);
                     let paid = budget.withdraw(now);
@@ -63,8 +70,8 @@ proptest! {
                     spent += u32::from(paid);
                     lent += u32::from(paid);
                 }
-                Step::Repay if lent > 0 => {
-                    budget.repay(now);
+                Step::Repay(slack) if lent > 0 => {
+                    budget.repay(slack, now);
                     income += f64::from(std::mem::take(&mut lent));
                 }
                 Step::ReturnLoan if lent > 0 => {
@@ -77,7 +84,7 @@ proptest! {
                     budget.refund(now);
                     income += 1.0;
                 }
-                Step::Repay | Step::ReturnLoan | Step::Refund => {}
+                Step::Repay(_) | Step::ReturnLoan | Step::Refund => {}
                 Step::Pass(millis) => {
                     now += Duration::from_millis(millis);
                     income += config.trickle * Duration::from_millis(millis).as_secs_f64();
@@ -127,14 +134,18 @@ proptest! {
                     budget.record_first_try(succeeded, now);
                     -ratio
                 }
+                Step::Success(slack) => {
+                    budget.record_success(slack, now);
+                    -ratio
+                }
                 Step::Withdraw => f64::from(u8::from(budget.withdraw(now))),
                 Step::Borrow => f64::from(u8::from(budget.borrow(now))),
                 Step::Refund => {
-                    budget.reward(now);
+                    budget.reward(Slack::FULL, now);
                     0.0
                 }
-                Step::Repay => {
-                    budget.repay(now);
+                Step::Repay(slack) => {
+                    budget.repay(slack, now);
                     0.0
                 }
                 // A retry that is never made is none.

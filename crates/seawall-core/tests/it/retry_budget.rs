@@ -1,10 +1,16 @@
 use std::time::{Duration, Instant};
 
-use seawall_core::{RetryBudget, RetryBudgetConfig, RetryBudgetForm};
+use proptest::prelude::*;
+use seawall_core::{RetryBudget, RetryBudgetConfig, RetryBudgetForm, Slack};
 
 pub(crate) fn some_instant() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "some instant to start from; no test depends on which")]
     Instant::now()
+}
+
+/// Of answers that are there at once, and of some that have hardly made it.
+pub(crate) fn any_slack() -> impl Strategy<Value = Slack> {
+    (0u64..1_200).prop_map(|took| Slack::after(Duration::from_millis(took), Duration::from_secs(1)))
 }
 
 /// Calls that come at a steady pace, with as many retries as attempts and budget allow.
@@ -42,7 +48,7 @@ impl Load {
                 self.attempts += 1;
                 succeeded = works(false);
                 if succeeded {
-                    self.budget.reward(self.now);
+                    self.budget.reward(Slack::FULL, self.now);
                 }
             }
         }
@@ -206,7 +212,7 @@ fn a_drained_budget_pays_again_within_a_second_of_the_backend_coming_back() {
 fn a_retry_that_works_costs_as_much_as_another_in_the_ratio_form_and_one_never_sent_costs_nothing() {
     let mut load = Load::new(RetryBudgetConfig { trickle: 0.0, ..ratio_form(0.1) });
     assert!(load.budget.withdraw(load.now));
-    load.budget.reward(load.now);
+    load.budget.reward(Slack::FULL, load.now);
     assert!((load.budget.balance(load.now) - 2.0).abs() < 1e-9);
     assert!(load.budget.withdraw(load.now));
     load.budget.refund(load.now);
@@ -234,12 +240,75 @@ fn what_is_borrowed_comes_back_with_the_next_success_of_any_call() {
 }
 
 #[test]
+fn an_answer_repays_as_much_of_what_is_borrowed_as_it_had_time_left() {
+    let at = |share: f64| {
+        Slack::after(Duration::from_secs(1).mul_f64(0.125 + 0.875 * (1.0 - share)), Duration::from_secs(1))
+    };
+    let lent_four = || {
+        let mut load = Load::new(RetryBudgetConfig {
+            reserve: 8.0,
+            ratio: 0.0,
+            trickle: 0.0,
+            ..RetryBudgetConfig::default()
+        });
+        assert!((0..4).all(|_| load.budget.borrow(load.now)));
+        load
+    };
+    for (share, left) in [(1.0, 8.0), (0.5, 6.0), (0.0, 4.0)] {
+        let mut load = lent_four();
+        load.budget.record_success(at(share), load.now);
+        assert!((load.budget.balance(load.now) - left).abs() < 1e-9, "{share}");
+    }
+    // A borrowed retry is worth its own cost at least.
+    for (share, left) in [(1.0, 8.0), (0.5, 6.0), (0.0, 5.0)] {
+        let mut load = lent_four();
+        load.budget.repay(at(share), load.now);
+        assert!((load.budget.balance(load.now) - left).abs() < 1e-9, "{share}");
+    }
+    // So is one that was withdrawn, and it repays others as any success does.
+    for (share, left) in [(1.0, 8.0), (0.5, 6.0), (0.0, 4.0)] {
+        let mut load = lent_four();
+        assert!(load.budget.withdraw(load.now));
+        load.budget.reward(at(share), load.now);
+        assert!((load.budget.balance(load.now) - left).abs() < 1e-9, "{share}");
+    }
+}
+
+#[test]
+fn slow_answers_keep_a_backend_that_fails_at_its_own_cost_from_being_asked_without_end() {
+    let late = Slack::after(Duration::from_secs(9), Duration::from_secs(10));
+    for (slack, amplification) in [(Slack::FULL, 2.0..2.2), (late, 1.4..1.7)] {
+        let mut load = Load::new(RetryBudgetConfig::default());
+        let mut random = fastrand::Rng::with_seed(1);
+        let (calls, mut attempts) = (10_000, 0);
+        for _ in 0..calls {
+            load.now += Duration::from_millis(80);
+            for attempt in 1..=4 {
+                attempts += 1;
+                let succeeded = random.f64() < 0.1;
+                match (attempt, succeeded) {
+                    (1, true) => load.budget.record_success(slack, load.now),
+                    (1, false) => load.budget.record_first_try(false, load.now),
+                    (_, true) => load.budget.repay(slack, load.now),
+                    _ => {}
+                }
+                if succeeded || attempt == 4 || !load.budget.borrow(load.now) {
+                    break;
+                }
+            }
+        }
+        let measured = f64::from(attempts) / f64::from(calls);
+        assert!(amplification.contains(&measured), "{slack:?}: {measured}");
+    }
+}
+
+#[test]
 fn what_is_withdrawn_does_not_come_back_with_the_success_of_another_call() {
     let mut load = Load::new(RetryBudgetConfig::default());
     assert!(load.budget.withdraw(load.now) && load.budget.withdraw(load.now));
     load.budget.record_first_try(true, load.now);
     assert!((load.budget.balance(load.now) - 1.1).abs() < 1e-9);
-    load.budget.reward(load.now);
+    load.budget.reward(Slack::FULL, load.now);
     assert!((load.budget.balance(load.now) - 2.1).abs() < 1e-9);
 }
 
@@ -250,7 +319,7 @@ fn a_borrowed_retry_that_was_never_sent_gives_its_cost_back_once() {
     load.budget.return_loan(load.now);
     assert!((load.budget.balance(load.now) - 3.0).abs() < 1e-9);
     assert!(load.budget.borrow(load.now) && load.budget.borrow(load.now) && load.budget.borrow(load.now));
-    load.budget.repay(load.now);
+    load.budget.repay(Slack::FULL, load.now);
     assert!(load.budget.withdraw(load.now));
     load.budget.return_loan(load.now);
     assert!(load.budget.balance(load.now) < 2.2, "a success had repaid it already");
@@ -285,7 +354,7 @@ fn one_retry_in_ten_that_succeeds_keeps_the_others_going() {
             if load.budget.borrow(load.now) {
                 paid += 1;
                 if random.f64() < 0.1 {
-                    load.budget.repay(load.now);
+                    load.budget.repay(Slack::FULL, load.now);
                 }
             }
         }

@@ -3,18 +3,19 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use seawall_core::{RetryBudget, RetryBudgetConfig};
+use seawall_core::{RetryBudget, RetryBudgetConfig, Slack};
 
-use crate::retry_budget::some_instant;
+use crate::retry_budget::{any_slack, some_instant};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     FirstTry(bool),
+    Success(Slack),
     Withdraw,
-    Reward,
+    Reward(Slack),
     Refund,
     Borrow,
-    Repay,
+    Repay(Slack),
     ReturnLoan,
     Pass(u64),
 }
@@ -22,11 +23,12 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => any::<bool>().prop_map(Step::FirstTry),
+        2 => any_slack().prop_map(Step::Success),
         2 => Just(Step::Withdraw),
-        1 => Just(Step::Reward),
+        1 => any_slack().prop_map(Step::Reward),
         1 => Just(Step::Refund),
         6 => Just(Step::Borrow),
-        2 => Just(Step::Repay),
+        2 => any_slack().prop_map(Step::Repay),
         1 => Just(Step::ReturnLoan),
         2 => (0u64..3_000).prop_map(Step::Pass),
     ]
@@ -55,17 +57,18 @@ impl Lived {
         let (budget, now) = (&mut self.budget, self.now);
         match step {
             Step::FirstTry(succeeded) => budget.record_first_try(succeeded, now),
+            Step::Success(slack) => budget.record_success(slack, now),
             Step::Withdraw => self.paid += u32::from(budget.withdraw(now)),
             Step::Borrow => self.lent += u32::from(budget.borrow(now)),
-            Step::Reward | Step::Refund if self.paid > 0 => {
+            Step::Reward(_) | Step::Refund if self.paid > 0 => {
                 self.paid -= 1;
-                if matches!(step, Step::Reward) { budget.reward(now) } else { budget.refund(now) }
+                if let Step::Reward(slack) = step { budget.reward(slack, now) } else { budget.refund(now) }
             }
-            Step::Repay | Step::ReturnLoan if self.lent > 0 => {
+            Step::Repay(_) | Step::ReturnLoan if self.lent > 0 => {
                 self.lent -= 1;
-                if matches!(step, Step::Repay) { budget.repay(now) } else { budget.return_loan(now) }
+                if let Step::Repay(slack) = step { budget.repay(slack, now) } else { budget.return_loan(now) }
             }
-            Step::Reward | Step::Refund | Step::Repay | Step::ReturnLoan => {}
+            Step::Reward(_) | Step::Refund | Step::Repay(_) | Step::ReturnLoan => {}
             Step::Pass(millis) => self.now += Duration::from_millis(millis),
         }
     }
@@ -87,7 +90,7 @@ proptest! {
             let (paid, lent) = (lived.paid, lived.lent);
             match step {
                 Step::FirstTry(_) => lived.take(Step::FirstTry(false)),
-                Step::Reward | Step::Repay => {}
+                Step::Success(_) | Step::Reward(_) | Step::Repay(_) => {}
                 Step::Pass(millis) => {
                     lived.take(step);
                     allowed += config.trickle * Duration::from_millis(millis).as_secs_f64();
@@ -97,6 +100,23 @@ proptest! {
             // One that is given back was never sent.
             sent += f64::from(lived.paid) - f64::from(paid) + f64::from(lived.lent) - f64::from(lent);
             prop_assert!(sent <= allowed + 1e-6, "{} sent of {}", sent, allowed);
+        }
+    }
+
+    /// Whoever is slow, the budget is never laxer for it.
+    #[test]
+    fn after_any_history_a_slow_success_leaves_no_more_than_a_quick_one(
+        history in prop::collection::vec(step(), 0..200),
+        (slack, other) in (any_slack(), any_slack()),
+    ) {
+        let after = |record: fn(&mut RetryBudget, Slack, Instant), slack: Slack| {
+            let mut lived = Lived::through(&RetryBudgetConfig::default(), &history);
+            record(&mut lived.budget, slack, lived.now);
+            lived.budget.balance(lived.now)
+        };
+        let (less, more) = if slack < other { (slack, other) } else { (other, slack) };
+        for record in [RetryBudget::record_success, RetryBudget::reward, RetryBudget::repay] {
+            prop_assert!(after(record, less) <= after(record, more) + 1e-9);
         }
     }
 
@@ -113,7 +133,7 @@ proptest! {
         for _ in 0..100 {
             lived.take(Step::FirstTry(false));
             prop_assert!(lived.budget.borrow(lived.now));
-            lived.budget.repay(lived.now);
+            lived.budget.repay(Slack::FULL, lived.now);
         }
     }
 }
@@ -134,7 +154,7 @@ fn shared(calls_a_second: u32, always_fail: f64, now_and_then: f64) -> (f64, f64
             let succeeded = !is_broken && random.f64() >= now_and_then;
             match (attempts, succeeded) {
                 (1, _) => lived.budget.record_first_try(succeeded, lived.now),
-                (_, true) => lived.budget.repay(lived.now),
+                (_, true) => lived.budget.repay(Slack::FULL, lived.now),
                 _ => {}
             }
             if succeeded || attempts == 4 {
@@ -183,7 +203,7 @@ fn a_busy_client_does_not_live_on_one_success_in_two_hundred() {
             let succeeded = random.f64() < 0.005;
             match (attempt, succeeded) {
                 (1, _) => lived.budget.record_first_try(succeeded, lived.now),
-                (_, true) => lived.budget.repay(lived.now),
+                (_, true) => lived.budget.repay(Slack::FULL, lived.now),
                 _ => {}
             }
             if succeeded || attempt == 4 || !lived.budget.borrow(lived.now) {

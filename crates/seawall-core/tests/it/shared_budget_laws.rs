@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use seawall_core::{RetryBudget, RetryBudgetConfig, SharedRetryBudget};
+use seawall_core::{RetryBudget, RetryBudgetConfig, SharedRetryBudget, Slack};
 
-use crate::retry_budget::some_instant;
+use crate::retry_budget::{any_slack, some_instant};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Successes(u32),
+    Success(Slack),
     Failure,
     Withdraw,
     Reward,
@@ -23,6 +24,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1u32..200).prop_map(Step::Successes),
+        1 => any_slack().prop_map(Step::Success),
         2 => Just(Step::Failure),
         3 => Just(Step::Withdraw),
         1 => Just(Step::Reward),
@@ -52,8 +54,12 @@ proptest! {
                 Step::Successes(calls) => {
                     for _ in 0..calls {
                         exact.record_first_try(true, now);
-                        shared.record_success(|| now);
+                        shared.record_success(Slack::FULL, || now);
                     }
+                }
+                Step::Success(slack) => {
+                    exact.record_success(slack, now);
+                    shared.record_success(slack, || now);
                 }
                 Step::Failure => {
                     exact.record_first_try(false, now);
@@ -74,8 +80,8 @@ proptest! {
                 }
                 Step::Reward if paid > 0 => {
                     paid -= 1;
-                    exact.reward(now);
-                    shared.with(|shared| shared.reward(now));
+                    exact.reward(Slack::FULL, now);
+                    shared.with(|shared| shared.reward(Slack::FULL, now));
                 }
                 Step::Refund if paid > 0 => {
                     paid -= 1;
@@ -84,8 +90,8 @@ proptest! {
                 }
                 Step::Repay if lent > 0 => {
                     lent -= 1;
-                    exact.repay(now);
-                    shared.with(|shared| shared.repay(now));
+                    exact.repay(Slack::FULL, now);
+                    shared.with(|shared| shared.repay(Slack::FULL, now));
                 }
                 Step::ReturnLoan if lent > 0 => {
                     lent -= 1;
@@ -110,7 +116,7 @@ proptest! {
         for pause in pauses {
             now += Duration::from_millis(pause);
             exact.record_first_try(true, now);
-            shared.record_success(|| now);
+            shared.record_success(Slack::FULL, || now);
         }
         let (exact, shared) = (exact.balance(now), shared.with(|shared| shared.balance(now)));
         prop_assert!((exact - shared).abs() < 1e-6, "{} rather than {}", shared, exact);
@@ -124,7 +130,7 @@ fn busy_calls_ask_for_the_time_only_once_in_a_while() {
     let mut asked = 0;
     for _ in 0..100_000 {
         now += Duration::from_micros(10);
-        budget.record_success(|| {
+        budget.record_success(Slack::FULL, || {
             asked += 1;
             now
         });
@@ -143,7 +149,7 @@ fn the_measured_amplification_keeps_its_promise_through_the_gathering() {
         let budget = SharedRetryBudget::new(RetryBudget::new(config, now).unwrap());
         for _ in 0..6_000 {
             now += Duration::from_millis(10);
-            budget.record_success(|| now);
+            budget.record_success(Slack::FULL, || now);
         }
         let mut retries = 0;
         for _ in 0..1_000 {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use loom::thread;
-use seawall_core::{InvalidConfig, RetryBudget, RetryBudgetConfig};
+use seawall_core::{InvalidConfig, RetryBudget, RetryBudgetConfig, Slack};
 
 use crate::retry_budget::some_instant;
 
@@ -42,7 +42,7 @@ fn no_success_is_lost_and_none_is_counted_twice_whoever_asks_meanwhile() {
         let counts = || {
             let budget = budget.clone();
             thread::spawn(move || {
-                budget.record_success(|| now);
+                budget.record_success(Slack::FULL, || now);
             })
         };
         let (one, other) = (counts(), counts());
@@ -64,7 +64,7 @@ fn what_two_threads_earn_and_spend_is_never_more_than_was_earned() {
         let spends = || {
             let budget = budget.clone();
             thread::spawn(move || {
-                budget.record_success(|| now);
+                budget.record_success(Slack::FULL, || now);
                 u32::from(budget.with(|budget| budget.withdraw(now)))
             })
         };
@@ -95,12 +95,12 @@ fn a_loan_is_repaid_once_by_whichever_success_is_told_of_first() {
             move || {
                 let lent = budget.with(|budget| budget.borrow(now));
                 assert!(lent, "one was there, and successes only add to it");
-                budget.with(|budget| budget.repay(now));
+                budget.with(|budget| budget.repay(Slack::FULL, now));
             }
         });
         let counts = thread::spawn({
             let budget = budget.clone();
-            move || budget.record_success(|| now)
+            move || budget.record_success(Slack::FULL, || now)
         });
         borrows.join().unwrap();
         counts.join().unwrap();
@@ -124,7 +124,7 @@ fn a_loan_that_was_never_made_use_of_comes_back_once_whoever_succeeds_meanwhile(
         });
         let counts = thread::spawn({
             let budget = budget.clone();
-            move || budget.record_success(|| now)
+            move || budget.record_success(Slack::FULL, || now)
         });
         returns.join().unwrap();
         counts.join().unwrap();
@@ -143,10 +143,10 @@ fn what_two_threads_borrow_in_vain_comes_back_whole_with_a_success() {
             thread::spawn(move || u32::from(budget.with(|budget| budget.borrow(now))))
         };
         let (one, other) = (borrows(), borrows());
-        budget.record_success(|| now);
+        budget.record_success(Slack::FULL, || now);
         let borrowed = one.join().unwrap() + other.join().unwrap();
         assert!(borrowed >= 1);
-        budget.record_success(|| now);
+        budget.record_success(Slack::FULL, || now);
         let left = budget.with(|budget| budget.balance(now));
         assert!(
             (left - 3.0).abs() < 1e-9,

@@ -1,4 +1,4 @@
-use seawall_core::{CallContext, Event, Idempotency, SharedRetryBudget};
+use seawall_core::{CallContext, Event, Idempotency, SharedRetryBudget, Slack};
 
 use super::HedgeHandle;
 use super::handle::Payment;
@@ -71,7 +71,7 @@ impl Paid {
     pub(super) fn worth_it(&mut self) {
         if let Some(budget) = self.budget.take() {
             let now = now();
-            budget.with(|budget| budget.reward(now));
+            budget.with(|budget| budget.reward(Slack::FULL, now));
         }
     }
 

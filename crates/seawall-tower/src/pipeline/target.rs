@@ -83,7 +83,9 @@ impl<C: Clone> Target<C> {
     ) -> Result<Self, InvalidConfig> {
         let budget = SharedRetryBudget::new(RetryBudget::new(config.retry_budget.clone(), now())?);
         let retry = RetryPolicy::new(&config.retry)?.budget(budget.clone()).identity(identity.clone());
-        let retry = retry.seed(chance.u64(..));
+        let attempt_timeout =
+            AttemptTimeoutLayer::optional(config.attempt_timeout).identity(identity.clone());
+        let retry = retry.seed(chance.u64(..)).attempt_timeout(attempt_timeout.handle());
         let (limit, rate) = (config.concurrency_limit.as_ref(), config.rate_limit.as_ref());
         let hedge = config.hedge.as_ref();
         let handle = HedgeHandle::new(identity.clone(), &hedge.cloned().unwrap_or_default())?;
@@ -105,7 +107,7 @@ impl<C: Clone> Target<C> {
             limits_concurrency: Switch::new(limit.is_some()),
             limiter: RateLimiterHandle::new(identity.clone(), &rate.cloned().unwrap_or_else(only_pauses))?,
             limits_rate: Switch::new(rate.is_some()),
-            attempt_timeout: AttemptTimeoutLayer::optional(config.attempt_timeout).identity(identity.clone()),
+            attempt_timeout,
             classifier,
             identity,
         })

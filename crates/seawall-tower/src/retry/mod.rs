@@ -7,7 +7,8 @@
 //! - it has attempts left, and the wait ends before the context's deadline (should the inner service then not be ready
 //!   in time, the error is the answer after all);
 //! - the [`RetryBudget`](seawall_core::RetryBudget) pays: the context's own, or else the layer's. A retry after a timeout
-//!   or an overload is withdrawn from it; after any other failure, which says nothing of load, it is borrowed.
+//!   or an overload is withdrawn from it; after any other failure, which says nothing of load, it is borrowed. The more
+//!   of [their time](RetryPolicy::attempt_timeout) answers take, the less is lent.
 //!
 //! The wait is the next of a [backon](https://docs.rs/backon) sequence, spread by [`Jitter`](seawall_core::Jitter); a
 //! backend that says how long to wait ([`FailureKind::Overloaded`](seawall_core::FailureKind::Overloaded)) is obeyed

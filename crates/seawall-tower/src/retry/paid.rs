@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use seawall_core::{FailureKind, RetryBudget, SharedRetryBudget};
+use seawall_core::{FailureKind, RetryBudget, SharedRetryBudget, Slack};
 
 use crate::clock::now;
 
@@ -49,11 +49,11 @@ impl Paid {
     }
 
     /// The retry succeeded.
-    pub(super) fn reward(mut self, now: Instant) {
+    pub(super) fn reward(mut self, slack: Slack, now: Instant) {
         self.sent = true;
         self.budget.with(|budget| match self.cost {
-            Cost::Withdrawn => budget.reward(now),
-            Cost::Borrowed => budget.repay(now),
+            Cost::Withdrawn => budget.reward(slack, now),
+            Cost::Borrowed => budget.repay(slack, now),
         });
     }
 

@@ -8,8 +8,8 @@ use super::course::Course;
 use super::knobs::Knobs;
 use super::settings::Settings;
 use super::{RetryConfig, STRATEGY};
-use crate::Identity;
 use crate::clock::now;
+use crate::{Identity, TimeLimitHandle};
 
 /// When a call is made again: what [`Retry`](super::Retry) follows. It is a [`tower::retry::Policy`] too, for stock
 /// `tower::retry::Retry`, where attempts do not see their number.
@@ -35,6 +35,7 @@ impl RetryPolicy {
             classifier: ByKind,
             knobs: Arc::new(knobs),
             budget: Some(SharedRetryBudget::new(budget)),
+            attempt_timeout: None,
             unspecified: Idempotency::NotIdempotent,
             within_retries: false,
             identity: Identity::default(),
@@ -96,6 +97,13 @@ impl<C: Clone, B: BackoffBuilder> RetryPolicy<C, B> {
     /// Pays from this budget, unless the call's context brings its own.
     pub fn budget(self, budget: SharedRetryBudget) -> Self {
         self.change(|settings| settings.budget = Some(budget))
+    }
+
+    /// Tells how long an attempt may take, as [`AttemptTimeoutLayer::handle`](crate::AttemptTimeoutLayer::handle) says:
+    /// answers that take much of it show that the backend is busy, and then the budget lends less
+    /// ([`Slack`](seawall_core::Slack)). Without it, every answer is taken for quick.
+    pub fn attempt_timeout(self, limit: TimeLimitHandle) -> Self {
+        self.change(|settings| settings.attempt_timeout = Some(limit))
     }
 
     /// Retries without a budget: when nothing works, every call costs all its attempts.

@@ -2,14 +2,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::BackoffBuilder;
-use seawall_core::{CallContext, Event, Failure, FailureKind, Idempotency, Outcome, SharedRetryBudget};
+use seawall_core::{
+    CallContext, Event, Failure, FailureKind, Idempotency, Outcome, SharedRetryBudget, Slack,
+};
 
 use super::STRATEGY;
 use super::course::Course;
 use super::knobs::Knobs;
 use super::paid::{Cost, Paid};
-use crate::Identity;
 use crate::replay::is_idempotent;
+use crate::{Identity, TimeLimitHandle};
 
 /// What all calls of a policy share, and how they decide.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub(super) struct Settings<C, B> {
     pub(super) classifier: C,
     pub(super) knobs: Arc<Knobs<B>>,
     pub(super) budget: Option<SharedRetryBudget>,
+    pub(super) attempt_timeout: Option<TimeLimitHandle>,
     pub(super) unspecified: Idempotency,
     pub(super) within_retries: bool,
     pub(super) identity: Identity,
@@ -30,6 +33,7 @@ impl<C, B> Settings<C, B> {
             classifier,
             knobs,
             budget: self.budget.clone(),
+            attempt_timeout: self.attempt_timeout.clone(),
             unspecified: self.unspecified,
             within_retries: self.within_retries,
             identity: self.identity.clone(),
@@ -75,7 +79,7 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
         let contexts = CallContext::current_budget();
         let budget = contexts.as_ref().or(self.budget.as_ref()).filter(|_| !course.nested);
         if let Some(budget) = budget {
-            account(budget, course, outcome, &now);
+            self.account(budget, course, outcome, &now);
         }
         match outcome {
             Outcome::Success => None,
@@ -133,27 +137,34 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
         }
         Some(wait)
     }
-}
 
-/// Settles what an attempt means for the budget. A refusal never reached the backend and means nothing.
-fn account<W>(
-    budget: &SharedRetryBudget,
-    course: &mut Course<W>,
-    outcome: Outcome,
-    now: impl Fn() -> Instant,
-) {
-    let kind = outcome.failure_kind();
-    if course.attempt == 1 {
-        match kind {
-            None => budget.record_success(now),
-            Some(FailureKind::Refused | FailureKind::Cancelled) => {}
-            Some(_) => budget.with(|budget| budget.record_first_try(false, now())),
+    /// Settles what an attempt means for the budget. A refusal never reached the backend and means nothing.
+    fn account(
+        &self,
+        budget: &SharedRetryBudget,
+        course: &mut Course<B::Backoff>,
+        outcome: Outcome,
+        now: impl Fn() -> Instant,
+    ) {
+        let kind = outcome.failure_kind();
+        if course.attempt == 1 {
+            match kind {
+                None => budget.record_success(self.slack(course, &now), now),
+                Some(FailureKind::Refused | FailureKind::Cancelled) => {}
+                Some(_) => budget.with(|budget| budget.record_first_try(false, now())),
+            }
+        } else {
+            match (course.take_paid(), kind) {
+                (Some(paid), None) => paid.reward(self.slack(course, &now), now()),
+                (Some(paid), Some(FailureKind::Refused)) => paid.refund(now()),
+                _ => {}
+            }
         }
-    } else {
-        match (course.take_paid(), kind) {
-            (Some(paid), None) => paid.reward(now()),
-            (Some(paid), Some(FailureKind::Refused)) => paid.refund(now()),
-            _ => {}
-        }
+    }
+
+    /// How much of its time the attempt had left that has just been answered.
+    fn slack(&self, course: &Course<B::Backoff>, now: impl Fn() -> Instant) -> Slack {
+        let limit = self.attempt_timeout.as_ref().and_then(TimeLimitHandle::limit);
+        limit.map_or(Slack::FULL, |limit| Slack::after(course.elapsed_of_attempt(now), limit))
     }
 }

@@ -116,6 +116,22 @@ async fn a_call_that_is_dropped_is_told_as_abandoned() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_takes_half_of_the_attempt_timeout_repays_half_of_the_retries_lent() {
+    let pipeline = unheard(&PipelineConfig::default());
+    let (inner, control) = HostileService::<&str, &str, Error>::echo();
+    let service = pipeline.layer("target").layer(inner);
+    control.answers((0..4).map(|_| Answer::failure(FailureKind::Transient)));
+    idempotent().scope(service.clone().oneshot("hello")).await.unwrap_err();
+    control.answers([Answer::Ok("late").after(Duration::from_millis(4_500))]);
+    idempotent().scope(service.clone().oneshot("hello")).await.unwrap();
+    // Three were lent. The rest was earned and trickled in.
+    let balance = pipeline.targets()[0].budget_balance;
+    assert!((1.5..2.5).contains(&balance), "{balance}");
+    service.oneshot("hello").await.unwrap();
+    assert!(pipeline.targets()[0].budget_balance > 3.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_open_circuit_costs_no_retry_and_no_budget() {
     let (pipeline, recorder) = pipeline(&PipelineConfig::default());
     pipeline.breaker("target").force_open();

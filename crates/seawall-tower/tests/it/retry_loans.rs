@@ -6,9 +6,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 use seawall_core::{
     Error, FailureKind, HedgeConfig, Idempotency, Jitter, RetryBudget, RetryBudgetConfig, SharedRetryBudget,
+    Slack,
 };
 use seawall_testkit::hostile::{Answer, Hostile, HostileService};
-use seawall_tower::{HedgeHandle, HedgeLayer, Identity, RetryConfig, RetryLayer, RetryPolicy};
+use seawall_tower::{
+    AttemptTimeoutLayer, HedgeHandle, HedgeLayer, Identity, RetryConfig, RetryLayer, RetryPolicy,
+};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep, timeout};
 use tokio_test::{assert_pending, task};
@@ -74,6 +77,34 @@ async fn a_success_repays_the_loans_of_its_call_and_not_what_was_paid_after_a_ti
         service.clone().oneshot("hello").await.unwrap();
         assert!((balance(&budget) - 9.0).abs() < 1e-9, "a retry that was paid and succeeds brings both back");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_repays_others_as_far_as_it_left_time_of_the_attempt_timeout_in_force() {
+    let budget = budget();
+    let limit = AttemptTimeoutLayer::new(Duration::from_millis(1_600)).handle();
+    let policy = RetryPolicy::new(&RetryConfig::default()).unwrap().unspecified_is(Idempotency::Idempotent);
+    let policy = policy.budget(budget.clone()).attempt_timeout(limit.clone());
+    let (service, inner) = HostileService::echo();
+    let service = RetryLayer::new(policy).layer(service);
+    let ask = || service.clone().oneshot("hello");
+    let late = || Answer::Ok("late").after(Duration::from_millis(900));
+
+    inner.answers([fails(TRANSIENT), fails(TRANSIENT), fails(TRANSIENT), fails(TRANSIENT)]);
+    ask().await.unwrap_err();
+    assert!((balance(&budget) - 7.0).abs() < 1e-9, "three loans, in vain");
+    inner.answers([late()]);
+    ask().await.unwrap();
+    assert!((balance(&budget) - 8.5).abs() < 1e-9, "half of its time was left");
+
+    inner.answers([fails(TRANSIENT), late()]);
+    ask().await.unwrap();
+    assert!((balance(&budget) - 8.75).abs() < 1e-9, "a retry's time begins when it is sent");
+
+    limit.set(None).unwrap();
+    inner.answers([late()]);
+    ask().await.unwrap();
+    assert!((balance(&budget) - 10.0).abs() < 1e-9, "nothing is late without a limit");
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +269,7 @@ proptest! {
         let (told, left) = runtime.unwrap().block_on(async {
             let budget = budget();
             let told = play(&fates, by_tower, &budget).await;
-            budget.record_success(|| Instant::now().into_std());
+            budget.record_success(Slack::FULL, || Instant::now().into_std());
             (told, balance(&budget))
         });
         let in_vain = |pair: &[Said]| {
