@@ -13,6 +13,7 @@ mod entries;
 mod fault;
 pub mod future;
 mod identity;
+mod lines;
 mod link;
 mod metadata;
 mod operation;
@@ -28,16 +29,19 @@ mod sink;
 mod stream;
 mod sys;
 mod work;
+mod write;
 mod writers;
 
 #[cfg(unix)]
 pub use access::Access;
+pub use atomic::{Durability, GroupCommit};
 pub use attributes::Times;
 pub use classify::FsClassifier;
 pub use client::Fs;
 pub use config::{FsConfig, Tiers};
 pub use directory::{Entry, EntryKind};
 pub use entries::{Entries, EntryWithMetadata};
+pub use lines::{LineBatch, LineBatches, LineEnding, LineOptions, Lines};
 pub use operation::Operation;
 #[cfg(unix)]
 pub use place::Space;

@@ -10,16 +10,29 @@ use crate::engine::Lane;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
+    // Reading.
     /// Read a whole file.
     Read,
-    /// Replace a file as a whole.
-    WriteAtomic,
     /// Open a file to stream it.
     Stream,
+    /// Open a file to stream its lines.
+    Lines,
+
+    // Writing.
+    /// Write a whole file in place.
+    Write,
+    /// Write many whole files in place.
+    WriteMany,
+    /// Replace a file as a whole.
+    WriteAtomic,
+    /// Replace many files as a whole each.
+    WriteAtomicMany,
     /// Begin to replace a file piece by piece.
     AtomicWriter,
     /// Open a file to write at its end.
     Append,
+
+    // About files and directories.
     /// Ask about a file or directory.
     Metadata,
     /// Remove a file.
@@ -112,11 +125,20 @@ impl Operation {
         // Where files have numbers that the standard library tells.
         const BY_NUMBER: Idempotency = if cfg!(unix) { AGAIN } else { ONCE };
         match self {
+            // Reading.
             Self::Read => ("read", READS, AGAIN),
-            Self::WriteAtomic => ("write_atomic", WRITES, AGAIN),
             Self::Stream => ("stream", READS, AGAIN),
+            Self::Lines => ("lines", READS, AGAIN),
+
+            // Writing.
+            Self::Write => ("write", WRITES, AGAIN),
+            Self::WriteMany => ("write_many", WRITES, AGAIN),
+            Self::WriteAtomic => ("write_atomic", WRITES, AGAIN),
+            Self::WriteAtomicMany => ("write_atomic_many", WRITES, AGAIN),
             Self::AtomicWriter => ("atomic_writer", WRITES, AGAIN),
             Self::Append => ("append", WRITES, AGAIN),
+
+            // About files and directories.
             Self::Metadata => ("metadata", READS, AGAIN),
             Self::Remove => ("remove", WRITES, AGAIN),
             Self::CreateDirAll => ("create_dir_all", WRITES, AGAIN),

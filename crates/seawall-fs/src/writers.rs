@@ -10,7 +10,7 @@ use crate::fault::{Fault, Label};
 use crate::read::refuse_what_blocks;
 use crate::sink::{Destination, Sink};
 use crate::work::Task;
-use crate::{Fs, FsRequest, Operation};
+use crate::{Durability, Fs, FsRequest, Operation};
 
 impl Fs {
     /// Begins to replace a file, as [`write_atomic`](Self::write_atomic) does, by content that comes in
@@ -22,8 +22,23 @@ impl Fs {
     /// # Cancel safety
     /// Cancel safe: nothing is left behind.
     pub async fn atomic_writer(&self, path: impl AsRef<Path>) -> Result<AtomicWriter, Error> {
-        let work = |task: &Task<'_>| {
-            let replacement = Replacement::begin(&task.label.path)?;
+        self.atomic_writer_with(path, Durability::Full).await
+    }
+
+    /// Begins to replace a file as [`atomic_writer`](Self::atomic_writer) does, as durably as asked for.
+    ///
+    /// # Errors
+    /// Those of [`atomic_writer`](Self::atomic_writer).
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is left behind.
+    pub async fn atomic_writer_with(
+        &self,
+        path: impl AsRef<Path>,
+        durability: Durability,
+    ) -> Result<AtomicWriter, Error> {
+        let work = move |task: &Task<'_>| {
+            let replacement = Replacement::begin(&task.label.path, durability)?;
             Ok(AtomicWriter::new(task.engine.clone(), task.label.clone(), replacement))
         };
         self.ask(FsRequest::new(Operation::AtomicWriter, path.as_ref(), work)).await
@@ -48,8 +63,8 @@ impl Fs {
 /// Replaces a file piece by piece; made by [`Fs::atomic_writer`](crate::Fs::atomic_writer).
 ///
 /// Until [`commit`](Self::commit) the target is as it was, whatever happens. Dropped before, the writer is
-/// abandoned: its temporary file is removed. A process killed before leaves one named `.seawall-*.tmp`
-/// beside the target.
+/// abandoned: its temporary file is removed, as after a process that was killed; only where the file system has
+/// no files without names does one named `.seawall-*.tmp` stay beside the target then.
 #[derive(Debug)]
 pub struct AtomicWriter {
     sink: Sink<Replacement>,

@@ -74,7 +74,9 @@ fn a_process_killed_by_a_write_half_way_leaves_the_file_as_it_was() {
     let (output, _) = run("ulimit -c 0; ulimit -f 64;", &target);
     assert!(output.status.signal().is_some(), "{output:?}");
     assert_eq!(fs::read_to_string(&target).unwrap(), "old");
-    assert_eq!(temporaries(directory.path()), 1, "it died while writing the temporary file");
+    // What it died writing had no name, where there are files without names.
+    let left = usize::from(!cfg!(target_os = "linux"));
+    assert_eq!(temporaries(directory.path()), left, "it died while writing the temporary file");
 }
 
 #[test]

@@ -7,10 +7,12 @@ mod attributes;
 mod config;
 mod crash;
 mod doors;
+mod lines;
 mod names;
 mod operations;
 mod retries;
 mod stream;
+mod write;
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -1,0 +1,101 @@
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::Durability;
+use super::target::Target;
+use super::temporary::Temporary;
+use crate::commit_gate::CommitGate;
+use crate::engine::Abandoned;
+use crate::fault::Fault;
+
+/// The replacement of a file: a temporary file in its directory that takes its place in one rename.
+///
+/// Dropped before [`commit`](Self::commit), it removes the temporary file and the target is as it was.
+/// All of it blocks; it belongs on the engine's threads.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    temporary: Temporary,
+    target: Target,
+    durability: Durability,
+}
+
+impl Replacement {
+    pub(crate) fn begin(path: &Path, durability: Durability) -> Result<Self, Fault> {
+        let target = Target::resolve(path).map_err(Fault::changed_nothing)?;
+        let temporary = Temporary::beside(&target).map_err(|cause| Fault::from(cause).changed_nothing())?;
+        Ok(Self { temporary, target, durability })
+    }
+
+    pub(crate) fn file(&mut self) -> &mut File {
+        self.temporary.file_mut()
+    }
+
+    /// Makes the content as durable as was asked for and puts it in place, unless the caller has gone by then.
+    pub(crate) fn commit(self, gate: &CommitGate, abandoned: &Abandoned) -> Result<(), Fault> {
+        if self.durability.syncs_data() {
+            self.sync()?;
+        }
+        let syncs_directory = self.durability.syncs_directory();
+        let target = self.put_in_place(gate, abandoned)?;
+        if syncs_directory {
+            sync_directory(&target.directory).map_err(Fault::directory_sync)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Has the kernel begin to write the content to the device, without waiting for it: what is synced one after
+    /// another later is then under way already.
+    pub(crate) fn start_writeback(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            // Advice that the pages are not needed starts their writing; those that are dirty stay in memory. It is
+            // advice: what it cannot do, the sync will.
+            let _advice = rustix::fs::fadvise(self.temporary.file(), 0, None, rustix::fs::Advice::DontNeed);
+        }
+    }
+
+    /// Makes the content durable; it is not in its place yet.
+    pub(crate) fn sync(&self) -> Result<(), Fault> {
+        self.temporary.file().sync_data().map_err(|cause| Fault::sync(cause).changed_nothing())
+    }
+
+    /// Makes everything on the target's file system durable.
+    pub(crate) fn sync_file_system(&self) -> Result<(), Fault> {
+        #[cfg(target_os = "linux")]
+        return rustix::fs::syncfs(self.temporary.file())
+            .map_err(|cause| Fault::sync(cause.into()).changed_nothing());
+        #[cfg(not(target_os = "linux"))]
+        self.sync()
+    }
+
+    /// Puts the content in place; its directory is not durable yet.
+    pub(crate) fn put_in_place(self, gate: &CommitGate, abandoned: &Abandoned) -> Result<Target, Fault> {
+        let Self { temporary, target, .. } = self;
+        {
+            let _passage = gate.enter(&target.path);
+            // Asked inside the gate: from here on a later replacement of the file waits for this one.
+            if abandoned.is_set() {
+                return Err(Fault::abandoned());
+            }
+            temporary.put_at(&target).map_err(|cause| Fault::from(cause).changed_nothing())?;
+        }
+        Ok(target)
+    }
+}
+
+/// Makes the entries of a directory durable: new names, renames, removals.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    // Elsewhere a directory cannot be opened as a file, and the rename itself is journalled.
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(directory)?.sync_all() {
+        // Some network and user-space file systems have no such thing; they could not do better for anybody.
+        Err(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        result => result,
+    }
+}

@@ -1,0 +1,117 @@
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use memchr::{memchr_iter, memrchr};
+
+use super::{LineBatch, LineEnding, LineOptions};
+use crate::fault::Fault;
+
+/// Cuts what is read into batches of whole lines, and keeps the beginning of a line for the next one.
+#[derive(Debug)]
+pub(super) struct Splitter {
+    options: LineOptions,
+    chunk: usize,
+    /// The beginning of a line whose end was not read yet.
+    carried: Vec<u8>,
+    /// Where it begins in the file.
+    offset: u64,
+}
+
+/// How it goes on after some batches.
+#[derive(Debug)]
+pub(super) enum Then {
+    More,
+    End,
+    Failed(Fault),
+}
+
+impl Splitter {
+    pub(super) fn new(options: LineOptions, chunk: usize) -> Self {
+        Self { options, chunk, carried: Vec::new(), offset: 0 }
+    }
+
+    /// Reads on until there is at least one whole line, or the end.
+    pub(super) fn next(&mut self, source: &mut impl Read) -> (Option<LineBatch>, Then) {
+        let mut data = std::mem::take(&mut self.carried);
+        // Grown lines grow the steps, so that a long line is not looked through again and again.
+        let mut step = self.chunk;
+        let mut searched = 0;
+        loop {
+            data.reserve_exact(step);
+            let read = match read_up_to(source, step, &mut data) {
+                Ok(read) => read,
+                // What was read before is good, but a line without its end is not one.
+                Err(cause) => return (None, Then::Failed(cause.into())),
+            };
+            if read < step {
+                let (batch, then) = self.cut(data);
+                return (batch, if matches!(then, Then::More) { Then::End } else { then });
+            }
+            if let Some(last) = memrchr(b'\n', &data[searched..]) {
+                self.carried = data[searched + last + 1..].to_vec();
+                data.truncate(searched + last + 1);
+                return self.cut(data);
+            }
+            // The ending itself does not count.
+            if data.len() > self.options.max_length.saturating_add(1) {
+                return (None, Then::Failed(self.too_long(self.offset)));
+            }
+            searched = data.len();
+            step = data.len().max(self.chunk);
+        }
+    }
+
+    /// A batch of the lines in `data`, as far as they are short enough.
+    fn cut(&mut self, mut data: Vec<u8>) -> (Option<LineBatch>, Then) {
+        let mut ends = Vec::with_capacity(data.len() / 64 + 1);
+        // A chunk is far below 4 GiB, and a longer line is refused before.
+        ends.extend(memchr_iter(b'\n', &data).map(|end| end as u32));
+        let terminated = ends.last().map_or(0, |end| *end as usize + 1);
+        if terminated < data.len() {
+            ends.push(data.len() as u32);
+        }
+        let mut then = Then::More;
+        if let Some(first) = self.first_too_long(&data, &ends) {
+            let start = first.checked_sub(1).map_or(0, |before| ends[before] as usize + 1);
+            then = Then::Failed(self.too_long(self.offset + start as u64));
+            ends.truncate(first);
+            data.truncate(start);
+        }
+        let offset = self.offset;
+        self.offset += data.len() as u64;
+        let batch =
+            (!ends.is_empty()).then(|| LineBatch::new(Bytes::from(data), ends, self.options.ending, offset));
+        (batch, then)
+    }
+
+    fn first_too_long(&self, data: &[u8], ends: &[u32]) -> Option<usize> {
+        let most = self.options.max_length;
+        // No line of so little data can be too long.
+        if data.len() <= most {
+            return None;
+        }
+        let mut start = 0;
+        ends.iter().position(|&end| {
+            let end = end as usize;
+            let length = end - start;
+            let has_cr = self.options.ending == LineEnding::LfOrCrLf
+                && length > 0
+                && end < data.len()
+                && data[end - 1] == b'\r';
+            start = end + 1;
+            length - usize::from(has_cr) > most
+        })
+    }
+
+    fn too_long(&self, at: u64) -> Fault {
+        let most = self.options.max_length;
+        Fault::invalid(format!(
+            "the line at byte {at} is longer than the {most} bytes allowed: raise the limit"
+        ))
+    }
+}
+
+/// Less than `count` only at the end.
+fn read_up_to(source: &mut impl Read, count: usize, into: &mut Vec<u8>) -> io::Result<usize> {
+    source.by_ref().take(count as u64).read_to_end(into)
+}

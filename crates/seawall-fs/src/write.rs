@@ -1,0 +1,148 @@
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+use seawall_core::{Error, FailureKind};
+
+use crate::fault::{Fault, Label};
+use crate::work::Task;
+use crate::{Fs, FsRequest, Operation};
+
+/// So many files are written in one visit to a thread, and so many bytes of them.
+const FILES: usize = 64;
+const BYTES: usize = 8 * 1024 * 1024;
+/// So many visits are under way at once.
+const VISITS: usize = 4;
+
+impl Fs {
+    /// Writes a whole file in place: makes it, or cuts it to nothing and fills it anew. Nothing is synced.
+    ///
+    /// A reader may meet a part of it, and a failure or a crash leaves a part of it. What must be whole or not at all
+    /// is for [`write_atomic`](Self::write_atomic).
+    ///
+    /// # Errors
+    /// When it cannot be written. Unless [`may_have_executed`](Error::may_have_executed), it is as it was.
+    ///
+    /// # Cancel safety
+    /// Dropped before it began on its thread, it changes nothing; then it goes on to its end.
+    pub async fn write(&self, path: impl AsRef<Path>, content: impl Into<Bytes>) -> Result<(), Error> {
+        let content = content.into();
+        let bytes = content.len() as u64;
+        let work = move |task: &Task<'_>| write(&task.label.path, &content);
+        self.ask(FsRequest::new(Operation::Write, path.as_ref(), work).of_bytes(bytes)).await
+    }
+
+    /// Writes many whole files in place, as [`write`](Self::write) does each, many in one visit to a thread.
+    ///
+    /// The results are in the order of the files, each with its own error. At most 256 files and about 32 MiB of them
+    /// (or four larger files) are under way at a time, and the iterator is asked only for the next ones: with
+    /// contents made as it goes on, memory stays that small. What fails for a passing reason is tried again by
+    /// itself, as the retries are configured.
+    ///
+    /// # Cancel safety
+    /// Dropped, it leaves some files written and others not; one file under way may be written in part.
+    pub async fn write_many<P, B, I>(&self, files: I) -> Vec<Result<(), Error>>
+    where
+        P: Into<PathBuf>,
+        B: Into<Bytes>,
+        I: IntoIterator<Item = (P, B), IntoIter: Send>,
+    {
+        let mut results = Vec::new();
+        let mut groups = groups(files.into_iter(), FILES, BYTES);
+        let mut under_way = FuturesOrdered::new();
+        loop {
+            while under_way.len() < VISITS
+                && let Some(group) = groups.next()
+            {
+                under_way.push_back(self.write_group(group));
+            }
+            match under_way.next().await {
+                Some(written) => results.extend(written),
+                None => return results,
+            }
+        }
+    }
+
+    async fn write_group(&self, group: Group) -> Vec<Result<(), Error>> {
+        let files = Arc::clone(&group);
+        let work = move |task: &Task<'_>| {
+            let write_one = |(path, content): &(PathBuf, Bytes)| {
+                let written =
+                    if task.abandoned.is_set() { Err(Fault::abandoned()) } else { write(path, content) };
+                written.map_err(|fault| {
+                    fault.label(&Label { operation: task.label.operation, path: Arc::from(&**path) })
+                })
+            };
+            Ok(files.iter().map(write_one).collect::<Vec<_>>())
+        };
+        let bytes = group.iter().map(|(_, content)| content.len() as u64).sum();
+        let request = FsRequest::new(Operation::WriteMany, &group[0].0, work).of_bytes(bytes);
+        let mut results: Vec<Result<(), Error>> = match self.ask(request).await {
+            Ok(results) => results,
+            Err(error) => group.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for (result, (path, content)) in results.iter_mut().zip(group.iter()) {
+            let Err(error) = result else { continue };
+            if matches!(error.kind(), FailureKind::Transient | FailureKind::Overloaded { .. }) {
+                *result = self.write(path, content.clone()).await;
+            }
+        }
+        results
+    }
+}
+
+/// Some files to write in one go. Never empty.
+pub(crate) type Group = Arc<[(PathBuf, Bytes)]>;
+
+/// Cuts what is to be written into groups of so many files and bytes; a larger file is a group of its own.
+pub(crate) fn groups<P: Into<PathBuf>, B: Into<Bytes>>(
+    files: impl Iterator<Item = (P, B)>,
+    most_files: usize,
+    most_bytes: usize,
+) -> impl Iterator<Item = Group> {
+    let mut files = files.map(|(path, content)| (path.into(), content.into())).peekable();
+    std::iter::from_fn(move || {
+        let (mut group, mut bytes) = (Vec::new(), 0);
+        while let Some((_, content)) = files.peek() {
+            if group.len() == most_files || (bytes > 0 && bytes + content.len() > most_bytes) {
+                break;
+            }
+            bytes += content.len();
+            group.extend(files.next());
+        }
+        (!group.is_empty()).then(|| Group::from(group))
+    })
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
+    let mut file = open(path).map_err(Fault::changed_nothing)?;
+    Ok(file.write_all(content)?)
+}
+
+/// Without waiting for the reader of a pipe, which would keep the thread, perhaps for ever.
+#[cfg(unix)]
+fn open(path: &Path) -> Result<File, Fault> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use rustix::fs::{FileType, OFlags, fstat};
+    use rustix::io::Errno;
+
+    let refused = || Fault::invalid("a pipe or socket: it may block for ever, use `tokio::net` for it");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let file = match options.open(path) {
+        Err(cause) if Errno::from_io_error(&cause) == Some(Errno::NXIO) => return Err(refused()),
+        opened => opened?,
+    };
+    let mode = fstat(&file).map_err(io::Error::from)?.st_mode;
+    if FileType::from_raw_mode(mode).is_fifo() { Err(refused()) } else { Ok(file) }
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> Result<File, Fault> {
+    Ok(OpenOptions::new().write(true).create(true).truncate(true).open(path)?)
+}
