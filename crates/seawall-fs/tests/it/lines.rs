@@ -117,14 +117,14 @@ async fn a_file_that_is_not_there_is_an_error_and_then_the_end() {
 async fn a_wait_for_lines_dropped_at_any_point_loses_none() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
-    let content: String = (0..2000).map(|number| format!("{number}\n")).collect();
-    fs::write(&path, &content).unwrap();
+    let content: Vec<String> = (0..2000).map(|number| number.to_string()).collect();
+    fs::write(&path, content.join("\n")).unwrap();
     for polls in 1..4 {
         let mut lines = with_chunks_of(100).lines(&path, LineOptions::default());
-        let mut read = String::new();
+        let mut read = Vec::new();
         loop {
             match drop_after(polls, lines.next()).await {
-                Some(Some(line)) => read.push_str(&format!("{}\n", str::from_utf8(&line.unwrap()).unwrap())),
+                Some(Some(line)) => read.push(line.unwrap()),
                 Some(None) => break,
                 None => tokio::task::yield_now().await,
             }
