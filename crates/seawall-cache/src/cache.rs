@@ -150,10 +150,10 @@ impl Cache {
             misses: counters.misses.total(),
             loads: counters.loads.total(),
             load_failures: counters.load_failures.total(),
-            evictions: counters.evictions.total(),
-            rejected: counters.rejected.total(),
-            entries: store.entries(),
-            weight: store.weight(),
+            evictions: store.shelf().evictions(),
+            rejected: store.shelf().rejected(),
+            entries: store.shelf().entries(),
+            weight: store.shelf().weight(),
         }
     }
 }

@@ -23,19 +23,18 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) flights: Flights,
     jitter: Mutex<fastrand::Rng>,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) counters: Counters,
     pub(crate) config: CacheConfig,
 }
 
 impl Shared {
     pub(crate) fn new(config: &CacheConfig) -> Result<Self, InvalidConfig> {
         config.validate()?;
-        let counters = Arc::new(Counters::default());
         Ok(Self {
-            store: Store::new(config.capacity.get(), Arc::clone(&counters)),
+            store: Store::new(config.capacity),
             flights: Flights::default(),
             jitter: Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
-            counters,
+            counters: Counters::default(),
             config: config.clone(),
         })
     }

@@ -32,8 +32,6 @@ pub(crate) struct Counters {
     pub(crate) misses: Counter,
     pub(crate) loads: Counter,
     pub(crate) load_failures: Counter,
-    pub(crate) evictions: Counter,
-    pub(crate) rejected: Counter,
 }
 
 #[derive(Debug, Default)]

@@ -95,6 +95,6 @@ pub(crate) fn failure_of<B>(response: &Response<B>) -> Option<FailureKind> {
     clippy::disallowed_methods,
     reason = "this is the edge: a response's date is read against the wall clock"
 )]
-fn wall_clock() -> SystemTime {
+pub(crate) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }

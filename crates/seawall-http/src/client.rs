@@ -9,6 +9,7 @@ use seawall_tower::{CircuitBreakerHandle, Pipeline, TargetStatus};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::http_cache::{HttpCacheHandle, HttpCacheLayer};
 use crate::stack::Stack;
 use crate::target::{self, CallName};
 use crate::{Body, HttpBackend, HttpConfig, RequestBuilder, transport};
@@ -49,7 +50,7 @@ impl Http {
     }
 
     /// The same pipeline around a client of your own (certificates, proxies, DNS). Of the configuration only
-    /// `read_timeout` and `pipeline` are used.
+    /// `read_timeout`, `cache` and `pipeline` are used.
     ///
     /// # Errors
     ///
@@ -68,7 +69,13 @@ impl Http {
         config: &HttpConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        Ok(Self(Kind::Standard(Arc::new(Stack::new(client, config, observer)?))))
+        let stack = Arc::new(Stack::new(client, config, observer)?);
+        let cache = stack.cache().cloned();
+        let http = Self(Kind::Standard(stack));
+        Ok(match cache {
+            Some(cache) => http.layer(HttpCacheLayer::new(cache)),
+            None => http,
+        })
     }
 
     /// A client of any stack: a test double, another transport, your own order of layers.
@@ -209,6 +216,12 @@ impl Http {
     /// (`https://example.com:443`). `None` in a client made by [`from_service`](Self::from_service).
     pub fn breaker(&self, target: &str) -> Option<CircuitBreakerHandle> {
         self.pipeline().map(|pipeline| pipeline.breaker(target))
+    }
+
+    /// The cache in front of the standard pipeline, to look at it, to invalidate, or to change its rules. `None` unless
+    /// [`HttpConfig::cache`] turned it on.
+    pub fn cache(&self) -> Option<&HttpCacheHandle> {
+        self.standard().and_then(|stack| stack.cache())
     }
 
     fn standard(&self) -> Option<&Arc<Stack>> {

@@ -5,6 +5,8 @@ use seawall_core::{InvalidConfig, friendly_duration, or_off};
 use seawall_tower::PipelineConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::http_cache::HttpCacheConfig;
+
 /// Configuration of an [`Http`](crate::Http) client.
 ///
 /// | field | default | what it is |
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 /// | `pool_max_idle_per_host` | 10 | idle connections kept per host (not a limit on open ones) |
 /// | `pool_idle_timeout` | 300 s | how long an idle connection is kept |
 /// | `max_redirects` | 10 | redirects followed before the call fails; 0 hands the redirect to the caller |
+/// | `cache` | `"off"` | a cache of responses in front of it all: see [`HttpCacheConfig`] |
 /// | `pipeline.deadline` | 30 s | for a whole call, all attempts and waits included, until the response's headers |
 /// | `pipeline.attempt_timeout` | 8 s | for one attempt, until the response's headers |
 /// | `pipeline.concurrency_limit` | adaptive | requests under way at a server, until the response's headers; or `"off"` |
@@ -44,6 +47,9 @@ pub struct HttpConfig {
     pub pool_idle_timeout: Duration,
     /// How many redirects are followed before the call fails; with 0 the caller gets the redirect itself.
     pub max_redirects: usize,
+    /// A cache of responses in front of it all; `None` (`"off"`) asks the server each time.
+    #[serde(with = "or_off")]
+    pub cache: Option<HttpCacheConfig>,
     /// Deadline, retry, circuit breaker, limits and attempt time-out, one set of states per `scheme://host:port`.
     pub pipeline: PipelineConfig,
 }
@@ -59,6 +65,7 @@ impl Default for HttpConfig {
             pool_max_idle_per_host: 10,
             pool_idle_timeout: Duration::from_mins(5),
             max_redirects: 10,
+            cache: None,
             pipeline: PipelineConfig::default(),
         }
     }
@@ -84,6 +91,9 @@ impl HttpConfig {
             if time.is_some_and(|time| time.is_zero()) {
                 return Err(InvalidConfig::new(field, "0s", "must be above zero"));
             }
+        }
+        if let Some(cache) = &self.cache {
+            cache.validate().map_err(|invalid| invalid.within("cache"))?;
         }
         self.pipeline.validate().map_err(|invalid| invalid.within("pipeline"))
     }

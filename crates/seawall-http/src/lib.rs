@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod config;
 mod failure;
+pub mod http_cache;
 mod request;
 mod response;
 mod retry_after;

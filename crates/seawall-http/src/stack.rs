@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use seawall_core::{CallContext, Error, Observer};
-use seawall_tower::{Pipeline, PipelineService, Registry};
+use seawall_tower::{Identity, Pipeline, PipelineService, Registry};
 use tower::{Layer, ServiceExt};
 
 use crate::client::misconfigured;
+use crate::http_cache::HttpCacheHandle;
 use crate::target::{CallName, Key};
 use crate::transport::Transport;
 use crate::{Body, HttpBackend, HttpConfig};
@@ -22,6 +23,7 @@ pub(crate) struct Stack {
     /// By authority, as the pipeline knows its targets.
     services: Registry<PipelineService<Transport, HttpBackend>>,
     read_timeout: Option<Duration>,
+    cache: Option<HttpCacheHandle>,
 }
 
 impl Stack {
@@ -30,11 +32,14 @@ impl Stack {
         config: &HttpConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
+        let identity = Identity::new("http").pipeline("http").observer(Arc::clone(&observer));
+        let cache = config.cache.as_ref().map(|rules| HttpCacheHandle::new(identity, rules));
+        let cache = cache.transpose().map_err(misconfigured)?;
         let pipeline =
             Pipeline::new("http", &config.pipeline, HttpBackend, observer).map_err(misconfigured)?;
         // What is kept here is kept for its speed: the state is the pipeline's.
         let services = Registry::new(config.pipeline.max_targets, |_| true);
-        Ok(Self { client, pipeline, services, read_timeout: config.read_timeout })
+        Ok(Self { client, pipeline, services, read_timeout: config.read_timeout, cache })
     }
 
     /// Makes one call, and returns once the response's headers are there.
@@ -54,6 +59,11 @@ impl Stack {
 
     pub(crate) const fn client(&self) -> &reqwest::Client {
         &self.client
+    }
+
+    /// The cache that the client puts around all this, if it has one.
+    pub(crate) const fn cache(&self) -> Option<&HttpCacheHandle> {
+        self.cache.as_ref()
     }
 
     pub(crate) const fn pipeline(&self) -> &Pipeline<HttpBackend> {

@@ -74,6 +74,16 @@ impl CallName {
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         Self { method: request.method().clone(), uri: request.uri().clone() }
     }
+
+    /// Whether the request's URL is this one, and not one that redirects led away from.
+    pub(crate) fn is_at(&self, url: &url::Url) -> bool {
+        let uri = &self.uri;
+        url.path() == uri.path()
+            && url.query() == uri.query()
+            && uri.host().is_some_and(|host| url.host_str().is_some_and(|at| at.eq_ignore_ascii_case(host)))
+            && (uri.port_u16().is_none() || uri.port_u16() == url.port_or_known_default())
+            && uri.scheme_str() == Some(url.scheme())
+    }
 }
 
 impl fmt::Display for CallName {

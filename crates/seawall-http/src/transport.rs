@@ -106,7 +106,14 @@ impl Future for Attempt {
             StateProj::Sent { pending } => ready!(pending.poll(cx)),
         };
         Poll::Ready(match answer {
-            Ok(response) => Ok(Response::from(response).map(Body::of_answer)),
+            Ok(response) => {
+                let redirected = !this.name.is_at(response.url());
+                let mut response = Response::from(response).map(Body::of_answer);
+                if redirected {
+                    response.extensions_mut().insert(Redirected);
+                }
+                Ok(response)
+            }
             Err(error) => Err(failure::of_request(error, Name::from(&*this.name), *this.streamed)),
         })
     }
@@ -152,3 +159,7 @@ impl http_body::Body for Upload {
         self.look(http_body::Body::size_hint)
     }
 }
+
+/// Marks a response as that of another URL, which redirects led to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Redirected;

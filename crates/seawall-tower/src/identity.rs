@@ -45,7 +45,8 @@ impl Identity {
         self.observer.is_some()
     }
 
-    pub(crate) fn tell(&self, strategy: &'static str, event: &Event) {
+    /// Tells the observer, if there is one; for layers that stand beside those of this crate.
+    pub fn tell(&self, strategy: &'static str, event: &Event) {
         self.tell_of(strategy, &self.target, event);
     }
 
@@ -57,7 +58,7 @@ impl Identity {
     }
 
     /// Tells how a live change of configuration went.
-    pub(crate) fn tell_reconfigured(&self, strategy: &'static str, result: &Result<(), InvalidConfig>) {
+    pub fn tell_reconfigured(&self, strategy: &'static str, result: &Result<(), InvalidConfig>) {
         let event = if result.is_ok() { Event::Reconfigured } else { Event::ReconfigurationRefused };
         self.tell(strategy, &event);
     }

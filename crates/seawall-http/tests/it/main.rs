@@ -9,6 +9,7 @@ mod classify;
 mod config;
 mod failures;
 mod faults;
+mod http_cache;
 mod middleware;
 mod request;
 mod retry;

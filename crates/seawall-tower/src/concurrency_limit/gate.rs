@@ -10,7 +10,6 @@ use seawall_core::{
 
 use super::places::{self, MOST_PLACES, Places};
 use super::platform::{Lock, Platform, Word};
-use super::spacing::Spacing;
 use super::waiter::{Verdict, Waiter};
 
 /// Lets as many calls in as the limit says, and has the others wait.
@@ -33,7 +32,10 @@ pub(super) struct Gate<P: Platform> {
 struct Inside<P: Platform> {
     limit: Limit,
     queue: WaitQueue<Arc<Waiter<P>>>,
-    spacing: Spacing,
+    /// Below a limit of 1: when the next call may start.
+    opens: Option<Instant>,
+    /// Whether an urgent call is under way that did not wait for that.
+    ahead: bool,
 }
 
 /// A call that was let in, and has left.
@@ -50,7 +52,8 @@ impl<P: Platform> Gate<P> {
         let inside = Inside {
             limit: Limit::new(limit).map_err(|invalid| invalid.within("limit"))?,
             queue: WaitQueue::new(queue).map_err(|invalid| invalid.within("queue"))?,
-            spacing: Spacing::default(),
+            opens: None,
+            ahead: false,
         };
         let places = Places { limit: inside.places(), guarded: inside.must_guard(), ..Places::default() };
         Ok(Self {
@@ -106,7 +109,7 @@ impl<P: Platform> Gate<P> {
     ) -> bool {
         self.locked(now, |inside, places, _| {
             let more_urgent = inside.queue.most_urgent().is_some_and(|class| class > key.priority());
-            let waits = more_urgent || inside.spacing.is_ahead() || inside.opens_after(now).is_some();
+            let waits = more_urgent || inside.ahead || inside.opens_after(now).is_some();
             if waits {
                 places.in_flight = places.in_flight.saturating_sub(1);
                 inside.queue.put_back(key, Arc::clone(waiter), since, deadline, now);
@@ -134,16 +137,16 @@ impl<P: Platform> Gate<P> {
     pub(super) fn leave(&self, left: Left, now: Instant) -> Option<Event> {
         self.locked(now, |inside, places, _| {
             places.in_flight = places.in_flight.saturating_sub(1);
-            let before = inside.limit.limit();
             let event = left.sample.and_then(|sample| inside.limit.record(sample, now));
-            inside.spacing.moved(before, inside.limit.limit(), now);
             if let Some(took) = left.took {
-                let outcome = left.sample.and_then(|sample| sample.outcome);
-                inside.spacing.ended(outcome, inside.limit.pace(took, outcome), now);
+                let pause = inside.limit.pace(took, left.sample.and_then(|sample| sample.outcome));
+                // What went ahead of a pause is paid for after it. Of several that end when the limit is below 1 at last,
+                // none shortens the pause of another.
+                let from =
+                    if std::mem::take(&mut inside.ahead) { inside.opens.max(Some(now)) } else { Some(now) };
+                inside.opens = inside.opens.max(from.and_then(|from| from.checked_add(pause)));
             }
-            if places.in_flight == 0 {
-                inside.spacing.all_have_left();
-            }
+            inside.ahead &= places.in_flight > 0;
             event
         })
     }
@@ -241,19 +244,25 @@ impl<P: Platform> Inside<P> {
 
     /// The end of the pause under way.
     fn opens_after(&self, now: Instant) -> Option<Instant> {
-        self.spacing.opens_after(now).filter(|_| self.limit.limit() < 1.0)
+        self.opens.filter(|&opens| opens > now && self.limit.limit() < 1.0)
     }
 
-    /// How much sooner than at the end of the pause the next to be served may go.
+    /// How much sooner than at the end of the pause the next to be served may go. The pauses of such calls add up, so that
+    /// on average they are spaced out like all others; it is the less urgent ones that wait for it.
     fn credit(&self) -> Duration {
-        self.spacing.credit(self.queue.most_urgent(), self.limit.config().max_pause)
+        let longest = self.limit.config().max_pause;
+        match self.queue.most_urgent() {
+            Some(Priority::Critical) => longest,
+            Some(Priority::High) => longest / 2,
+            _ => Duration::ZERO,
+        }
     }
 
     /// Whether the next to be served goes ahead of the pause under way. The one place may be held by a call that waits for
     /// the end of it.
     fn may_go_ahead(&self, places: &Places, now: Instant) -> bool {
         let owes = self.opens_after(now).map(|opens| opens.saturating_duration_since(now));
-        !self.spacing.is_ahead() && places.in_flight <= 1 && owes.is_some_and(|owes| owes <= self.credit())
+        !self.ahead && places.in_flight <= 1 && owes.is_some_and(|owes| owes <= self.credit())
     }
 
     fn must_guard(&self) -> bool {
@@ -266,9 +275,7 @@ impl<P: Platform> Inside<P> {
             let departure =
                 if ahead || places.has_room() { self.queue.next(now) } else { self.queue.shed(now) };
             let Some(departure) = departure else { return };
-            if ahead && departure.fate == Fate::Served {
-                self.spacing.go_ahead();
-            }
+            self.ahead |= ahead && departure.fate == Fate::Served;
             self.answer(&departure, credit, places, now, wakers);
         }
     }
