@@ -6,6 +6,7 @@ use seawall_tower::Pipeline;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::losses::LossCounter;
 use crate::{FileService, FsClassifier, FsConfig, FsRequest, FsResponse};
 
 type Stack = BoxCloneSyncService<FsRequest, FsResponse, Error>;
@@ -19,6 +20,7 @@ type Stack = BoxCloneSyncService<FsRequest, FsResponse, Error>;
 pub struct Fs {
     stack: Stack,
     pipeline: Option<Pipeline<FsClassifier>>,
+    pub(crate) losses: LossCounter,
 }
 
 impl Fs {
@@ -40,7 +42,7 @@ impl Fs {
         S: Clone + Send + Sync + 'static,
     {
         let stack = service.map_err(|error| Error::from_boxed(error.into(), "fs", "middleware"));
-        Self { stack: BoxCloneSyncService::new(stack), pipeline: None }
+        Self { stack: BoxCloneSyncService::new(stack), pipeline: None, losses: LossCounter::default() }
     }
 
     /// This client with one more layer around it, outermost.
@@ -50,7 +52,8 @@ impl Fs {
         L::Service: Service<FsRequest, Response = FsResponse, Error: Into<BoxError>, Future: Send + 'static>,
         L::Service: Clone + Send + Sync + 'static,
     {
-        Self { pipeline: self.pipeline.clone(), ..Self::from_service(layer.layer(self.stack.clone())) }
+        let (pipeline, losses) = (self.pipeline.clone(), self.losses.clone());
+        Self { pipeline, losses, ..Self::from_service(layer.layer(self.stack.clone())) }
     }
 
     /// The default stack's pipeline, to look at its circuit or to switch it; none of a stack of your own.

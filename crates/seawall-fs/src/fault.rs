@@ -150,6 +150,7 @@ fn classify(error: &io::Error) -> (FailureKind, &'static str) {
         Io::IsADirectory => (PERMANENT, "is a directory where a file is needed"),
         Io::NotADirectory => (PERMANENT, "a part of the path is a file where a directory is needed"),
         Io::DirectoryNotEmpty => (PERMANENT, "the directory is not empty"),
+        Io::UnexpectedEof => (PERMANENT, "ends before so many bytes"),
         Io::InvalidFilename => (PERMANENT, "the name is too long or not allowed here"),
         _ => by_number(error),
     }

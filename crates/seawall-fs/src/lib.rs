@@ -11,15 +11,16 @@ mod directory;
 mod engine;
 mod entries;
 mod fault;
+mod file;
 pub mod future;
 mod identity;
 mod lines;
 mod link;
+mod losses;
 mod metadata;
 mod operation;
 mod place;
 mod read;
-#[allow(dead_code, reason = "the file handle that asks for it is being built")]
 mod read_at;
 mod remove;
 mod rename;
@@ -41,7 +42,9 @@ pub use client::Fs;
 pub use config::{FsConfig, Tiers};
 pub use directory::{Entry, EntryKind};
 pub use entries::{Entries, EntryWithMetadata};
+pub use file::{File, FileLock, LockKind, OpenOptions};
 pub use lines::{LineBatch, LineBatches, LineEnding, LineOptions, Lines};
+pub use losses::Losses;
 pub use operation::Operation;
 #[cfg(unix)]
 pub use place::Space;

@@ -85,6 +85,26 @@ pub enum Operation {
     SetTimes,
     /// Change whose it is.
     Chown,
+
+    // Open files.
+    /// Open a file.
+    Open,
+    /// Make and open a file that is not there yet.
+    CreateNew,
+    /// Read from an open file.
+    ReadAt,
+    /// Write to an open file.
+    WriteAt,
+    /// Cut an open file off, or lengthen it.
+    SetLen,
+    /// Make the content of an open file durable.
+    Sync,
+    /// Move the cursor of an open file.
+    Seek,
+    /// Lock an open file.
+    Lock,
+    /// Release the lock of an open file.
+    Unlock,
 }
 
 impl Operation {
@@ -101,7 +121,7 @@ impl Operation {
     /// Whose threads do it.
     pub(crate) const fn lane(self) -> Lane {
         match self {
-            Self::WriteAtomic => Lane::Sync,
+            Self::WriteAtomic | Self::Sync => Lane::Sync,
             _ => Lane::Usual,
         }
     }
@@ -111,7 +131,8 @@ impl Operation {
     /// Those that change something begin anew each time: `write_atomic` with a new temporary file, and a `remove`
     /// whose first attempt failed half-way takes a file that is gone by then as removed. A second `rename` or
     /// `hard_link` knows the file by its number. A second `create_dir` or `symlink` could not tell its own from
-    /// somebody else's: they are tried again only after errors that say that nothing was made.
+    /// somebody else's, nor a second `create_new`: they are tried again only after errors that say that nothing was
+    /// made. A second `write_at` writes what the first has left.
     pub const fn idempotency(self) -> Idempotency {
         self.facts().2
     }
@@ -168,6 +189,17 @@ impl Operation {
             Self::SetPermissions => ("set_permissions", WRITES, AGAIN),
             Self::SetTimes => ("set_times", WRITES, AGAIN),
             Self::Chown => ("chown", WRITES, AGAIN),
+
+            // Open files.
+            Self::Open => ("open", READS, AGAIN),
+            Self::CreateNew => ("create_new", WRITES, ONCE),
+            Self::ReadAt => ("read_at", READS, AGAIN),
+            Self::WriteAt => ("write_at", WRITES, AGAIN),
+            Self::SetLen => ("set_len", WRITES, AGAIN),
+            Self::Sync => ("sync", WRITES, AGAIN),
+            Self::Seek => ("seek", READS, AGAIN),
+            Self::Lock => ("lock", READS, AGAIN),
+            Self::Unlock => ("unlock", READS, AGAIN),
         }
     }
 }

@@ -20,7 +20,11 @@ pub struct FsRequest {
 
 impl FsRequest {
     pub(crate) fn new(operation: Operation, path: &Path, work: impl Work) -> Self {
-        Self { operation, path: Arc::from(path), bytes: 0, work: Arc::new(work) }
+        Self::about(operation, Arc::from(path), work)
+    }
+
+    pub(crate) fn about(operation: Operation, path: Arc<Path>, work: impl Work) -> Self {
+        Self { operation, path, bytes: 0, work: Arc::new(work) }
     }
 
     /// Says how many bytes it will move.
