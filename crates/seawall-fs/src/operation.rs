@@ -32,6 +32,16 @@ pub enum Operation {
     /// Open a file to write at its end.
     Append,
 
+    // Trees, and copies.
+    /// Copy a file.
+    Copy,
+    /// Copy a directory with all that is in it.
+    CopyTree,
+    /// Remove a directory with all that is in it.
+    RemoveTree,
+    /// Walk a directory and those below it.
+    Walk,
+
     // About files and directories.
     /// Ask about a file or directory.
     Metadata,
@@ -158,6 +168,12 @@ impl Operation {
             Self::WriteAtomicMany => ("write_atomic_many", WRITES, AGAIN),
             Self::AtomicWriter => ("atomic_writer", WRITES, AGAIN),
             Self::Append => ("append", WRITES, AGAIN),
+
+            // Trees, and copies.
+            Self::Copy => ("copy", WRITES, AGAIN),
+            Self::CopyTree => ("copy_tree", WRITES, AGAIN),
+            Self::RemoveTree => ("remove_tree", WRITES, AGAIN),
+            Self::Walk => ("walk", READS, AGAIN),
 
             // About files and directories.
             Self::Metadata => ("metadata", READS, AGAIN),

@@ -5,6 +5,7 @@ mod append;
 mod atomic;
 mod attributes;
 mod config;
+mod copy;
 mod crash;
 mod doors;
 mod file;
@@ -15,6 +16,8 @@ mod names;
 mod operations;
 mod retries;
 mod stream;
+mod tree;
+mod walk;
 mod write;
 
 use std::num::NonZeroUsize;
