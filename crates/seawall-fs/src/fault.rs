@@ -91,6 +91,11 @@ impl Fault {
         self
     }
 
+    /// Whether trying again makes no sense.
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.kind == PERMANENT
+    }
+
     pub(crate) fn is_not_found(&self) -> bool {
         self.cause.as_ref().is_some_and(|cause| cause.kind() == Io::NotFound)
     }

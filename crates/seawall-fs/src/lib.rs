@@ -18,6 +18,7 @@ mod identity;
 mod lines;
 mod link;
 mod losses;
+mod many;
 mod metadata;
 mod operation;
 mod place;
@@ -50,6 +51,7 @@ pub use entries::{Entries, EntryWithMetadata};
 pub use file::{File, FileLock, LockKind, OpenOptions};
 pub use lines::{LineBatch, LineBatches, LineEnding, LineOptions, Lines};
 pub use losses::Losses;
+pub use many::Many;
 pub use operation::Operation;
 #[cfg(unix)]
 pub use place::Space;

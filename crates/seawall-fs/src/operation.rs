@@ -51,6 +51,10 @@ pub enum Operation {
     CreateDirAll,
     /// List a directory.
     List,
+    /// Read whole files.
+    ReadMany,
+    /// Ask about files and directories.
+    StatMany,
 
     // Names.
     /// Give a file or directory another name.
@@ -180,6 +184,8 @@ impl Operation {
             Self::Remove => ("remove", WRITES, AGAIN),
             Self::CreateDirAll => ("create_dir_all", WRITES, AGAIN),
             Self::List => ("list", READS, AGAIN),
+            Self::ReadMany => ("read_many", READS, AGAIN),
+            Self::StatMany => ("stat_many", READS, AGAIN),
 
             // Names.
             Self::Rename => ("rename", WRITES, BY_NUMBER),

@@ -1,11 +1,11 @@
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Bytes;
 use seawall_core::Error;
 
-use crate::engine::{Abandoned, Engine, Need};
+use crate::engine::{Abandoned, Buffers, Engine, Need};
 use crate::fault::Fault;
 use crate::work::{Attempt, INLINE_MOST, Task, Work};
 use crate::{Fs, FsRequest, Operation, sys};
@@ -114,13 +114,18 @@ impl Work for ReadWhole {
     }
 }
 
+/// The content of a file, on a thread.
+pub(crate) fn from_path(path: &Path, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
+    whole(&open(path, 0)?, limit, abandoned)
+}
+
 /// The content of a file of `length` bytes if the page cache holds all of it. An error if this file cannot be asked so.
 fn read_cached(file: &File, length: usize) -> io::Result<Option<Vec<u8>>> {
     // A file without content is asked for one byte, because only that tells it from one that does not know its length.
     let mut content = Vec::with_capacity(length.max(1));
     loop {
         let before = content.len();
-        match sys::read_cached_at(file, &mut content, (length - before).max(1), before as u64) {
+        match sys::read_cached(file, &mut content, (length - before).max(1), None) {
             Ok(0) if length == 0 => return Ok(Some(content)),
             // Shorter than it was a moment ago, or longer.
             Ok(0) => return Ok(None),
@@ -175,21 +180,36 @@ pub(crate) enum Then {
     Failed(Fault),
 }
 
-/// Reads up to `count` chunks of `size` bytes; only the last one of a file is shorter.
-pub(crate) fn batch(file: File, count: usize, size: usize) -> Batch {
+/// Reads up to `count` chunks of `size` bytes; only the last one of a file is shorter. `begun` is the first, which may
+/// hold something already.
+pub(crate) fn batch(file: File, count: usize, size: usize, begun: Vec<u8>, buffers: &Buffers) -> Batch {
     let mut chunks = Vec::with_capacity(count);
+    let mut begun = Some(begun);
     while chunks.len() < count {
-        let mut chunk = Vec::with_capacity(size);
-        let read = (&file).take(size as u64).read_to_end(&mut chunk);
+        let mut chunk = begun.take().unwrap_or_else(|| buffers.take(size));
+        let end = fill(&file, &mut chunk, size);
         // What was read before a failure is good, and belongs to whoever reads the stream.
-        if !chunk.is_empty() {
-            chunks.push(chunk.into());
+        if chunk.is_empty() {
+            buffers.give_back(chunk);
+        } else {
+            chunks.push(buffers.share(chunk));
         }
-        match read {
-            Ok(read) if read == size => {}
-            Ok(_) => return Batch { chunks, then: Then::End },
+        match end {
+            Ok(false) => {}
+            Ok(true) => return Batch { chunks, then: Then::End },
             Err(cause) => return Batch { chunks, then: Then::Failed(cause.into()) },
         }
     }
     Batch { chunks, then: Then::More(file) }
+}
+
+/// Reads until there are `size` bytes; says whether the file ended before.
+fn fill(file: &File, chunk: &mut Vec<u8>, size: usize) -> io::Result<bool> {
+    while chunk.len() < size {
+        let missing = size - chunk.len();
+        if sys::read(file, chunk, missing)? == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -52,7 +52,7 @@ impl ReadAt {
         let mut content = Vec::with_capacity(self.count);
         while content.len() < self.count {
             let (missing, position) = (self.count - content.len(), self.offset + content.len() as u64);
-            match sys::read_cached_at(&self.file, &mut content, missing, position) {
+            match sys::read_cached(&self.file, &mut content, missing, Some(position)) {
                 // Nothing is the end only if the length says so.
                 Ok(0) => {
                     let ended = sys::regular_length(&self.file).is_some_and(|length| length <= position);

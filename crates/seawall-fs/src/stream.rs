@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,11 +13,11 @@ use futures_util::future::BoxFuture;
 use seawall_core::{CallContext, Error, FailureKind};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::engine::Engine;
+use crate::engine::{Abandoned, Engine, Need, in_time, turn};
 use crate::fault::Label;
 use crate::read::{self, Batch, Then};
-use crate::work::Task;
-use crate::{Fs, FsRequest, Operation};
+use crate::work::{INLINE_MOST, Task};
+use crate::{Fs, FsRequest, Operation, sys};
 
 impl Fs {
     /// The content of a file from byte `offset` on, in chunks of the configured size; nothing if it ends
@@ -27,8 +28,10 @@ impl Fs {
     /// deadline of the context in which it was made.
     pub fn stream(&self, path: impl AsRef<Path>, offset: u64) -> FileStream {
         let work = move |task: &Task<'_>| {
-            let file = read::open(&task.label.path, offset)?;
-            Ok(FileReader { engine: task.engine.clone(), label: task.label.clone(), file })
+            let path = &task.label.path;
+            let file = read::open(path, offset)?;
+            task.engine.look_at(path, Need::Content, || file.try_clone());
+            Ok(FileReader { engine: task.engine.clone(), label: task.label.clone(), file, on_threads: 0 })
         };
         let request = FsRequest::new(Operation::Stream, path.as_ref(), work);
         let (client, context) = (self.clone(), CallContext::current());
@@ -41,27 +44,77 @@ impl Fs {
 /// most two batches are in memory.
 const BATCH: usize = 2;
 
-/// A file opened to be streamed, before anything was read.
+/// Batches read on threads, after the page cache did not hold what came next, before it is asked again.
+const ON_THREADS: u32 = 8;
+
+/// A file that is being streamed.
 #[derive(Debug)]
 struct FileReader {
     engine: Engine,
     label: Label,
     file: File,
+    /// Batches to be read on threads before anything else is tried.
+    on_threads: u32,
 }
 
 impl FileReader {
-    fn read_ahead(self, deadline: Option<Instant>) -> ReadAhead {
-        let Self { engine, label, file } = self;
-        // A task of its own, because a future polled only now and then could be given a slot and sit on it.
+    /// Has the next chunks read on a thread; the first of them may hold something already.
+    fn read_ahead(mut self, begun: Vec<u8>, deadline: Option<Instant>) -> ReadAhead {
+        self.on_threads = self.on_threads.saturating_sub(1);
+        // A task of its own, so that the deadline is kept whether anybody polls or not.
         AbortOnDropHandle::new(tokio::spawn(async move {
-            let size = engine.chunk_size();
-            let batch = engine.run(&label, deadline, move |_| Ok(read::batch(file, BATCH, size))).await?;
-            Ok((batch, engine, label))
+            let Self { engine, label, file, on_threads } = self;
+            let its = engine.clone();
+            let work =
+                move |_: &Abandoned| Ok(read::batch(file, BATCH, its.chunk_size(), begun, its.buffers()));
+            let Batch { chunks, then } = engine.run(&label, deadline, work).await?;
+            let then = match then {
+                Then::More(file) => Ok(Some(Self { engine, label, file, on_threads })),
+                Then::End => Ok(None),
+                Then::Failed(fault) => Err(fault.label(&label)),
+            };
+            Ok((chunks, then))
         }))
+    }
+
+    /// Reads on into `chunk` what the page cache holds, in steps that keep nobody waiting.
+    fn read_cached(&mut self, chunk: &mut Vec<u8>) -> Cached {
+        let size = self.engine.chunk_size();
+        while chunk.len() < size {
+            if turn::is_over() {
+                return Cached::TurnOver;
+            }
+            let missing = (size - chunk.len()).min(INLINE_MOST as usize);
+            match turn::count(|| sys::read_cached(&self.file, chunk, missing, None)) {
+                Ok(0) if sys::is_at_end(&self.file) => return Cached::Ended,
+                Ok(0) => return Cached::Missed,
+                Ok(_) => {}
+                Err(cause) => {
+                    self.on_threads = ON_THREADS;
+                    let path = &self.label.path;
+                    if cause.kind() == io::ErrorKind::WouldBlock {
+                        self.engine.tried(path, Need::Content, false);
+                    } else {
+                        self.engine.refused(path, Need::Content);
+                    }
+                    return Cached::Missed;
+                }
+            }
+        }
+        self.engine.tried(&self.label.path, Need::Content, true);
+        Cached::Full
     }
 }
 
-type ReadAhead = AbortOnDropHandle<Result<(Batch, Engine, Label), Error>>;
+/// How reading from the page cache went.
+enum Cached {
+    Full,
+    Ended,
+    Missed,
+    TurnOver,
+}
+
+type ReadAhead = AbortOnDropHandle<Result<(Vec<Bytes>, Result<Option<FileReader>, Error>), Error>>;
 
 /// The chunks of a file, in order; made by [`Fs::stream`](crate::Fs::stream).
 ///
@@ -69,8 +122,9 @@ type ReadAhead = AbortOnDropHandle<Result<(Batch, Engine, Label), Error>>;
 /// file that is appended to meanwhile ends where its end is met first; one that is replaced (as
 /// `write_atomic` does) is read to the end as it was when opened.
 ///
-/// The next chunks are read ahead on a thread while you work on these, four chunks in memory at the most. A
-/// reader that takes its time occupies no thread and no slot.
+/// What the page cache holds is read when it is asked for. What it does not hold is read ahead on a thread while you
+/// work on the chunks before, four chunks in memory at the most. A reader that takes its time occupies no thread. The
+/// memory of a chunk that you drop is used for a later one.
 ///
 /// # Cancel safety
 /// Dropping a wait for the next chunk loses nothing. Dropping the stream closes the file.
@@ -82,6 +136,10 @@ pub struct FileStream {
 
 enum State {
     Opening(BoxFuture<'static, Result<FileReader, Error>>),
+    /// At the beginning of a chunk or within it.
+    At(FileReader, Vec<u8>),
+    /// The same, while others have their turn.
+    Yielding(BoxFuture<'static, ()>, FileReader, Vec<u8>),
     Reading(ReadAhead),
     Failed(Error),
     Over,
@@ -95,14 +153,44 @@ impl FileStream {
         Self { state: State::Opening(Box::pin(opening)), chunks: VecDeque::new(), deadline }
     }
 
-    /// Takes a batch in, and has the next one read.
-    fn take_in(&mut self, batch: Batch, engine: Engine, label: Label) {
-        self.chunks.extend(batch.chunks);
-        self.state = match batch.then {
-            Then::More(file) => State::Reading(FileReader { engine, label, file }.read_ahead(self.deadline)),
-            Then::End => State::Over,
-            Then::Failed(fault) => State::Failed(fault.label(&label)),
-        };
+    /// Goes on reading: from the page cache while that answers, else on a thread.
+    fn go_on(&mut self, mut reader: FileReader, mut chunk: Vec<u8>) -> State {
+        let engine = &reader.engine;
+        let tries = reader.on_threads == 0 && engine.may_try(&reader.label.path, Need::Content);
+        if chunk.capacity() == 0 {
+            chunk = engine.buffers().take(engine.chunk_size());
+        }
+        if !tries || !in_time(self.deadline) {
+            return State::Reading(reader.read_ahead(chunk, self.deadline));
+        }
+        match reader.read_cached(&mut chunk) {
+            Cached::Full => {
+                self.chunks.push_back(reader.engine.buffers().share(chunk));
+                State::At(reader, Vec::new())
+            }
+            Cached::Ended => {
+                if !chunk.is_empty() {
+                    self.chunks.push_back(reader.engine.buffers().share(chunk));
+                }
+                State::Over
+            }
+            Cached::TurnOver => State::Yielding(Box::pin(tokio::task::yield_now()), reader, chunk),
+            Cached::Missed => State::Reading(reader.read_ahead(chunk, self.deadline)),
+        }
+    }
+
+    /// What follows a batch that was read on a thread.
+    fn after(&self, then: Result<Option<FileReader>, Error>) -> State {
+        match then {
+            // Reads ahead, unless it is time to ask the page cache again.
+            Ok(Some(reader)) if reader.on_threads > 0 || !reader.engine.tries() => {
+                let chunk = reader.engine.buffers().take(reader.engine.chunk_size());
+                State::Reading(reader.read_ahead(chunk, self.deadline))
+            }
+            Ok(Some(reader)) => State::At(reader, Vec::new()),
+            Ok(None) => State::Over,
+            Err(error) => State::Failed(error),
+        }
     }
 }
 
@@ -117,11 +205,26 @@ impl Stream for FileStream {
             }
             match &mut this.state {
                 State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
-                    Ok(reader) => this.state = State::Reading(reader.read_ahead(this.deadline)),
+                    Ok(reader) => this.state = State::At(reader, Vec::new()),
                     Err(error) => this.state = State::Failed(error),
                 },
+                State::Yielding(others, ..) => {
+                    ready!(others.as_mut().poll(cx));
+                    if let State::Yielding(_, reader, chunk) = std::mem::replace(&mut this.state, State::Over)
+                    {
+                        this.state = State::At(reader, chunk);
+                    }
+                }
+                State::At(..) => {
+                    if let State::At(reader, chunk) = std::mem::replace(&mut this.state, State::Over) {
+                        this.state = this.go_on(reader, chunk);
+                    }
+                }
                 State::Reading(task) => match ready!(Pin::new(task).poll(cx)) {
-                    Ok(Ok((batch, engine, label))) => this.take_in(batch, engine, label),
+                    Ok(Ok((chunks, then))) => {
+                        this.chunks.extend(chunks);
+                        this.state = this.after(then);
+                    }
                     Ok(Err(error)) => this.state = State::Failed(error),
                     Err(cause) => {
                         let error = Error::new(FailureKind::Cancelled, "fs", "stream")
@@ -145,7 +248,7 @@ impl fmt::Debug for FileStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Opening(_) => "opening",
-            State::Reading(_) => "reading",
+            State::At(..) | State::Yielding(..) | State::Reading(_) => "reading",
             State::Failed(_) => "failed",
             State::Over => "over",
         };

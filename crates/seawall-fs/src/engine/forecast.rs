@@ -103,7 +103,7 @@ impl Forecasts {
 
 /// Asks the device for one byte: whether it is there or not, the answer says if it can be asked.
 fn reads_without_waiting(file: &File) -> bool {
-    match sys::read_cached_at(file, &mut Vec::with_capacity(1), 1, 0) {
+    match sys::read_cached(file, &mut Vec::with_capacity(1), 1, Some(0)) {
         Ok(_) => true,
         Err(cause) => cause.kind() == std::io::ErrorKind::WouldBlock,
     }

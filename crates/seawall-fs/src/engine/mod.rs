@@ -1,6 +1,7 @@
 //! Runs synchronous file work where it stops nobody: at once if the page cache answers, else on threads of its own.
 
 mod abandoned;
+mod buffers;
 mod clock;
 mod desk;
 mod forecast;
@@ -22,6 +23,7 @@ use std::time::Instant;
 use seawall_core::{Error, FailureKind};
 
 pub(crate) use self::abandoned::Abandoned;
+pub(crate) use self::buffers::Buffers;
 use self::forecast::Forecasts;
 pub(crate) use self::forecast::Need;
 use self::pool::Pool;
@@ -50,6 +52,7 @@ struct Shared {
     concurrency: NonZeroUsize,
     chunk_size: NonZeroUsize,
     gate: CommitGate,
+    buffers: Buffers,
     /// `None` if nothing is to be tried without a thread.
     forecasts: Option<Forecasts>,
 }
@@ -74,12 +77,17 @@ impl Engine {
             concurrency,
             chunk_size,
             gate: CommitGate::default(),
+            buffers: Buffers::default(),
             forecasts: (sys::HAS_CACHED_CALLS && tiers != Tiers::Threads).then(Forecasts::new),
         }))
     }
 
     pub(crate) fn chunk_size(&self) -> usize {
         self.0.chunk_size.get()
+    }
+
+    pub(crate) fn buffers(&self) -> &Buffers {
+        &self.0.buffers
     }
 
     pub(crate) fn gate(&self) -> &CommitGate {

@@ -27,7 +27,11 @@ pub(crate) fn regular_length(_: &File) -> Option<u64> {
     None
 }
 
-pub(crate) fn read_cached_at(_: &File, _: &mut Vec<u8>, _: usize, _: u64) -> io::Result<usize> {
+pub(crate) fn is_at_end(_: &File) -> bool {
+    false
+}
+
+pub(crate) fn read_cached(_: &File, _: &mut Vec<u8>, _: usize, _: Option<u64>) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -46,24 +46,30 @@ pub(crate) fn regular_length(file: &File) -> Option<u64> {
         .then(|| u64::try_from(stat.st_size).ok())?
 }
 
+/// Whether a regular file stands at its end or behind.
+pub(crate) fn is_at_end(file: &File) -> bool {
+    let position = rustix::fs::tell(file);
+    regular_length(file).is_some_and(|length| position.is_ok_and(|position| position >= length))
+}
+
 fn cached(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
     openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED)
 }
 
-/// Appends at most `count` bytes from `offset` on to `buffer`, whose spare capacity must hold them; what the page cache
-/// does not hold is not waited for, but is `WouldBlock`.
+/// Appends at most `count` bytes to `buffer`, whose spare capacity must hold them: from `offset` on, or else from where
+/// the file stands. What the page cache does not hold is not waited for, but is `WouldBlock`.
 ///
 /// Less than `count` is not the end of the file, and nothing is the end only at or behind its length: the read of Linux
 /// 5.9 and 5.10 may return nothing before (BUGS of readv(2)).
-pub(crate) fn read_cached_at(
+pub(crate) fn read_cached(
     file: &File,
     buffer: &mut Vec<u8>,
     count: usize,
-    offset: u64,
+    offset: Option<u64>,
 ) -> io::Result<usize> {
     let spare = buffer.spare_capacity_mut();
     let count = count.min(spare.len());
-    let Ok(offset) = libc::off64_t::try_from(offset) else {
+    let Ok(offset) = offset.map_or(Ok(-1), libc::off64_t::try_from) else {
         return Err(rustix::io::Errno::INVAL.into());
     };
     let slice = libc::iovec { iov_base: spare.as_mut_ptr().cast(), iov_len: count };

@@ -26,15 +26,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use seawall_fs::{Fs, FsConfig};
+use seawall_fs::{Fs, FsConfig, Tiers};
 
 fn client() -> Fs {
     Fs::new(&FsConfig::default(), Arc::new(())).unwrap()
 }
 
-/// A client with one slot: its next operation begins when the one before is over, whoever waited for that.
+/// A client with one thread for everything: its next operation begins when the one before is over, whoever waited for
+/// that.
 fn one_at_a_time() -> Fs {
-    let config = FsConfig { concurrency: NonZeroUsize::MIN, ..FsConfig::default() };
+    let config = FsConfig { concurrency: NonZeroUsize::MIN, tiers: Tiers::Threads, ..FsConfig::default() };
     Fs::new(&config, Arc::new(())).unwrap()
 }
 
