@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{FailureKind, Outcome};
+use crate::{FailureKind, Measurement, Outcome};
 
 /// Who tells an [`Event`]: a strategy, what it guards, and the pipeline it stands in.
 ///
@@ -173,6 +173,20 @@ pub enum Event {
 pub trait Observer: Send + Sync {
     /// Takes note of an event.
     fn observe(&self, origin: Origin<'_>, event: &Event);
+
+    /// Takes note of how long an operation took. Does nothing by default.
+    fn measure(&self, _measurement: &Measurement<'_>) {}
+
+    /// Whether a span that is made now would be recorded: it is not where the trace that it would belong to was sampled
+    /// out. Asked by clients before they make one, because a span that nobody sees costs as much as any. True by default:
+    /// the subscriber of `tracing` decides.
+    fn wants_span(&self) -> bool {
+        true
+    }
+
+    /// Hands over, by name and value, what tells the next service which trace the current span belongs to: the headers
+    /// of a request. There are none by default.
+    fn trace_headers(&self, _set: &mut dyn FnMut(&str, &str)) {}
 }
 
 impl Observer for () {
@@ -183,12 +197,40 @@ impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
     fn observe(&self, origin: Origin<'_>, event: &Event) {
         (**self).observe(origin, event);
     }
+
+    fn measure(&self, measurement: &Measurement<'_>) {
+        (**self).measure(measurement);
+    }
+
+    fn wants_span(&self) -> bool {
+        (**self).wants_span()
+    }
+
+    fn trace_headers(&self, set: &mut dyn FnMut(&str, &str)) {
+        (**self).trace_headers(set);
+    }
 }
 
 impl<O: Observer> Observer for Option<O> {
     fn observe(&self, origin: Origin<'_>, event: &Event) {
         if let Some(observer) = self {
             observer.observe(origin, event);
+        }
+    }
+
+    fn measure(&self, measurement: &Measurement<'_>) {
+        if let Some(observer) = self {
+            observer.measure(measurement);
+        }
+    }
+
+    fn wants_span(&self) -> bool {
+        self.as_ref().is_none_or(Observer::wants_span)
+    }
+
+    fn trace_headers(&self, set: &mut dyn FnMut(&str, &str)) {
+        if let Some(observer) = self {
+            observer.trace_headers(set);
         }
     }
 }

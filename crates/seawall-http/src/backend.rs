@@ -4,14 +4,14 @@ use http::{HeaderName, Request, Response, StatusCode};
 use seawall_core::{ByKind, Classify, Error, FailureKind, Idempotency, Outcome};
 use seawall_tower::Replay;
 
-use crate::{Body, retry_after};
+use crate::{Body, quota, retry_after};
 
 /// What HTTP's answers mean to policies, and which requests may be made again. Used by every layer of
 /// [`Http`](crate::Http), and by any stack of your own that speaks `http::Request<Body>`.
 ///
 /// | response | is |
 /// |---|---|
-/// | 408, 429, and 503 with a [`Retry-After`](retry_after()) | [`Overloaded`](FailureKind::Overloaded) with that |
+/// | 408, 429, and 503 with a [`Retry-After`](retry_after()), or a [quota](quota()) that is spent for so long | [`Overloaded`](FailureKind::Overloaded) with that |
 /// | 503 without | [`Transient`](FailureKind::Transient): as often one of several servers that is not there as one with too much to do |
 /// | 504 | [`Timeout`](FailureKind::Timeout): a gateway's, of the server behind it |
 /// | 501, 505, 506, 507, 508, 510, 511 | [`Permanent`](FailureKind::Permanent) |
@@ -66,7 +66,10 @@ impl Replay<Request<Body>> for HttpBackend {
 
 /// How a response failed in the eyes of policies, if it did.
 pub(crate) fn failure_of<B>(response: &Response<B>) -> Option<FailureKind> {
-    let asked = || retry_after(response.headers(), wall_clock());
+    let asked = || {
+        let (headers, now) = (response.headers(), wall_clock());
+        retry_after(headers, now).or_else(|| quota(headers, now)?.wait())
+    };
     match response.status() {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
             Some(FailureKind::Overloaded { retry_after: asked() })

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use seawall_core::{InvalidConfig, friendly_duration, or_off};
-use seawall_tower::PipelineConfig;
+use seawall_tower::{DeadlineHeader, PipelineConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::http_cache::HttpCacheConfig;
@@ -20,6 +20,8 @@ use crate::http_cache::HttpCacheConfig;
 /// | `pool_idle_timeout` | 300 s | how long an idle connection is kept |
 /// | `max_redirects` | 10 | redirects followed before the call fails; 0 hands the redirect to the caller |
 /// | `cache` | `"off"` | a cache of responses in front of it all: see [`HttpCacheConfig`] |
+/// | `deadline_header` | `grpc-timeout` | the header that tells the server how much time an attempt has; or `"off"` |
+/// | `quota_pause` | 5 min | how long, at the most, a server is left alone that says that nothing is left of a quota; or `"off"` |
 /// | `pipeline.deadline` | 30 s | for a whole call, all attempts and waits included, until the response's headers |
 /// | `pipeline.attempt_timeout` | 8 s | for one attempt, until the response's headers |
 /// | `pipeline.concurrency_limit` | adaptive | requests under way at a server, until the response's headers; or `"off"` |
@@ -50,6 +52,15 @@ pub struct HttpConfig {
     /// A cache of responses in front of it all; `None` (`"off"`) asks the server each time.
     #[serde(with = "or_off")]
     pub cache: Option<HttpCacheConfig>,
+    /// The header that tells the server how much time an attempt has, for it to stop when its answer is of no use any
+    /// more (`seawall_tower::CallerDeadlineLayer` does). `None` (`"off"`) tells nothing.
+    #[serde(with = "or_off")]
+    pub deadline_header: Option<DeadlineHeader>,
+    /// How long, at the most, a server is left alone whose answer says that nothing is left of a [quota](crate::quota())
+    /// of requests, or that answers 429 with a `Retry-After`: calls wait until then, or are refused if their time is
+    /// over before. Above zero; `None` (`"off"`) leaves it to the retries of each call.
+    #[serde(with = "or_off::duration")]
+    pub quota_pause: Option<Duration>,
     /// Deadline, retry, circuit breaker, limits and attempt time-out, one set of states per `scheme://host:port`.
     pub pipeline: PipelineConfig,
 }
@@ -66,6 +77,8 @@ impl Default for HttpConfig {
             pool_idle_timeout: Duration::from_mins(5),
             max_redirects: 10,
             cache: None,
+            deadline_header: Some(DeadlineHeader::default()),
+            quota_pause: Some(Duration::from_mins(5)),
             pipeline: PipelineConfig::default(),
         }
     }
@@ -85,9 +98,11 @@ impl HttpConfig {
                 "must be visible ascii",
             ));
         }
-        for (field, time) in
-            [("connect_timeout", Some(self.connect_timeout)), ("read_timeout", self.read_timeout)]
-        {
+        for (field, time) in [
+            ("connect_timeout", Some(self.connect_timeout)),
+            ("read_timeout", self.read_timeout),
+            ("quota_pause", self.quota_pause),
+        ] {
             if time.is_some_and(|time| time.is_zero()) {
                 return Err(InvalidConfig::new(field, "0s", "must be above zero"));
             }

@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use http::header::{DATE, HeaderName, RETRY_AFTER};
+use http::header::{DATE, RETRY_AFTER};
 
 /// Headers that say it in milliseconds: those of Azure and of what speaks like it, and that of AWS.
 const IN_MILLISECONDS: [&str; 3] = ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after"];
@@ -33,7 +33,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
     let value = value.trim();
     let until = httpdate::parse_http_date(value).ok()?;
-    let since = date(headers, &DATE).unwrap_or(now);
+    let since = date(headers).unwrap_or(now);
     Some(until.duration_since(since).unwrap_or(Duration::ZERO))
 }
 
@@ -45,6 +45,7 @@ fn whole_number(value: &str) -> Option<u64> {
     is_number.then(|| value.parse().unwrap_or(u64::MAX))
 }
 
-fn date(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
+/// The response's own idea of what time it is.
+pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }

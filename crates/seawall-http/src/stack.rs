@@ -1,6 +1,6 @@
 //! What a client made by `Http::new` is: everything around the transport, put together in one place.
 //!
-//! Outermost first: what is done for a call → for each authority [ the pipeline → the transport ].
+//! Outermost first: what is done for a call → for each authority [ the pipeline → the wire ].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use tower::{Layer, ServiceExt};
 use crate::client::misconfigured;
 use crate::http_cache::HttpCacheHandle;
 use crate::target::{CallName, Key};
-use crate::transport::Transport;
+use crate::wire::{Wire, Wiring};
 use crate::{Body, HttpBackend, HttpConfig};
 
 /// The stack of one client. What belongs to an authority is put together at its first call and kept.
 pub(crate) struct Stack {
-    client: reqwest::Client,
+    wiring: Wiring,
     pipeline: Pipeline<HttpBackend>,
     /// By authority, as the pipeline knows its targets.
-    services: Registry<PipelineService<Transport, HttpBackend>>,
+    services: Registry<PipelineService<Wire, HttpBackend>>,
     read_timeout: Option<Duration>,
     cache: Option<HttpCacheHandle>,
 }
@@ -35,11 +35,12 @@ impl Stack {
         let identity = Identity::new("http").pipeline("http").observer(Arc::clone(&observer));
         let cache = config.cache.as_ref().map(|rules| HttpCacheHandle::new(identity, rules));
         let cache = cache.transpose().map_err(misconfigured)?;
+        let wiring = Wiring::new(client, config, Arc::clone(&observer));
         let pipeline =
             Pipeline::new("http", &config.pipeline, HttpBackend, observer).map_err(misconfigured)?;
         // What is kept here is kept for its speed: the state is the pipeline's.
         let services = Registry::new(config.pipeline.max_targets, |_| true);
-        Ok(Self { client, pipeline, services, read_timeout: config.read_timeout, cache })
+        Ok(Self { wiring, pipeline, services, read_timeout: config.read_timeout, cache })
     }
 
     /// Makes one call, and returns once the response's headers are there.
@@ -53,12 +54,12 @@ impl Stack {
         Ok(response.map(|body| body.within(self.read_timeout, deadline).of_call(name)))
     }
 
-    fn assemble(&self, key: &str) -> PipelineService<Transport, HttpBackend> {
-        self.pipeline.layer(key).layer(Transport::new(self.client.clone()))
+    fn assemble(&self, key: &str) -> PipelineService<Wire, HttpBackend> {
+        self.pipeline.layer(key).layer(self.wiring.to(key, &self.pipeline))
     }
 
     pub(crate) const fn client(&self) -> &reqwest::Client {
-        &self.client
+        self.wiring.client()
     }
 
     /// The cache that the client puts around all this, if it has one.

@@ -6,6 +6,7 @@ mod durations;
 mod histogram;
 mod log_events;
 mod logging;
+mod measures;
 mod meters;
 pub mod names;
 mod otlp;

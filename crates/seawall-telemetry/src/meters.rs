@@ -9,6 +9,7 @@ use seawall_core::InvalidConfig;
 
 use crate::config::TelemetryConfig;
 use crate::durations::DurationHistograms;
+use crate::measures::Measures;
 use crate::names::{CIRCUIT_STATES, EVENTS, OUTCOMES, SCOPE, attribute, metric};
 use crate::otlp::Otlp;
 use crate::registry::Registry;
@@ -18,11 +19,24 @@ use crate::series::Series;
 const DURATION_BOUNDARIES: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// Those that the HTTP convention advises.
+const HTTP_BOUNDARIES: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// The boundaries of a metric of durations.
+pub(crate) fn boundaries_of(metric: &str) -> &'static [f64] {
+    match metric {
+        metric::HTTP_CLIENT_REQUEST_DURATION => &HTTP_BOUNDARIES,
+        _ => &DURATION_BOUNDARIES,
+    }
+}
+
 /// The `OpenTelemetry` instruments and who reads them.
 pub(crate) struct Meters {
     pub(crate) provider: SdkMeterProvider,
     pub(crate) meter: Meter,
     pub(crate) durations: DurationHistograms,
+    pub(crate) measures: Measures,
     prometheus: Option<PrometheusRegistry>,
 }
 
@@ -67,7 +81,8 @@ impl Meters {
             attempts: durations(metric::ATTEMPT_DURATION, "Duration of single attempts"),
             queues: durations(metric::QUEUE_DURATION, "Time that calls waited their turn"),
         };
-        Ok(Some(Self { provider, meter, durations, prometheus }))
+        let measures = Measures::new(meter.clone(), config.max_series.get());
+        Ok(Some(Self { provider, meter, durations, measures, prometheus }))
     }
 
     /// Counters and states are read from the registry when somebody collects, and cost nothing before.
@@ -152,7 +167,10 @@ fn limit_view(config: &TelemetryConfig) -> impl Fn(&Instrument) -> Option<Stream
             metric::EVENT => EVENTS.len(),
             metric::PIPELINE_DURATION | metric::ATTEMPT_DURATION => OUTCOMES.len(),
             metric::CIRCUIT_BREAKER_STATE => CIRCUIT_STATES.len(),
-            metric::QUEUE_DURATION | metric::LIMIT | metric::BUDGET_BALANCE => 1,
+            metric::QUEUE_DURATION
+            | metric::LIMIT
+            | metric::BUDGET_BALANCE
+            | metric::HTTP_CLIENT_REQUEST_DURATION => 1,
             _ => return None,
         };
         Stream::builder().with_cardinality_limit(series.saturating_mul(sets_per_series)).build().ok()

@@ -29,6 +29,10 @@ pub mod metric {
     pub const LIMIT: &str = "resilience.limit";
     /// Gauge of what a retry budget held when it was last asked, in retries, by pipeline, strategy and target.
     pub const BUDGET_BALANCE: &str = "resilience.retry_budget.balance";
+    /// Histogram of single attempts of HTTP requests in seconds, as the stable convention for HTTP clients has it. Its
+    /// attributes are in the client's own table, `seawall-http/src/telemetry/names.rs`: this crate does not know that
+    /// one.
+    pub const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
     /// Gauge that is 1 for the state a circuit is in and 0 for the others.
     pub const CIRCUIT_BREAKER_STATE: &str = "resilience.circuit_breaker.state";
 }
@@ -65,6 +69,8 @@ pub mod attribute {
     pub const SHARE: &str = "resilience.share";
     /// Why a layer said no or took a step, in a few words.
     pub const REASON: &str = "resilience.refusal.reason";
+    /// Marks the series that further ones are counted in once there are as many as there may be; the SDK's own name.
+    pub const OVERFLOW: &str = "otel.metric.overflow";
     /// Which rule of stability a configuration breaks, on the warning that the facade writes.
     pub const STABILITY_RULE: &str = "resilience.stability.rule";
 }

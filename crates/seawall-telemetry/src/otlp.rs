@@ -3,11 +3,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracerProvider};
 use seawall_core::InvalidConfig;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::config::OtlpConfig;
 use crate::delivery::{Delivery, WatchedMetrics, WatchedProcessor, WatchedSpans};
@@ -68,6 +70,21 @@ impl Otlp {
             .with_sampler(sampler)
             .with_span_processor(WatchedProcessor { processor, delivery: Arc::clone(&self.spans) })
             .build())
+    }
+
+    /// Whether the sampler lets through what is made within `parent`, as far as that is certain beforehand.
+    pub(crate) fn samples_below(&self, parent: &tracing::Span) -> bool {
+        if parent.is_disabled() {
+            return self.sample_ratio > 0.0;
+        }
+        let context = parent.context();
+        let span = context.span();
+        // One that is no part of a trace leaves it to the ratio.
+        if span.span_context().is_valid() {
+            span.span_context().is_sampled()
+        } else {
+            self.sample_ratio > 0.0
+        }
     }
 
     fn refused(&self, error: &opentelemetry_otlp::ExporterBuildError) -> InvalidConfig {

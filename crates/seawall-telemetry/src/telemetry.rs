@@ -7,7 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use seawall_core::{Event, InvalidConfig, Observer, Origin};
+use seawall_core::{Event, InvalidConfig, Measurement, Observer, Origin};
 
 use crate::config::TelemetryConfig;
 use crate::delivery::DeliveryStats;
@@ -16,11 +16,12 @@ use crate::meters::Meters;
 use crate::otlp::Otlp;
 use crate::registry::{Limits, Registry};
 use crate::stats::StatsSnapshot;
+use crate::traces::inject_trace;
 
 /// Hears what policies and layers tell, and passes it on: as statistics, metrics and log events.
 ///
 /// Make one per process, share it as `Arc<Telemetry>`, and hand it to everything that takes an
-/// [`Observer`]. Telling an event takes no lock and, once its series is known, allocates nothing.
+/// [`Observer`]. Telling an event or a measurement takes no lock and, once its series is known, allocates nothing.
 ///
 /// End it with [`shutdown`](Self::shutdown). Dropping it instead never blocks, and loses what was not sent yet.
 pub struct Telemetry {
@@ -109,6 +110,24 @@ impl Observer for Telemetry {
     fn observe(&self, origin: Origin<'_>, event: &Event) {
         self.registry.record(origin, event);
         log_events::write(origin, event);
+    }
+
+    fn measure(&self, measurement: &Measurement<'_>) {
+        if let Some(meters) = &self.meters {
+            meters.measures.record(measurement);
+        }
+    }
+
+    fn wants_span(&self) -> bool {
+        // Without a collector, the subscriber decides.
+        self.otlp.as_ref().is_none_or(|otlp| otlp.samples_below(&tracing::Span::current()))
+    }
+
+    fn trace_headers(&self, set: &mut dyn FnMut(&str, &str)) {
+        // Without a collector no span of ours is part of a trace.
+        if self.tracers.is_some() {
+            inject_trace(&tracing::Span::current(), |name, value| set(name, &value));
+        }
     }
 }
 

@@ -156,4 +156,19 @@ impl<A: Observer, B: Observer> Observer for Both<A, B> {
         self.0.observe(origin, event);
         self.1.observe(origin, event);
     }
+
+    fn measure(&self, measurement: &seawall_core::Measurement<'_>) {
+        self.0.measure(measurement);
+        self.1.measure(measurement);
+    }
+
+    fn wants_span(&self) -> bool {
+        self.0.wants_span() && self.1.wants_span()
+    }
+
+    /// A call belongs to one trace: what the system's own telemetry says of it is said last, and counts.
+    fn trace_headers(&self, set: &mut dyn FnMut(&str, &str)) {
+        self.1.trace_headers(set);
+        self.0.trace_headers(set);
+    }
 }

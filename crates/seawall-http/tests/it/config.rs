@@ -6,6 +6,7 @@ use axum::routing::get;
 use http::{HeaderMap, StatusCode, Version};
 use seawall_core::FailureKind;
 use seawall_http::{Http, HttpConfig, HttpVersion};
+use seawall_tower::DeadlineHeader;
 
 use crate::support::{client, client_of, serve};
 
@@ -20,19 +21,28 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(config.pool_max_idle_per_host, 10);
     assert_eq!(config.pool_idle_timeout, Duration::from_mins(5));
     assert_eq!(config.max_redirects, 10);
+    assert_eq!(config.deadline_header, Some(DeadlineHeader::GrpcTimeout));
+    assert_eq!(config.quota_pause, Some(Duration::from_mins(5)));
+    assert_eq!(config.pipeline.hedge, None);
     assert_eq!(config.pipeline.deadline, Some(Duration::from_secs(30)));
     assert_eq!(config.pipeline.attempt_timeout, Some(Duration::from_secs(8)));
 }
 
 #[test]
 fn a_configuration_survives_being_written_and_read() {
-    let config = HttpConfig { read_timeout: None, http_version: HttpVersion::Http2, ..HttpConfig::default() };
+    let config = HttpConfig {
+        read_timeout: None,
+        http_version: HttpVersion::Http2,
+        deadline_header: Some(DeadlineHeader::EnvoyExpectedTimeout),
+        ..HttpConfig::default()
+    };
     let written = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<HttpConfig>(&written).unwrap(), config);
 
     let partial: HttpConfig =
-        serde_json::from_str(r#"{"read_timeout": "off", "connect_timeout": "2s"}"#).unwrap();
-    assert_eq!(partial.read_timeout, None);
+        serde_json::from_str(r#"{"read_timeout": "off", "connect_timeout": "2s", "deadline_header": "off"}"#)
+            .unwrap();
+    assert_eq!((partial.read_timeout, partial.deadline_header), (None, None));
     assert_eq!(partial.connect_timeout, Duration::from_secs(2));
     assert_eq!(partial.max_redirects, 10);
 

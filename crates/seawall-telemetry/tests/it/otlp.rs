@@ -165,6 +165,40 @@ async fn nothing_is_sent_of_traces_that_are_not_sampled() {
     assert_eq!(telemetry.deliveries().unwrap().0.begun, 0);
 }
 
+/// A caller that was sampled, and one that was not.
+const CALLERS: [(&str, bool); 2] =
+    [(CALLER, true), ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", false)];
+
+#[tokio::test]
+async fn a_client_is_told_whether_its_span_would_be_recorded_and_what_its_headers_are() {
+    for ratio in [0.0, 1.0] {
+        let mut collector = Collector::start().await;
+        let otlp = OtlpConfig { sample_ratio: ratio, ..collector.otlp() };
+        let config = TelemetryConfig { otlp: Some(otlp), ..TelemetryConfig::default() };
+        let telemetry = Telemetry::new(&config).unwrap();
+        let subscriber = tracing_subscriber::registry().with(telemetry.trace_layer());
+        with_default(subscriber, || {
+            assert_eq!(telemetry.wants_span(), ratio > 0.0, "one that begins a trace");
+            telemetry.trace_headers(&mut |name, _| panic!("{name} without a trace"));
+            for (caller, sampled) in CALLERS {
+                let serve = tracing::info_span!("serve");
+                assert!(continue_trace(&serve, |name| (name == "traceparent").then_some(caller)));
+                let _within = serve.enter();
+                assert_eq!(telemetry.wants_span(), sampled, "the caller has decided");
+                let mut headers = Vec::new();
+                telemetry.trace_headers(&mut |name, value| headers.push((name.to_owned(), value.to_owned())));
+                let [(name, value)] = &headers[..] else { panic!("{headers:?}") };
+                assert_eq!(name, "traceparent");
+                assert!(value.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{value}");
+                assert!(value.ends_with(if sampled { "-01" } else { "-00" }), "{value}");
+            }
+        });
+        telemetry.shutdown(DEADLINE).await.unwrap();
+        drop(collector.received());
+    }
+    assert!(Telemetry::new(&TelemetryConfig::default()).unwrap().wants_span(), "the subscriber decides");
+}
+
 #[test]
 fn there_is_no_trace_layer_without_a_collector() {
     let telemetry = Telemetry::new(&TelemetryConfig::default()).unwrap();

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use seawall_core::{Event, FailureKind, Observer, Origin, Outcome};
+use seawall_core::{AttributeValue, Event, FailureKind, Measurement, Observer, Origin, Outcome};
 use seawall_telemetry::{Telemetry, TelemetryConfig};
 
 /// Values, as written, by name and sorted labels. Panics on a line that is no sample.
@@ -159,4 +160,35 @@ fn our_own_caps_are_the_only_ones() {
     assert_eq!(of("resilience_event_total"), 2700);
     assert_eq!(of("resilience_circuit_breaker_state"), 900 * 8);
     assert!(!samples.keys().any(|series| series.contains("overflow")));
+}
+
+#[test]
+fn what_clients_measure_is_a_histogram_by_the_convention_and_bounded() {
+    let config = TelemetryConfig { max_series: NonZeroUsize::new(3).unwrap(), ..TelemetryConfig::default() };
+    let telemetry = Telemetry::new(&config).unwrap();
+    let attempt = |address: &str| {
+        let attributes = [
+            ("http.request.method", AttributeValue::Text("GET")),
+            ("server.address", AttributeValue::Text(address)),
+            ("server.port", AttributeValue::Number(443)),
+        ];
+        let elapsed = Duration::from_millis(80);
+        let metric = seawall_telemetry::names::metric::HTTP_CLIENT_REQUEST_DURATION;
+        telemetry.measure(&Measurement { metric, elapsed, attributes: &attributes });
+    };
+    for address in ["a", "b", "a", "c", "d", "e", "d"] {
+        attempt(address);
+    }
+    let text = telemetry.render_prometheus();
+    let count = |labels: &str| {
+        let line = format!("http_client_request_duration_seconds_count{{{labels}}} ");
+        text.lines().find_map(|found| found.strip_prefix(&line)).map(|count| count.parse::<u64>().unwrap())
+    };
+    let of = |address| format!(r#"http_request_method="GET",server_address="{address}",server_port="443""#);
+    assert_eq!(count(&of("a")), Some(2), "{text}");
+    assert_eq!((count(&of("b")), count(&of("c"))), (Some(1), Some(1)));
+    assert_eq!((count(&of("d")), count(&of("e"))), (None, None));
+    assert_eq!(count(r#"otel_metric_overflow="true""#), Some(3), "{text}");
+    // The boundaries are those that the convention advises.
+    assert!(text.contains(r#"le="0.075"} 0"#) && text.contains(r#"le="7.5"} 2"#), "{text}");
 }

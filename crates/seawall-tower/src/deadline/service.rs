@@ -1,8 +1,9 @@
-use std::pin::Pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use seawall_core::Refusal;
+use seawall_core::{CallContext, Refusal};
 use tokio::time::Sleep;
 use tower_service::Service;
 
@@ -46,6 +47,19 @@ impl<S: Clone> Clone for Deadline<S> {
     }
 }
 
+impl<S> Deadline<S> {
+    /// Asks the inner service, which is told until when, once that is known.
+    fn poll_inner<Req>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>>
+    where
+        S: Service<Req>,
+    {
+        let Wait::Since(_, Some(sleep)) = &self.wait else { return self.inner.poll_ready(cx) };
+        let until = sleep.deadline().into_std();
+        let ready = poll_fn(|cx| self.inner.poll_ready(cx));
+        pin!(CallContext::scope_deadline(until, || ready)).poll(cx)
+    }
+}
+
 impl<S, Req> Service<Req> for Deadline<S>
 where
     S: Service<Req> + Clone,
@@ -59,7 +73,7 @@ where
         if let Wait::Vain(_) = self.wait {
             return Poll::Ready(Ok(()));
         }
-        if let Poll::Ready(result) = self.inner.poll_ready(cx) {
+        if let Poll::Ready(result) = self.poll_inner(cx) {
             if let Wait::Since(began, _) = self.wait {
                 self.wait = Wait::For(now().saturating_duration_since(began));
             }
@@ -68,7 +82,14 @@ where
         if !matches!(self.wait, Wait::Since(..)) {
             let began = now();
             let limit = self.limit.until(|| began).map(|at| Box::pin(tokio::time::sleep_until(at.into())));
+            let is_limited = limit.is_some();
             self.wait = Wait::Since(began, limit);
+            if is_limited {
+                // It has to wait, so the clock was worth reading. What is within is asked anew, to know until when it
+                // makes sense: a queue where a turn comes later says so at once.
+                self.inner = self.inner.clone();
+                return self.poll_ready(cx);
+            }
         }
         if let Wait::Since(began, Some(sleep)) = &mut self.wait
             && sleep.as_mut().poll(cx).is_ready()

@@ -469,6 +469,13 @@ async fn a_target_that_asks_for_a_pause_gets_it_without_a_rate_limit() {
     assert!(began.elapsed() >= Duration::from_secs(5) && began.elapsed() < Duration::from_millis(5100));
     assert!(!pipeline.rate_limiter("target").is_paused());
     call().await.unwrap();
+
+    // Longer than the pipeline's own deadline: said at once, not when that has passed.
+    pipeline.rate_limiter("target").pause(Duration::from_mins(1));
+    let began = Instant::now();
+    let refused = call().await.unwrap_err();
+    assert_eq!((refused.layer(), began.elapsed()), ("rate_limit", Duration::ZERO));
+    assert_eq!(refused.retry_after(), Some(Duration::from_mins(1)));
 }
 
 #[tokio::test(start_paused = true)]

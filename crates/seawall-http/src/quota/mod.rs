@@ -1,0 +1,11 @@
+//! What servers say of how much a client may ask of them, and how a client keeps to it.
+
+mod families;
+mod future;
+mod headers;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use families::{Quota, quota};
+pub(crate) use service::HeedQuota;

@@ -1,0 +1,82 @@
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use seawall_core::{Error, Observer};
+use tower::Service;
+use tracing::Span;
+
+use super::future::{Record, ResponseFuture};
+use super::{names, span};
+use crate::Body;
+
+/// Tells an observer of each attempt at one server, and the server of the trace that it belongs to.
+#[derive(Clone)]
+pub(crate) struct Observed<S> {
+    inner: S,
+    peer: Arc<Peer>,
+}
+
+/// The server, as all who tell of it share it.
+pub(crate) struct Peer {
+    pub(super) address: Box<str>,
+    pub(super) port: u16,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+impl Peer {
+    /// The server of a key of policies: `scheme://host:port`.
+    pub(crate) fn of_key(key: &str, observer: Arc<dyn Observer>) -> Self {
+        let authority = key.split_once("://").map_or(key, |(_, authority)| authority);
+        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+        // An address of IPv6 is in brackets only to be told from its port.
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        Self { address: host.into(), port: port.parse().unwrap_or(0), observer }
+    }
+}
+
+impl<S> Observed<S> {
+    pub(crate) const fn new(inner: S, peer: Arc<Peer>) -> Self {
+        Self { inner, peer }
+    }
+}
+
+impl<S> Service<Request<Body>> for Observed<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Error>,
+{
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let observer = &self.peer.observer;
+        let span = if observer.wants_span() { span::of_attempt(&request, &self.peer) } else { Span::none() };
+        let method = names::method(request.method());
+        let entered = span.enter();
+        observer.trace_headers(&mut |name, value| {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                request.headers_mut().insert(name, value);
+            }
+        });
+        // Before the attempt is made: a panic in there ends it too.
+        let record = Record::new(Arc::clone(&self.peer), method, span.clone());
+        let inner = self.inner.call(request);
+        drop(entered);
+        ResponseFuture::new(inner, record)
+    }
+}
+
+impl<S> fmt::Debug for Observed<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observed")
+            .field("address", &self.peer.address)
+            .field("port", &self.peer.port)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! What carries one attempt to a server: telemetry of the attempt → the time left is told → quotas are heeded → the
+//! transport.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use seawall_core::Observer;
+use seawall_tower::{DeadlineHeader, Pipeline};
+
+use crate::deadline_header::TellDeadline;
+use crate::quota::HeedQuota;
+use crate::telemetry::{Observed, Peer};
+use crate::transport::Transport;
+use crate::{HttpBackend, HttpConfig};
+
+pub(crate) type Wire = Observed<TellDeadline<HeedQuota<Transport>>>;
+
+/// What every wire of a client is made of.
+pub(crate) struct Wiring {
+    client: reqwest::Client,
+    deadline_header: Option<DeadlineHeader>,
+    quota_pause: Option<Duration>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Wiring {
+    pub(crate) fn new(client: reqwest::Client, config: &HttpConfig, observer: Arc<dyn Observer>) -> Self {
+        let HttpConfig { deadline_header, quota_pause, .. } = *config;
+        Self { client, deadline_header, quota_pause, observer }
+    }
+
+    /// The wire to the authority of this key of policies. It pauses the rate limiter that the pipeline has for it.
+    pub(crate) fn to(&self, key: &str, pipeline: &Pipeline<HttpBackend>) -> Wire {
+        let transport = Transport::new(self.client.clone());
+        let heedful = HeedQuota::new(transport, pipeline.rate_limiter(key), self.quota_pause);
+        let telling = TellDeadline::new(heedful, self.deadline_header);
+        Observed::new(telling, Arc::new(Peer::of_key(key, Arc::clone(&self.observer))))
+    }
+
+    pub(crate) const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+}
