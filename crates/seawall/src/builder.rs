@@ -11,7 +11,8 @@ use crate::{AsyncIoSystem, BuildError, Config};
 #[derive(Default)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
-    config: Config,
+    /// In a box, because the future of `build` would carry it.
+    config: Box<Config>,
     observer: Option<Arc<dyn Observer>>,
     #[cfg(feature = "http")]
     http: Option<seawall_http::Http>,
@@ -26,7 +27,7 @@ pub struct Builder {
 impl Builder {
     /// Sets the configuration; default [`Config::default`].
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.config = Box::new(config);
         self
     }
 
@@ -113,7 +114,7 @@ impl Builder {
         drop(observer);
 
         let parts = Parts {
-            config,
+            config: *config,
             gate,
             #[cfg(feature = "cache")]
             cache,
