@@ -53,6 +53,12 @@ impl Body {
         self
     }
 
+    /// Lets it be as large as it may become: a stream that is read as it comes.
+    pub(crate) fn without_limit(mut self) -> Self {
+        self.answer.size = None;
+        self
+    }
+
     /// Refuses it when it is larger, if that is less than what was said before.
     pub(crate) fn at_most(mut self, max: Option<u64>) -> Self {
         let max = self.answer.size.map(|size| size.max).into_iter().chain(max).min();

@@ -16,6 +16,7 @@ mod quota;
 mod request;
 mod retry;
 mod secrets;
+mod sse;
 mod support;
 mod telemetry;
 mod transfer;
