@@ -24,6 +24,11 @@ impl Identity {
         Self { device: metadata.dev(), number: metadata.ino() }
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        Self { device: stat.st_dev, number: stat.st_ino }
+    }
+
     #[cfg(unix)]
     pub(crate) fn is_on_the_device_of(self, other: Self) -> bool {
         self.device == other.device

@@ -28,6 +28,8 @@ mod read_at;
 mod remove;
 mod rename;
 mod request;
+#[cfg(target_os = "linux")]
+mod root;
 mod service;
 mod sink;
 mod stream;
@@ -57,6 +59,8 @@ pub use operation::Operation;
 pub use place::Space;
 pub use progress::Progress;
 pub use request::{FsRequest, FsResponse};
+#[cfg(target_os = "linux")]
+pub use root::Root;
 pub use service::FileService;
 pub use stream::FileStream;
 pub use tree::{TreeOptions, TreeReport};

@@ -119,6 +119,10 @@ pub enum Operation {
     Lock,
     /// Release the lock of an open file.
     Unlock,
+
+    // Directories that paths stay in, and things that go by themselves.
+    /// Open a directory that paths stay in.
+    OpenRoot,
 }
 
 impl Operation {
@@ -222,6 +226,9 @@ impl Operation {
             Self::Seek => ("seek", READS, AGAIN),
             Self::Lock => ("lock", READS, AGAIN),
             Self::Unlock => ("unlock", READS, AGAIN),
+
+            // Directories that paths stay in, and things that go by themselves.
+            Self::OpenRoot => ("open_root", READS, AGAIN),
         }
     }
 }

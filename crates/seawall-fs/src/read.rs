@@ -138,7 +138,7 @@ fn read_cached(file: &File, length: usize) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn whole(file: &File, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
+pub(crate) fn whole(file: &File, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
     let expected = file.metadata()?.len();
     if expected > limit {
         return Err(too_large(limit));

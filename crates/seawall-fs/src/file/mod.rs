@@ -21,6 +21,7 @@ use bytes::BytesMut;
 use seawall_core::Error;
 
 pub use self::lock::{FileLock, LockKind};
+pub(crate) use self::open::Opened;
 pub use self::options::OpenOptions;
 
 use self::busy::{Job, Timer};

@@ -30,7 +30,8 @@ impl Fs {
             let file = options.for_std().open(&task.label.path).map_err(Fault::of_one_step)?;
             Ok(Opened::new(file, options, task))
         };
-        self.open_by(options.operation(), path.as_ref(), work).await
+        let path = path.as_ref();
+        self.open_by(path, FsRequest::new(options.operation(), path, work)).await
     }
 
     /// Takes over a file that was opened otherwise. `options` says how it was, and `name` is what errors call it.
@@ -48,17 +49,13 @@ impl Fs {
     ) -> Result<File, Error> {
         let file = Arc::new(file);
         let work = move |task: &Task<'_>| Ok(Opened::new(file.try_clone()?, options, task));
-        self.open_by(Operation::Open, name.as_ref(), work).await
+        let name = name.as_ref();
+        self.open_by(name, FsRequest::new(Operation::Open, name, work)).await
     }
 
-    pub(crate) async fn open_by(
-        &self,
-        operation: Operation,
-        path: &Path,
-        work: impl Work<Output = Opened>,
-    ) -> Result<File, Error> {
-        let opened = self.ask(FsRequest::new(operation, path, work)).await?;
-        Ok(File::new(self.clone(), path, opened))
+    /// Sends a request that is answered by [`Opened`].
+    pub(crate) async fn open_by(&self, path: &Path, request: FsRequest) -> Result<File, Error> {
+        Ok(File::new(self.clone(), path, self.ask(request).await?))
     }
 }
 

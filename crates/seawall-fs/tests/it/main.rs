@@ -15,6 +15,7 @@ mod locks;
 mod names;
 mod operations;
 mod retries;
+mod root;
 mod stream;
 mod tree;
 mod walk;

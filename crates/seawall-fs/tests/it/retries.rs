@@ -2,13 +2,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use seawall_core::{Error, FailureKind};
-use seawall_fs::{FileService, Fs, FsClassifier, FsConfig, FsRequest};
+use seawall_fs::{FileService, Fs, FsClassifier, FsConfig, FsRequest, Operation};
 use seawall_tower::{Pipeline, PipelineConfig};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 /// A client over the default pipeline whose first answer is lost and replaced by `error`, and the number of
 /// attempts.
 pub(crate) fn losing_the_first_answer(
+    error: impl Fn() -> Error + Clone + Send + Sync + 'static,
+) -> (Fs, Arc<AtomicU32>) {
+    losing_the_first_answer_to(|_| true, error)
+}
+
+/// The same for some operations only.
+pub(crate) fn losing_the_first_answer_to(
+    which: fn(Operation) -> bool,
     error: impl Fn() -> Error + Clone + Send + Sync + 'static,
 ) -> (Fs, Arc<AtomicU32>) {
     let config = FsConfig::default();
@@ -19,8 +27,9 @@ pub(crate) fn losing_the_first_answer(
     let lossy = service_fn(move |request: FsRequest| {
         let (mut files, counter, error) = (files.clone(), Arc::clone(&counter), error.clone());
         async move {
+            let lossy = which(request.operation());
             let answer = files.ready().await?.call(request).await;
-            if counter.fetch_add(1, Ordering::Relaxed) == 0 { Err(error()) } else { answer }
+            if lossy && counter.fetch_add(1, Ordering::Relaxed) == 0 { Err(error()) } else { answer }
         }
     });
     (Fs::from_service(pipeline.layer("test").layer(lossy)), attempts)
