@@ -13,8 +13,8 @@ pub(crate) fn run(name: &str, json: bool) -> Result {
         return Err(format!("there is no benchmark `{name}`; there are: {}", names.join(", ")).into());
     }
     let mut bench = run::cargo(["run", "--release", "--manifest-path", MANIFEST, "--bin", name]);
-    if name == "ingest" {
-        // Our side of this one is the shipped binary.
+    if ["http", "ingest"].contains(&name) {
+        // Our side of these is the shipped binary, or it is one of the sides.
         run::run(&mut run::cargo(["build", "--release", "-p", "seawall-cli"]))?;
         bench.env("BENCH_SEAWALL_BIN", workspace::target_directory()?.join("release/seawall"));
     }

@@ -9,13 +9,15 @@ use seawall_testkit::servers::Binary;
 
 use crate::{Result, run, servers};
 
+const ARIA2C: Binary = Binary { name: "aria2c", package: "aria2" };
+const CURL: Binary = Binary { name: "curl", package: "curl" };
 const SQLITE3: Binary = Binary { name: "sqlite3", package: "sqlite3" };
 const APT_GET: Binary = Binary { name: "apt-get", package: "apt" };
 
 pub(crate) fn run(bench: bool) -> Result {
     let mut needed = servers::needed();
     if bench {
-        needed.push(SQLITE3);
+        needed.extend([ARIA2C, CURL, SQLITE3]);
     }
     let packages = missing(&needed);
     if packages.is_empty() {

@@ -22,9 +22,9 @@ use crate::args::DemoArgs;
 use crate::exchange::checksum::{self, Checksum};
 use crate::exchange::{Exchange, ExchangeConfig, Sent};
 use crate::exit::{FAILED, STOPPED, USAGE, fail, fail_as, print_json, print_line};
-use crate::ingest::log;
+use crate::ingest;
 use crate::signals::stop_on_signal;
-use crate::watch::Watch;
+use crate::system::log;
 
 const TABLE: &str = "ticks";
 const COLUMNS: &str = "id integer, symbol text, ts timestamp, price real, size integer, side text";
@@ -102,7 +102,7 @@ async fn prove(args: &DemoArgs, database: &Path, stop: &CancellationToken) -> Re
         );
     }
     let progress = Arc::new(Progress::default());
-    let watch = (!args.json).then(|| Watch::start(io.clone(), Arc::clone(&progress)));
+    let watch = (!args.json).then(|| ingest::watch(io.clone(), Arc::clone(&progress)));
     let plan = IngestPlan {
         table: Some(TABLE.to_owned()),
         schema: Some(parse_columns(COLUMNS).map_err(|error| error.to_string())?),

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
 use seawall::ingest::format::{Delimiter, Format, FormatOptions, parse_columns};
-use seawall::ingest::{IngestPlan, IngestReport, OnChange, Progress, SourceReport, SourceStatus};
-use seawall::telemetry::LogConfig;
+use seawall::ingest::{
+    IngestPlan, IngestReport, OnChange, Progress, ProgressSnapshot, SourceReport, SourceStatus,
+};
 use seawall::{AsyncIoSystem, Config};
 
 use crate::args::{FormatName, IngestArgs, OnChangeName};
 use crate::exit::{FAILED, STOPPED, USAGE, fail_as, print_json, print_line};
 use crate::signals::stop_on_signal;
-use crate::watch::Watch;
+use crate::system::log;
+use crate::watch::{Moment, Speed, Watch, time_left};
 
 /// How long the end of a run may take to close the database.
 const CLOSE: Duration = Duration::from_millis(100);
@@ -43,7 +45,7 @@ async fn ingest(args: IngestArgs) -> Result<IngestReport, (u8, String)> {
     let io = built.map_err(|error| (FAILED, format!("{error}; mend that and run the same command again")))?;
     log(&io, args.verbose);
     let progress = Arc::new(Progress::default());
-    let watch = (!args.json).then(|| Watch::start(io.clone(), Arc::clone(&progress)));
+    let watch = (!args.json).then(|| watch(io.clone(), Arc::clone(&progress)));
     let ended = io.ingest(plan, progress, stop.clone()).await;
     drop(watch);
     // Nothing is lost if this takes longer: what counts is committed.
@@ -52,17 +54,48 @@ async fn ingest(args: IngestArgs) -> Result<IngestReport, (u8, String)> {
     ended.map_err(|error| (code, error.to_string()))
 }
 
-/// Sends what the library tells to standard error, as much as is asked for.
-pub(crate) fn log(io: &AsyncIoSystem, verbose: u8) {
-    let filter = match verbose {
-        0 => return,
-        1 => "info",
-        _ => "debug",
-    };
-    let config = LogConfig { filter: filter.to_owned(), ..LogConfig::default() };
-    if let Err(error) = io.telemetry().init_logging(&config) {
-        eprintln!("seawall: no log: {error}");
+pub(crate) fn watch(io: AsyncIoSystem, progress: Arc<Progress>) -> Watch {
+    let (mut rows, mut bytes) = (Speed::new(), Speed::new());
+    Watch::start(move || {
+        let now = progress.snapshot();
+        let line = describe(&now, rows.note(now.rows), bytes.note(now.bytes), &io);
+        Moment { position: now.bytes, length: now.bytes_expected, line }
+    })
+}
+
+fn describe(
+    now: &ProgressSnapshot,
+    rows_per_second: f64,
+    bytes_per_second: f64,
+    io: &AsyncIoSystem,
+) -> String {
+    let expected = now.bytes_expected.map_or_else(|| "?".to_owned(), |bytes| HumanBytes(bytes).to_string());
+    let mut parts = vec![
+        format!("{} rows", HumanCount(now.rows)),
+        format!("{} rows/s", HumanCount(rows_per_second as u64)),
+        format!("{} of {expected}", HumanBytes(now.bytes)),
+    ];
+    parts.extend(time_left(
+        now.bytes_expected.unwrap_or_default().saturating_sub(now.bytes),
+        bytes_per_second,
+    ));
+    if now.sources > 1 {
+        parts.push(format!("{}/{} sources", now.sources_ended, now.sources));
     }
+    if now.rejected > 0 {
+        parts.push(format!("{} rejected", HumanCount(now.rejected)));
+    }
+    let retries: u64 = io.stats().calls.targets.iter().map(|target| target.retries).sum();
+    if retries + now.reconnects > 0 {
+        parts.push(format!("{} retries, {} resumed", HumanCount(retries), HumanCount(now.reconnects)));
+    }
+    let open = io.open_circuits();
+    parts.push(if open.is_empty() {
+        "circuits closed".to_owned()
+    } else {
+        format!("circuit open: {}", open.join(" "))
+    });
+    parts.join(", ")
 }
 
 fn plan(args: &IngestArgs) -> Result<IngestPlan, String> {

@@ -4,8 +4,10 @@ mod args;
 mod demo;
 mod exchange;
 mod exit;
+mod fetch;
 mod ingest;
 mod signals;
+mod system;
 mod watch;
 
 use std::process::ExitCode;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         match args.command {
             Command::Ingest(ingest) => ingest::run(ingest).await,
             Command::Demo(demo) => demo::run(demo).await,
+            Command::Fetch(fetch) => fetch::run(fetch).await,
         }
     });
     // A read of standard input that nobody waits for any more must not keep the process alive.

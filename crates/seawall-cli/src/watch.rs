@@ -1,12 +1,10 @@
 //! Shows a run's progress on standard error while it goes: a bar on a terminal, a line now and then elsewhere.
 
+use std::collections::VecDeque;
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use seawall::AsyncIoSystem;
-use seawall::ingest::{Progress, ProgressSnapshot};
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often a terminal is redrawn, and how often a log gets a line.
@@ -22,8 +20,16 @@ pub(crate) struct Watch {
     bar: Option<ProgressBar>,
 }
 
+/// What is shown at one moment.
+pub(crate) struct Moment {
+    pub(crate) position: u64,
+    /// Where the end is, if that is known.
+    pub(crate) length: Option<u64>,
+    pub(crate) line: String,
+}
+
 impl Watch {
-    pub(crate) fn start(io: AsyncIoSystem, progress: Arc<Progress>) -> Self {
+    pub(crate) fn start(mut look: impl FnMut() -> Moment + Send + 'static) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let bar = terminal.then(|| {
             let bar = ProgressBar::new_spinner();
@@ -36,20 +42,18 @@ impl Watch {
         let task = tokio::spawn(async move {
             let mut ticks = interval(if terminal { REDRAW } else { LOG });
             ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            let mut speed = Speed::new();
             ticks.tick().await;
             loop {
                 ticks.tick().await;
-                let now = progress.snapshot();
-                let line = describe(&now, &mut speed, &io);
+                let Moment { position, length, line } = look();
                 match &shown {
                     Some(bar) => {
-                        match now.bytes_expected {
-                            // Never full before the end: bytes of a source that began anew count twice.
-                            Some(bytes) => bar.set_length(bytes.max(now.bytes + 1)),
+                        match length {
+                            // Never full before the end: what began anew counts twice.
+                            Some(length) => bar.set_length(length.max(position + 1)),
                             None => bar.unset_length(),
                         }
-                        bar.set_position(now.bytes);
+                        bar.set_position(position);
                         bar.set_message(line);
                     }
                     None => eprintln!("{line}"),
@@ -69,57 +73,32 @@ impl Drop for Watch {
     }
 }
 
-fn describe(now: &ProgressSnapshot, speed: &mut Speed, io: &AsyncIoSystem) -> String {
-    let (rows_per_second, bytes_per_second) = speed.note(now);
-    let expected = now.bytes_expected.map_or_else(|| "?".to_owned(), |bytes| HumanBytes(bytes).to_string());
-    let mut parts = vec![
-        format!("{} rows", HumanCount(now.rows)),
-        format!("{} rows/s", HumanCount(rows_per_second as u64)),
-        format!("{} of {expected}", HumanBytes(now.bytes)),
-    ];
-    let left = now.bytes_expected.unwrap_or_default().saturating_sub(now.bytes);
-    if left > 0 && bytes_per_second >= 1.0 {
-        parts
-            .push(format!("{} left", HumanDuration(Duration::from_secs_f64(left as f64 / bytes_per_second))));
-    }
-    if now.sources > 1 {
-        parts.push(format!("{}/{} sources", now.sources_ended, now.sources));
-    }
-    if now.rejected > 0 {
-        parts.push(format!("{} rejected", HumanCount(now.rejected)));
-    }
-    let retries: u64 = io.stats().calls.targets.iter().map(|target| target.retries).sum();
-    if retries + now.reconnects > 0 {
-        parts.push(format!("{} retries, {} resumed", HumanCount(retries), HumanCount(now.reconnects)));
-    }
-    let open = io.open_circuits();
-    parts.push(if open.is_empty() {
-        "circuits closed".to_owned()
-    } else {
-        format!("circuit open: {}", open.join(" "))
-    });
-    parts.join(", ")
-}
-
-/// The speed over the last few seconds: what a user sees as "now", and steady enough to tell the time left from.
-struct Speed {
-    marks: std::collections::VecDeque<(Instant, u64, u64)>,
+/// The speed of a count over the last few seconds: what a user sees as "now", and steady enough to tell the time left
+/// from.
+pub(crate) struct Speed {
+    marks: VecDeque<(Instant, u64)>,
 }
 
 impl Speed {
-    fn new() -> Self {
-        Self { marks: [(Instant::now(), 0, 0)].into() }
+    pub(crate) fn new() -> Self {
+        Self { marks: [(Instant::now(), 0)].into() }
     }
 
-    /// Rows and bytes a second.
-    fn note(&mut self, now: &ProgressSnapshot) -> (f64, f64) {
+    /// So much a second.
+    pub(crate) fn note(&mut self, count: u64) -> f64 {
         let time = Instant::now();
-        self.marks.push_back((time, now.rows, now.bytes));
+        self.marks.push_back((time, count));
         while self.marks.len() > 2 && time - self.marks[1].0 > SPEED_WINDOW {
             self.marks.pop_front();
         }
-        let (since, rows, bytes) = self.marks[0];
-        let seconds = (time - since).as_secs_f64().max(1e-3);
-        ((now.rows - rows) as f64 / seconds, (now.bytes - bytes) as f64 / seconds)
+        let (since, before) = self.marks[0];
+        // A count may go back where what was counted turned out to be worth nothing.
+        count.saturating_sub(before) as f64 / (time - since).as_secs_f64().max(1e-3)
     }
+}
+
+/// The time left at a speed, in words; none where nothing moves or nothing is left.
+pub(crate) fn time_left(left: u64, speed: f64) -> Option<String> {
+    (left > 0 && speed >= 1.0)
+        .then(|| format!("{} left", indicatif::HumanDuration(Duration::from_secs_f64(left as f64 / speed))))
 }

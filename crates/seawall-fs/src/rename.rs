@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 
 use seawall_core::Error;
 
+use crate::atomic::{directory_of, sync_directory};
 use crate::directory::remove_empty_above;
 use crate::fault::Fault;
 use crate::identity::{Identity, rename_once};
 use crate::work::Task;
-use crate::{Fs, FsRequest, Operation};
+use crate::{Durability, Fs, FsRequest, Operation};
 
 impl Fs {
     /// Gives a file or directory another name, in the place of a file that has the name already. The new name is not
@@ -25,6 +26,39 @@ impl Fs {
     pub async fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), Error> {
         let (to, before) = (to.as_ref().to_owned(), OnceLock::new());
         let work = move |task: &Task<'_>| rename(&task.label.path, &to, &before, task.attempt);
+        self.ask(FsRequest::new(Operation::Rename, from.as_ref(), work)).await
+    }
+
+    /// Gives a file its final name once it is written: syncs its content, renames it, and syncs the directory, as far as
+    /// `durability` asks.
+    ///
+    /// # Errors
+    /// As [`rename`](Self::rename), and when syncing fails. Unless [`may_have_executed`](Error::may_have_executed), it has
+    /// its old name.
+    ///
+    /// # Cancel safety
+    /// As [`rename`](Self::rename).
+    pub async fn rename_with(
+        &self,
+        from: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+        durability: Durability,
+    ) -> Result<(), Error> {
+        let (to, before) = (to.as_ref().to_owned(), OnceLock::new());
+        let work = move |task: &Task<'_>| {
+            let from = &*task.label.path;
+            // A second attempt may find it renamed already.
+            if durability.syncs_data() && before.get().is_none() {
+                let sync =
+                    fs::File::open(from).map_err(Fault::from).map_err(Fault::changed_nothing)?.sync_data();
+                sync.map_err(|cause| Fault::sync(cause).changed_nothing())?;
+            }
+            rename(from, &to, &before, task.attempt)?;
+            if durability.syncs_directory() {
+                sync_directory(directory_of(&to)).map_err(Fault::directory_sync)?;
+            }
+            Ok(())
+        };
         self.ask(FsRequest::new(Operation::Rename, from.as_ref(), work)).await
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use seawall_core::{CallContext, Error};
 
-use crate::atomic::{Replacement, sync_directory};
+use crate::atomic::{Replacement, directory_of, sync_directory};
 use crate::engine::{Engine, Lane};
 use crate::fault::{Fault, Label};
 use crate::read::refuse_what_blocks;
@@ -188,8 +188,7 @@ impl AppendedFile {
             refuse_what_blocks(&metadata)?;
         }
         let file = OpenOptions::new().append(true).create(true).open(path)?;
-        let directory =
-            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory = directory_of(path);
         Ok(Self { file, unsynced_directory: Some(directory.to_owned()) })
     }
 

@@ -144,7 +144,8 @@ async fn connect(
     config: &Config,
     observer: Arc<dyn Observer>,
 ) -> Result<seawall_sql::Sql, seawall_core::Error> {
-    seawall_sql::Sql::connect(config.database_url.expose(), &config.sql, observer).await
+    // The future of a connection is large, and most who build a system hold theirs in a frame of their own.
+    Box::pin(seawall_sql::Sql::connect(config.database_url.expose(), &config.sql, observer)).await
 }
 
 /// Two observers as one.

@@ -7,10 +7,14 @@ mod gate;
 mod health;
 #[cfg(feature = "ingest")]
 pub mod ingest;
+#[cfg(any(feature = "ingest", feature = "transfer"))]
+mod patience;
 mod shutdown;
 mod stability;
 mod stats;
 mod system;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 
 pub use build_error::BuildError;
 pub use builder::Builder;

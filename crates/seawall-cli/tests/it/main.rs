@@ -6,6 +6,7 @@ mod binary;
 mod crash;
 mod demo;
 mod faults;
+mod fetch;
 mod server;
 mod sink;
 mod ticks;

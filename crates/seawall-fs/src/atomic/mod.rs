@@ -17,7 +17,7 @@ use seawall_core::Error;
 
 pub use durability::Durability;
 pub use group::GroupCommit;
-pub(crate) use replacement::{Replacement, sync_directory};
+pub(crate) use replacement::{Replacement, directory_of, sync_directory};
 
 use crate::commit_gate::CommitGate;
 use crate::engine::Abandoned;

@@ -85,6 +85,11 @@ impl Replacement {
     }
 }
 
+/// The directory that holds the name of `path`.
+pub(crate) fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes the entries of a directory durable: new names, renames, removals.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     // Elsewhere a directory cannot be opened as a file, and the rename itself is journalled.

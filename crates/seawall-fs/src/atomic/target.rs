@@ -2,6 +2,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::directory_of;
 use crate::fault::Fault;
 
 /// The file that a path means: where it really is, and what is there.
@@ -36,8 +37,7 @@ impl Target {
                         "a symbolic link to nothing: remove it or make what it points to",
                     ));
                 }
-                let parent =
-                    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                let parent = directory_of(path);
                 let directory = fs::canonicalize(parent)?;
                 Ok(Self { path: directory.join(name), directory, permissions: None })
             }

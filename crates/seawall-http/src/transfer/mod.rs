@@ -165,13 +165,10 @@ impl Transfer {
         self.until = Some(self.end().map_or(until, |end| end.min(until)));
     }
 
-    /// Begins another transfer, of the bytes in `part` of this very version.
-    ///
-    /// # Errors
-    ///
-    /// As [`reopen`](Self::reopen).
-    pub async fn part(&self, part: Range<u64>) -> Result<Self, Interruption> {
-        let mut transfer = Self {
+    /// Another transfer, of the bytes in `part` of this very version. It is not open yet: [`reopen`](Self::reopen) it
+    /// before its first chunk is read.
+    pub fn part(&self, part: Range<u64>) -> Self {
+        Self {
             http: self.http.clone(),
             request: self.request.clone(),
             body: Body::empty(),
@@ -182,9 +179,7 @@ impl Transfer {
             version: self.version.clone(),
             lasting_version: self.lasting_version.clone(),
             takes_ranges: self.takes_ranges,
-        };
-        transfer.reopen().await?;
-        Ok(transfer)
+        }
     }
 
     /// Reads and drops the first `position` bytes of a fresh body, and goes on with it.

@@ -154,11 +154,12 @@ async fn a_part_is_exactly_that_and_of_the_same_version() {
     let mut first = open(&url, None).await;
     assert!(first.takes_ranges());
     first.stop_at(4);
-    let mut second = first.part(4..9).await.unwrap();
+    let mut second = first.part(4..9);
+    second.reopen().await.unwrap();
     assert_eq!(read(&mut first).await.0, &CONTENT[..4]);
     assert_eq!(read(&mut second).await.0, &CONTENT[4..9]);
     document.lock().unwrap().etag = "\"two\"";
-    assert!(matches!(first.part(9..16).await, Err(Interruption::Changed)));
+    assert!(matches!(first.part(9..16).reopen().await, Err(Interruption::Changed)));
 }
 
 #[tokio::test]

@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::ledger::{self, Ledger};
 use super::open::Readers;
-use super::patience::Patience;
 use super::plan::IngestPlan;
 use super::progress::Progress;
 use super::report::{IngestReport, SourceReport};
 use super::run::Run;
 use super::source::{self, Expanded, Source};
 use crate::AsyncIoSystem;
+use crate::patience::Patience;
 
 /// Jobs at the most: each has a thread of its own, and the runtime has not many for what blocks.
 const MOST_JOBS: usize = 64;

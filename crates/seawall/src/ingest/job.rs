@@ -14,7 +14,6 @@ use super::ledger::{History, Removal};
 use super::load::Loader;
 use super::open::{Found, Opened, open_stdin};
 use super::parse::{ParseError, Parsed, Parser};
-use super::patience::Patience;
 use super::plan::OnChange;
 use super::pump::Pump;
 use super::recorded::Recorded;
@@ -22,6 +21,7 @@ use super::report::{SourceReport, SourceStatus};
 use super::run::Run;
 use super::source::Source;
 use super::transfer::chunk_channel;
+use crate::patience::Patience;
 
 /// How long the rows that are under way may still take to be committed when the run is stopped.
 const STOP_GRACE: Duration = Duration::from_millis(300);

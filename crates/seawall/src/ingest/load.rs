@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use super::format::{Batch, Malformed};
 use super::ledger::{Entry, Ledger, Removal};
 use super::pace::Pace;
-use super::patience::Patience;
 use super::progress::Progress;
 use super::rejects::{Rejects, RejectsError};
+use crate::patience::Patience;
 
 /// Loads the batches of one source, one after the other.
 #[derive(Debug)]

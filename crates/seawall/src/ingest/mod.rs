@@ -21,7 +21,6 @@ mod load;
 mod open;
 mod pace;
 mod parse;
-mod patience;
 mod plan;
 mod progress;
 mod pump;

@@ -12,10 +12,10 @@ use seawall_http::{Interruption, Transfer};
 use tokio::io::{AsyncReadExt, Stdin};
 
 use super::open::{OpenBytes, Opened, Readers};
-use super::patience::Patience;
 use super::progress::Progress;
 use super::source::Source;
 use super::transfer::{ChunkSender, TransferError};
+use crate::patience::Patience;
 
 /// Standard input comes in pieces of at most so many bytes.
 const STDIN_CHUNK: usize = 256 * 1024;

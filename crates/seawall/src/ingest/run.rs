@@ -13,11 +13,11 @@ use super::format::{FormatError, FormatOptions, Limits, Sample};
 use super::ledger::Ledger;
 use super::open::Readers;
 use super::pace::Pace;
-use super::patience::Patience;
 use super::plan::{IngestPlan, OnChange};
 use super::progress::Progress;
 use super::rejects::Rejects;
 use super::spares::Spares;
+use crate::patience::Patience;
 
 /// Bytes of sources that all jobs together keep in batches at a time. A job has three (parsed, waiting, loaded), each
 /// of which takes about four times its share of the source: as typed rows, and as the text they came from.

@@ -7,6 +7,7 @@ mod config;
 mod config_errors;
 mod config_load;
 mod config_secrets;
+mod download;
 #[cfg(feature = "ingest")]
 mod format;
 mod health;

@@ -52,7 +52,7 @@ impl Patience {
     ) -> Result<T, Error> {
         tokio::time::timeout(self.limit, step).await.unwrap_or_else(|_elapsed| {
             let message = format!("no answer within {:?}", self.limit);
-            Err(Error::new(FailureKind::Timeout, "ingest", what.to_owned()).with_message(message))
+            Err(Error::new(FailureKind::Timeout, "seawall", what.to_owned()).with_message(message))
         })
     }
 

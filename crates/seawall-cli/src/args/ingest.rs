@@ -2,24 +2,10 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::ValueEnum;
 use seawall::ingest::format::Delimiter;
 
-use crate::exchange::FaultLevel;
-
-/// Keeps standing when what it depends on does not.
-#[derive(Debug, Parser)]
-#[command(name = "seawall", version, about, arg_required_else_help = true)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    Ingest(IngestArgs),
-    Demo(DemoArgs),
-}
+use super::{jobs, seconds};
 
 const INGEST_EXAMPLES: &str = "\
 Examples:
@@ -114,38 +100,6 @@ pub(crate) enum OnChangeName {
     Fail,
 }
 
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  seawall demo
-  seawall demo --faults heavy --seed 7
-  seawall demo --json | jq .rows_per_second
-
-The same seed brings the same data and the same faults.";
-
-/// Ingests a faulty loopback exchange into SQLite, and proves that nothing was lost and nothing stored twice.
-#[derive(Debug, clap::Args)]
-#[command(after_help = DEMO_EXAMPLES)]
-pub(crate) struct DemoArgs {
-    /// What data and faults are drawn from.
-    #[arg(long, default_value = "42")]
-    pub(crate) seed: u64,
-    /// How bad the exchange is.
-    #[arg(long, value_name = "LEVEL", default_value = "light")]
-    pub(crate) faults: FaultLevel,
-    /// Rows that the exchange holds.
-    #[arg(long, default_value = "400000")]
-    pub(crate) rows: NonZeroU64,
-    /// Keep the database in this file; it must not exist yet [default: a temporary file].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) keep: Option<PathBuf>,
-    /// Print one JSON object at the end, and no progress.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// More on standard error: -v what is retried, -vv every step.
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-}
-
 fn rate(text: &str) -> Result<NonZeroU64, String> {
     text.strip_suffix("/s")
         .unwrap_or(text)
@@ -154,30 +108,9 @@ fn rate(text: &str) -> Result<NonZeroU64, String> {
         .map_err(|error| format!("{error}: give rows a second, such as 5000/s"))
 }
 
-fn jobs(text: &str) -> Result<NonZeroUsize, String> {
-    let jobs = text.parse().ok().filter(|jobs: &NonZeroUsize| jobs.get() <= 64);
-    jobs.ok_or_else(|| "give a number from 1 to 64".to_owned())
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: u64 = text
-        .strip_suffix('s')
-        .unwrap_or(text)
-        .parse()
-        .map_err(|error| format!("{error}: give a number of seconds"))?;
-    Ok(Duration::from_secs(seconds))
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Args::command().debug_assert();
-    }
 
     #[test]
     fn rates_are_read_with_and_without_their_unit() {

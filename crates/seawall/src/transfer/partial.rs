@@ -1,0 +1,144 @@
+//! What is there of a download that is not whole yet: the bytes in one file beside the target, and in another what is
+//! known of them.
+
+use std::path::{Path, PathBuf};
+
+use seawall_core::Error;
+use seawall_fs::Fs;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A description is a few lines; what is larger is none.
+const LARGEST: u64 = 64 * 1024;
+
+/// Where the parts of one download are kept.
+#[derive(Clone, Debug)]
+pub(super) struct Partial {
+    /// The bytes.
+    pub(super) content: PathBuf,
+    description: PathBuf,
+}
+
+/// What is known of the bytes that are there: which version of which address, and how far each part of it is.
+///
+/// It is written after the bytes that it counts, so a download that is killed at any moment finds at least those.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Description {
+    /// A hash of the address, which may hold secrets.
+    address: String,
+    pub(super) version: String,
+    pub(super) length: Option<u64>,
+    pub(super) segments: Vec<Span>,
+}
+
+/// A part of the document: the bytes before `position` are there, those from there to `end` are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Span {
+    pub(super) start: u64,
+    pub(super) position: u64,
+    /// `None` is the end of the document, wherever that is.
+    pub(super) end: Option<u64>,
+}
+
+impl Span {
+    pub(super) fn is_done(&self) -> bool {
+        self.end.is_some_and(|end| self.position >= end)
+    }
+}
+
+impl Description {
+    pub(super) fn new(url: &Url, version: &str, length: Option<u64>, segments: Vec<Span>) -> Self {
+        Self { address: hash_of(url), version: version.to_owned(), length, segments }
+    }
+
+    /// How many bytes are there.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|span| span.position - span.start).sum()
+    }
+
+    /// Whether it can be what this program wrote about that address: each part after the one before, up to the end.
+    fn is_sound(&self, url: &Url) -> bool {
+        let mut next = Some(0);
+        let spans = self.segments.iter().all(|span| {
+            let follows = next == Some(span.start) && span.position >= span.start;
+            next = span.end;
+            follows && span.end.is_none_or(|end| span.position <= end)
+        });
+        spans && !self.segments.is_empty() && self.address == hash_of(url) && next == self.length
+    }
+}
+
+impl Partial {
+    /// The places of a download to `target`.
+    pub(super) fn of(target: &Path) -> Self {
+        let name = target.file_name().unwrap_or_default();
+        let beside = |ending: &str| {
+            let mut file = std::ffi::OsString::from(".");
+            file.push(name);
+            file.push(ending);
+            target.with_file_name(file)
+        };
+        Self { content: beside(".seawall-part"), description: beside(".seawall-part.json") }
+    }
+
+    /// What an earlier run left of that address, if it is worth anything.
+    pub(super) async fn load(&self, fs: &Fs, url: &Url) -> Option<Description> {
+        let text = fs.read(&self.description, LARGEST).await.ok()?;
+        let description: Description = serde_json::from_slice(&text).ok()?;
+        let there = fs.metadata(&self.content).await.ok()?.len();
+        let needed = description.segments.iter().filter(|span| span.position > span.start);
+        let needed = needed.map(|span| span.position).max().unwrap_or(0);
+        (description.is_sound(url) && there >= needed).then_some(description)
+    }
+
+    /// Writes down what is known of the bytes that are on the disk by now.
+    pub(super) async fn save(&self, fs: &Fs, description: &Description) -> Result<(), Error> {
+        let text = serde_json::to_vec(description).expect("a description is made of text and numbers");
+        fs.write_atomic(&self.description, text).await
+    }
+
+    /// Forgets what is known of the bytes; they are worth nothing then.
+    pub(super) async fn forget(&self, fs: &Fs) {
+        // What is not there or cannot be removed is overwritten by the next run.
+        let _ = fs.remove(&self.description).await;
+    }
+
+    /// Removes everything.
+    pub(super) async fn remove(&self, fs: &Fs) {
+        self.forget(fs).await;
+        let _ = fs.remove(&self.content).await;
+    }
+}
+
+fn hash_of(url: &Url) -> String {
+    format!("{:016x}", xxh3_64(url.as_str().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_of_another_address_or_with_holes_is_not_believed() {
+        let url = Url::parse("http://localhost/a").unwrap();
+        let span = |start, position, end| Span { start, position, end };
+        let whole = Description::new(&url, "v", Some(10), vec![span(0, 3, Some(5)), span(5, 5, Some(10))]);
+        assert!(whole.is_sound(&url));
+        assert_eq!(whole.bytes(), 3);
+        assert!(!whole.is_sound(&Url::parse("http://localhost/b").unwrap()));
+        for segments in [
+            vec![],
+            vec![span(0, 3, Some(5))],
+            vec![span(0, 6, Some(5)), span(5, 5, Some(10))],
+            vec![span(0, 3, Some(5)), span(6, 6, Some(10))],
+            vec![span(0, 3, None), span(5, 5, Some(10))],
+        ] {
+            assert!(!Description { segments, ..whole.clone() }.is_sound(&url));
+        }
+        let endless = Description { length: None, segments: vec![span(0, 7, None)], ..whole };
+        assert!(endless.is_sound(&url));
+    }
+}

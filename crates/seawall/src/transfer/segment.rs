@@ -1,0 +1,164 @@
+//! One part of a download on its way into the file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use seawall_core::Error;
+use seawall_http::Transfer;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::checkpoints::Checkpoints;
+use super::part_file::PartFile;
+use super::progress::Counted;
+use super::running::{reopen, take_up};
+use crate::patience::Patience;
+
+/// Bytes are gathered up to this size before they are written, and as many are being written meanwhile.
+const GATHER: usize = 1024 * 1024;
+
+/// What is lost at most when the process is killed: so many bytes, or what came in so much time.
+const CHECKPOINT_BYTES: u64 = 16 * 1024 * 1024;
+const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
+
+/// Why a segment ended before its end.
+pub(super) enum Stop {
+    Failed(Error),
+    /// The document is another one now.
+    Changed,
+    TooLarge,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A part of the document, carried from a transfer into the file.
+pub(super) struct Segment {
+    /// Which of the download's segments it is.
+    pub(super) number: usize,
+    pub(super) file: Arc<PartFile>,
+    pub(super) counted: Arc<Counted>,
+    pub(super) checkpoints: Arc<Checkpoints>,
+    pub(super) max_size: u64,
+    pub(super) patience: Duration,
+    pub(super) stop: CancellationToken,
+}
+
+impl Segment {
+    /// Carries everything, taking the transfer up again whenever it breaks; stops early when it is told to. Returns how
+    /// far it came.
+    ///
+    /// However it ends, what was carried is in the file and written down.
+    pub(super) async fn run(self, mut transfer: Transfer, is_open: bool) -> Result<u64, Stop> {
+        let mut behind = WriteBehind::new(Arc::clone(&self.file), transfer.position());
+        let carried = self.carry(&mut transfer, is_open, &mut behind).await;
+        let written = self.checkpoint(&mut behind, true).await;
+        carried?;
+        written?;
+        Ok(transfer.position())
+    }
+
+    async fn carry(
+        &self,
+        transfer: &mut Transfer,
+        is_open: bool,
+        behind: &mut WriteBehind,
+    ) -> Result<(), Stop> {
+        let mut patience = Patience::new(self.patience);
+        if !is_open {
+            reopen(transfer, &mut patience).await?;
+        }
+        let (mut since, mut last) = (transfer.position(), Instant::now());
+        loop {
+            let chunk = tokio::select! {
+                chunk = transfer.chunk() => chunk,
+                () = self.stop.cancelled() => return Ok(()),
+            };
+            match chunk {
+                None => return Ok(()),
+                Some(Ok(chunk)) => {
+                    // A server need not say beforehand how much comes.
+                    if transfer.position() > self.max_size {
+                        return Err(Stop::TooLarge);
+                    }
+                    patience.progressed();
+                    self.counted.moved(chunk.len() as u64);
+                    behind.write(chunk).await?;
+                    let now = Instant::now();
+                    if transfer.position() - since >= CHECKPOINT_BYTES || now - last >= CHECKPOINT_TIME {
+                        self.checkpoint(behind, false).await?;
+                        (since, last) = (transfer.position(), now);
+                    }
+                }
+                Some(Err(broken)) => {
+                    take_up(transfer, &mut patience, self.counted.progress(), broken).await?;
+                }
+            }
+        }
+    }
+
+    /// Writes down what is in the file; with `all`, after writing what is gathered too.
+    async fn checkpoint(&self, behind: &mut WriteBehind, all: bool) -> Result<(), Error> {
+        let written = if all { behind.flush().await? } else { behind.settle().await? };
+        self.checkpoints.reached(self.number, written, &self.file).await
+    }
+}
+
+/// Writes behind the bytes that come: while one block is written, the next is gathered.
+struct WriteBehind {
+    file: Arc<PartFile>,
+    /// Where the block that is gathered will go.
+    position: u64,
+    gathered: Vec<Bytes>,
+    gathered_bytes: usize,
+    /// Not stopped when dropped: the file is held until it is over.
+    under_way: Option<JoinHandle<Result<(), Error>>>,
+}
+
+impl WriteBehind {
+    fn new(file: Arc<PartFile>, position: u64) -> Self {
+        Self { file, position, gathered: Vec::new(), gathered_bytes: 0, under_way: None }
+    }
+
+    async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
+        self.gathered_bytes += chunk.len();
+        self.gathered.push(chunk);
+        if self.gathered_bytes >= GATHER {
+            self.settle().await?;
+            self.begin();
+        }
+        Ok(())
+    }
+
+    /// Waits for the block that is being written; returns up to where the file is written without a gap.
+    async fn settle(&mut self) -> Result<u64, Error> {
+        if let Some(write) = &mut self.under_way {
+            let written = write.await;
+            self.under_way = None;
+            written.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
+        }
+        Ok(self.position)
+    }
+
+    /// Writes everything; returns where it ends.
+    async fn flush(&mut self) -> Result<u64, Error> {
+        self.settle().await?;
+        self.begin();
+        self.settle().await
+    }
+
+    fn begin(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let (block, position) = (std::mem::take(&mut self.gathered), self.position);
+        self.position += std::mem::take(&mut self.gathered_bytes) as u64;
+        let file = Arc::clone(&self.file);
+        self.under_way = Some(tokio::spawn(async move { file.write(position, block).await }));
+    }
+}
