@@ -30,10 +30,14 @@ mod rename;
 mod request;
 #[cfg(target_os = "linux")]
 mod root;
+mod run;
 mod service;
 mod sink;
+pub mod standard_streams;
 mod stream;
 mod sys;
+mod temporary;
+mod text;
 mod tree;
 mod walk;
 mod work;
@@ -63,6 +67,9 @@ pub use request::{FsRequest, FsResponse};
 pub use root::Root;
 pub use service::FileService;
 pub use stream::FileStream;
+#[cfg(feature = "mmap")]
+pub use sys::Mapped;
+pub use temporary::{NamedTemporaryFile, SpooledFile, TemporaryDir, TemporaryOptions};
 pub use tree::{TreeOptions, TreeReport};
 pub use walk::{Walk, WalkBatches, WalkEntry};
 pub use writers::{Appender, AtomicWriter};

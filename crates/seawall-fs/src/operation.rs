@@ -123,6 +123,16 @@ pub enum Operation {
     // Directories that paths stay in, and things that go by themselves.
     /// Open a directory that paths stay in.
     OpenRoot,
+    /// Make a temporary file.
+    TemporaryFile,
+    /// Make a temporary directory.
+    TemporaryDir,
+    /// Remove a temporary directory with all that is in it.
+    RemoveTemporaryDir,
+    /// Map a file into memory.
+    Map,
+    /// Do work of the caller's own.
+    Run,
 }
 
 impl Operation {
@@ -229,6 +239,11 @@ impl Operation {
 
             // Directories that paths stay in, and things that go by themselves.
             Self::OpenRoot => ("open_root", READS, AGAIN),
+            Self::TemporaryFile => ("temporary_file", WRITES, AGAIN),
+            Self::TemporaryDir => ("temporary_dir", WRITES, AGAIN),
+            Self::RemoveTemporaryDir => ("remove_temporary_dir", WRITES, AGAIN),
+            Self::Map => ("map", READS, AGAIN),
+            Self::Run => ("run", WRITES, ONCE),
         }
     }
 }

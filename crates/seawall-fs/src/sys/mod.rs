@@ -10,3 +10,8 @@ pub(crate) use linux::*;
 mod elsewhere;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::*;
+
+#[cfg(feature = "mmap")]
+mod mmap;
+#[cfg(feature = "mmap")]
+pub use mmap::Mapped;

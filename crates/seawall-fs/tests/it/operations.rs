@@ -26,6 +26,27 @@ async fn a_file_is_read_as_a_whole_up_to_its_limit() {
 }
 
 #[tokio::test]
+async fn text_is_read_as_such_and_what_is_none_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    std::fs::write(&path, "caf\u{e9}").unwrap();
+    assert_eq!(client().read_text(&path, 5).await.unwrap(), "caf\u{e9}");
+    std::fs::write(&path, b"caf\xe9").unwrap();
+    let error = client().read_text(&path, 5).await.unwrap_err();
+    assert_eq!((error.kind(), error.name()), (FailureKind::Permanent, &*format!("read {}", path.display())));
+    assert!(error.to_string().contains("not UTF-8 text"), "{error}");
+}
+
+#[tokio::test]
+async fn blocking_work_of_ones_own_is_done_once_and_its_errors_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let fs = client();
+    assert!(fs.run(directory.path(), |path| Ok(path.is_dir())).await.unwrap());
+    let error = fs.run("/a/place", |_| Err::<(), _>(io::ErrorKind::Interrupted.into())).await.unwrap_err();
+    assert_eq!((error.kind(), error.name(), error.attempts()), (FailureKind::Transient, "run /a/place", 1));
+}
+
+#[tokio::test]
 async fn an_empty_file_and_a_limit_without_end_are_no_special_cases() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
