@@ -224,7 +224,7 @@ impl Http {
         self.standard().and_then(|stack| stack.cache())
     }
 
-    fn standard(&self) -> Option<&Arc<Stack>> {
+    pub(crate) fn standard(&self) -> Option<&Arc<Stack>> {
         match &self.0 {
             Kind::Standard(stack) => Some(stack),
             Kind::Custom { around, .. } => around.as_ref(),

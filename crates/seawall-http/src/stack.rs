@@ -13,6 +13,7 @@ use tower::{Layer, ServiceExt};
 use crate::client::misconfigured;
 use crate::http_cache::HttpCacheHandle;
 use crate::target::{CallName, Key};
+use crate::transport::Transport;
 use crate::wire::{Wire, Wiring};
 use crate::{Body, HttpBackend, HttpConfig};
 
@@ -49,13 +50,31 @@ impl Stack {
         let name = CallName::of(&request);
         let service = self.services.entry(key.as_str(), || self.assemble(key.as_str()));
         let response = PipelineService::clone(&service).oneshot(request).await?;
+        Ok(self.answered(response, name))
+    }
+
+    /// Limits the time of a response's body.
+    pub(crate) fn answered(&self, response: Response<Body>, name: CallName) -> Response<Body> {
         // The caller's deadline, not the pipeline's own: a long download is no late one.
         let deadline = CallContext::current_deadline();
-        Ok(response.map(|body| body.within(self.read_timeout, deadline).of_call(name)))
+        response.map(|body| body.within(self.read_timeout, deadline).of_call(name))
     }
 
     fn assemble(&self, key: &str) -> PipelineService<Wire, HttpBackend> {
-        self.pipeline.layer(key).layer(self.wiring.to(key, &self.pipeline))
+        self.pipeline.layer(key).layer(self.wire(key))
+    }
+
+    /// What carries attempts to the authority of this key.
+    pub(crate) fn wire(&self, key: &str) -> Wire {
+        self.wiring.to(key, &self.pipeline)
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.wiring.transport()
+    }
+
+    pub(crate) fn observer(&self) -> Arc<dyn Observer> {
+        self.wiring.observer()
     }
 
     pub(crate) const fn client(&self) -> &reqwest::Client {

@@ -31,10 +31,17 @@ impl Wiring {
 
     /// The wire to the authority of this key of policies. It pauses the rate limiter that the pipeline has for it.
     pub(crate) fn to(&self, key: &str, pipeline: &Pipeline<HttpBackend>) -> Wire {
-        let transport = Transport::new(self.client.clone());
-        let heedful = HeedQuota::new(transport, pipeline.rate_limiter(key), self.quota_pause);
+        let heedful = HeedQuota::new(self.transport(), pipeline.rate_limiter(key), self.quota_pause);
         let telling = TellDeadline::new(heedful, self.deadline_header);
         Observed::new(telling, Arc::new(Peer::of_key(key, Arc::clone(&self.observer))))
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        Transport::new(self.client.clone())
+    }
+
+    pub(crate) fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.observer)
     }
 
     pub(crate) const fn client(&self) -> &reqwest::Client {

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod bad_network;
 mod batch;
 mod body;
 mod circuit_breaker;
 mod classify;
 mod config;
 mod deadline;
+mod endpoints;
 mod failures;
 mod faults;
 mod http_cache;
