@@ -1,10 +1,15 @@
 //! The promise under faults: 5 % of connections reset, 5 % of answers a 503, 1 % of connections black holes. Every
 //! idempotent call succeeds within its deadline, retries stay within their budget, and no POST is carried out twice.
+//!
+//! 11 % of attempts fail by chance, so of a thousand calls one fails four times in a row every seventh time. Where that
+//! is too often, six shorter attempts fit into the same deadline.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
@@ -101,13 +106,27 @@ async fn play(config: HttpConfig) {
     );
     // What fails is repeated, and hardly more: 11 % of attempts, and of their repetitions.
     assert!(retries > 0.0 && amplification < 1.25, "{amplification}");
-    assert!(proxy.injected(FaultKind::Reset) > 0 && proxy.injected(FaultKind::ResetAfter) > 0);
-    assert!(proxy.injected(FaultKind::BlackHole) > 0);
+    if config.pool_max_idle_per_host == 0 {
+        assert!(proxy.injected(FaultKind::Reset) > 0 && proxy.injected(FaultKind::ResetAfter) > 0);
+        assert!(proxy.injected(FaultKind::BlackHole) > 0);
+    }
+}
+
+fn more_attempts() -> HttpConfig {
+    let mut config = HttpConfig::default();
+    config.pipeline.retry.max_attempts = NonZeroU32::new(6).unwrap();
+    config.pipeline.attempt_timeout = Some(Duration::from_secs(5));
+    assert_eq!(config.pipeline.lint(), []);
+    config
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_idempotent_call_succeeds_and_no_post_is_carried_out_twice_with_a_connection_for_each_request()
-{
-    // So that faults, which are the connection's, hit as many requests.
-    play(HttpConfig { pool_max_idle_per_host: 0, ..HttpConfig::default() }).await;
+async fn every_idempotent_call_succeeds_and_no_post_is_carried_out_twice() {
+    // A connection for each request: faults are the connection's, and hit as many requests.
+    play(HttpConfig { pool_max_idle_per_host: 0, ..more_attempts() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_holds_with_connections_that_are_used_again() {
+    play(more_attempts()).await;
 }
