@@ -12,7 +12,7 @@ use crate::InvalidConfig;
 /// | `max_waiting` | `1000` | how many wait at most; one more sends somebody away |
 /// | `max_wait` | `2s` | how long one waits at most, or `"off"`; a call's deadline cuts it as well |
 /// | `pressure_after` | `100ms` | a queue that was not empty for so long is under pressure: newest first; or `"off"` |
-/// | `max_wait_under_pressure` | `1s` | how long one waits at most under pressure, or `"off"` |
+/// | `max_wait_under_pressure` | `1s` | how long one waits at most under pressure, or `"off"`; not for critical ones |
 /// | `priority_ratio` | `100` | how many turns a class gets for one of the next lower class, when both wait |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,7 +26,8 @@ pub struct WaitQueueConfig {
     /// For how long the queue must not have been empty to be under pressure; off, it never is. Default 100 ms.
     #[serde(with = "crate::or_off::duration")]
     pub pressure_after: Option<Duration>,
-    /// How long one waits at most while the queue is under pressure. Above zero. Default 1 s.
+    /// How long one waits at most while the queue is under pressure, unless it is critical: those wait for `max_wait`, or
+    /// until their deadline. Above zero. Default 1 s.
     #[serde(with = "crate::or_off::duration")]
     pub max_wait_under_pressure: Option<Duration>,
     /// How many turns a class gets for one of the next lower class, when both wait. 1 makes all classes alike.

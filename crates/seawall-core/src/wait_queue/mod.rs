@@ -21,7 +21,8 @@ const CLASSES: usize = Priority::ALL.len();
 ///   grows with age would make everybody alike exactly when it matters.)
 /// - **Within a class** the oldest is first, until the queue was not empty for `pressure_after`. Then the newest is,
 ///   and those who wait for long are sent away: the callers of the oldest have most likely given up, and serving them
-///   would make everybody late. (Adaptive LIFO and controlled delay: Maurer, "Fail at Scale", ACM Queue 2015, after
+///   would make everybody late. Critical ones may wait as long as ever: few are ahead of them, so their turn comes.
+///   (Adaptive LIFO and controlled delay: Maurer, "Fail at Scale", ACM Queue 2015, after
 ///   Nichols and Jacobson, "Controlling Queue Delay", 2012.)
 /// - **A full queue** sends away who would be served last: of the lowest class that waits, the newcomer counted, the
 ///   newest, and under pressure the oldest.
@@ -123,11 +124,11 @@ impl<T> WaitQueue<T> {
         if self.is_too_long() {
             return self.displace(now);
         }
-        let longest = self.longest_wait(now)?;
-        let overdue = |lane: &Lane<T>| {
-            lane.oldest_since().is_some_and(|since| now.saturating_duration_since(since) >= longest)
-        };
-        let lane = self.lanes.iter().position(overdue)?;
+        let pressed = self.is_under_pressure(now);
+        let lane = (0..CLASSES).find(|&lane| {
+            let waited = self.lanes[lane].oldest_since().map(|since| now.saturating_duration_since(since));
+            waited.zip(self.longest_wait(lane, pressed)).is_some_and(|(waited, longest)| waited >= longest)
+        })?;
         self.take(lane, End::Oldest, now, Fate::Overdue)
     }
 
@@ -231,8 +232,9 @@ impl<T> WaitQueue<T> {
         self.waiting > self.config.max_waiting as usize
     }
 
-    fn longest_wait(&self, now: Instant) -> Option<Duration> {
-        let pressed = self.config.max_wait_under_pressure.filter(|_| self.is_under_pressure(now));
+    fn longest_wait(&self, lane: usize, pressed: bool) -> Option<Duration> {
+        let pressed = pressed && lane != Priority::Critical as usize;
+        let pressed = self.config.max_wait_under_pressure.filter(|_| pressed);
         self.config.max_wait.into_iter().chain(pressed).min()
     }
 

@@ -80,6 +80,18 @@ fn under_pressure_those_who_wait_for_long_are_sent_away_before_anybody_is_served
 }
 
 #[test]
+fn pressure_sends_nobody_critical_away_before_the_longest_wait() {
+    let mut bench = Bench::new(WaitQueueConfig::default());
+    bench.push(1, Priority::Critical);
+    bench.push(2, Priority::High);
+    bench.now += 1999 * MS;
+    assert_eq!(bench.shed(), Some((2, Fate::Overdue)));
+    assert_eq!(bench.shed(), None);
+    bench.now += MS;
+    assert_eq!(bench.shed(), Some((1, Fate::Overdue)));
+}
+
+#[test]
 fn without_pressure_one_waits_as_long_as_one_may() {
     let config = WaitQueueConfig { pressure_after: None, ..WaitQueueConfig::default() };
     let mut bench = Bench::new(config);

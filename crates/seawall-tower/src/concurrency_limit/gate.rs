@@ -10,6 +10,7 @@ use seawall_core::{
 
 use super::places::{self, MOST_PLACES, Places};
 use super::platform::{Lock, Platform, Word};
+use super::spacing::Spacing;
 use super::waiter::{Verdict, Waiter};
 
 /// Lets as many calls in as the limit says, and has the others wait.
@@ -32,10 +33,7 @@ pub(super) struct Gate<P: Platform> {
 struct Inside<P: Platform> {
     limit: Limit,
     queue: WaitQueue<Arc<Waiter<P>>>,
-    /// Below a limit of 1: when the next call may start.
-    opens: Option<Instant>,
-    /// Whether an urgent call is under way that did not wait for that.
-    ahead: bool,
+    spacing: Spacing,
 }
 
 /// A call that was let in, and has left.
@@ -52,8 +50,7 @@ impl<P: Platform> Gate<P> {
         let inside = Inside {
             limit: Limit::new(limit).map_err(|invalid| invalid.within("limit"))?,
             queue: WaitQueue::new(queue).map_err(|invalid| invalid.within("queue"))?,
-            opens: None,
-            ahead: false,
+            spacing: Spacing::default(),
         };
         let places = Places { limit: inside.places(), guarded: inside.must_guard(), ..Places::default() };
         Ok(Self {
@@ -109,7 +106,7 @@ impl<P: Platform> Gate<P> {
     ) -> bool {
         self.locked(now, |inside, places, _| {
             let more_urgent = inside.queue.most_urgent().is_some_and(|class| class > key.priority());
-            let waits = more_urgent || inside.ahead || inside.opens_after(now).is_some();
+            let waits = more_urgent || inside.spacing.is_ahead() || inside.opens_after(now).is_some();
             if waits {
                 places.in_flight = places.in_flight.saturating_sub(1);
                 inside.queue.put_back(key, Arc::clone(waiter), since, deadline, now);
@@ -137,16 +134,16 @@ impl<P: Platform> Gate<P> {
     pub(super) fn leave(&self, left: Left, now: Instant) -> Option<Event> {
         self.locked(now, |inside, places, _| {
             places.in_flight = places.in_flight.saturating_sub(1);
+            let before = inside.limit.limit();
             let event = left.sample.and_then(|sample| inside.limit.record(sample, now));
+            inside.spacing.moved(before, inside.limit.limit(), now);
             if let Some(took) = left.took {
-                let pause = inside.limit.pace(took, left.sample.and_then(|sample| sample.outcome));
-                // What went ahead of a pause is paid for after it. Of several that end when the limit is below 1 at last,
-                // none shortens the pause of another.
-                let from =
-                    if std::mem::take(&mut inside.ahead) { inside.opens.max(Some(now)) } else { Some(now) };
-                inside.opens = inside.opens.max(from.and_then(|from| from.checked_add(pause)));
+                let outcome = left.sample.and_then(|sample| sample.outcome);
+                inside.spacing.ended(outcome, inside.limit.pace(took, outcome), now);
             }
-            inside.ahead &= places.in_flight > 0;
+            if places.in_flight == 0 {
+                inside.spacing.all_have_left();
+            }
             event
         })
     }
@@ -244,25 +241,19 @@ impl<P: Platform> Inside<P> {
 
     /// The end of the pause under way.
     fn opens_after(&self, now: Instant) -> Option<Instant> {
-        self.opens.filter(|&opens| opens > now && self.limit.limit() < 1.0)
+        self.spacing.opens_after(now).filter(|_| self.limit.limit() < 1.0)
     }
 
-    /// How much sooner than at the end of the pause the next to be served may go. The pauses of such calls add up, so that
-    /// on average they are spaced out like all others; it is the less urgent ones that wait for it.
+    /// How much sooner than at the end of the pause the next to be served may go.
     fn credit(&self) -> Duration {
-        let longest = self.limit.config().max_pause;
-        match self.queue.most_urgent() {
-            Some(Priority::Critical) => longest,
-            Some(Priority::High) => longest / 2,
-            _ => Duration::ZERO,
-        }
+        self.spacing.credit(self.queue.most_urgent(), self.limit.config().max_pause)
     }
 
     /// Whether the next to be served goes ahead of the pause under way. The one place may be held by a call that waits for
     /// the end of it.
     fn may_go_ahead(&self, places: &Places, now: Instant) -> bool {
         let owes = self.opens_after(now).map(|opens| opens.saturating_duration_since(now));
-        !self.ahead && places.in_flight <= 1 && owes.is_some_and(|owes| owes <= self.credit())
+        !self.spacing.is_ahead() && places.in_flight <= 1 && owes.is_some_and(|owes| owes <= self.credit())
     }
 
     fn must_guard(&self) -> bool {
@@ -275,7 +266,9 @@ impl<P: Platform> Inside<P> {
             let departure =
                 if ahead || places.has_room() { self.queue.next(now) } else { self.queue.shed(now) };
             let Some(departure) = departure else { return };
-            self.ahead |= ahead && departure.fate == Fate::Served;
+            if ahead && departure.fate == Fate::Served {
+                self.spacing.go_ahead();
+            }
             self.answer(&departure, credit, places, now, wakers);
         }
     }

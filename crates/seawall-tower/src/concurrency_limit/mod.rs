@@ -15,9 +15,10 @@
 //!   against the backend.
 //! - Below a limit of 1 calls go one at a time, with [pauses](seawall_core::Limit::pace) in between. A pause is part of
 //!   the wait: a call for which it is too long is refused at once, and told when it is over. Whose turn it is at the end
-//!   of a pause is settled then. A critical call does not wait for it, as long as no more than one
-//!   [`max_pause`](seawall_core::LimitConfig::max_pause) is owed, and a high one for half of that: what they owe is
-//!   waited for by the others.
+//!   of a pause is settled then. A critical call does not wait for it, as long as no more is owed than
+//!   two of the longest pauses ([`max_pause`](seawall_core::LimitConfig::max_pause)), or one since the backend was
+//!   overloaded last; and a high one as long as it is no more than half of one. What they owe is waited for by the others,
+//!   and shrinks as the limit grows.
 //! - A call that is dropped after the deadline of its context counts as a timeout; any other that is dropped says
 //!   nothing.
 //!
@@ -60,6 +61,7 @@ mod places;
 mod platform;
 mod seat;
 mod service;
+mod spacing;
 mod waiter;
 mod waiting;
 

@@ -518,17 +518,17 @@ async fn a_pause_that_reaches_beyond_the_deadline_is_not_waited_for() {
     assert!(waited.is_some_and(|waited| (450..455).contains(&waited)), "{waited:?}");
 }
 
-/// The bench after a call of 50 ms by a limit of 0.1, of which all others take as long: 450 ms are to pass.
-async fn paused() -> Bench {
+/// The bench after a call of 50 ms by a limit of 0.1, of which all others take as long and fail so: 450 ms are to pass.
+async fn paused(kind: FailureKind) -> Bench {
     let bench = bench(&starting_at(0.1));
-    bench.control.answers((0..9).map(|_| Answer::failure(FailureKind::Transient).after(50 * MS)));
+    bench.control.answers((0..19).map(|_| Answer::failure(kind).after(50 * MS)));
     bench.caller().await.unwrap_err();
     bench
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_urgent_call_goes_ahead_of_a_pause_and_the_others_wait_for_what_it_owes() {
-    let bench = paused().await;
+    let bench = paused(FailureKind::Transient).await;
     let began = Instant::now();
     let normal = tokio::spawn(bench.caller().into_inner());
     tokio::task::yield_now().await;
@@ -542,19 +542,42 @@ async fn an_urgent_call_goes_ahead_of_a_pause_and_the_others_wait_for_what_it_ow
     assert_eq!(bench.limit.in_flight(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn urgent_calls_go_ahead_until_they_owe_the_longest_pause() {
-    let bench = paused().await;
-    let began = Instant::now();
+/// How many urgent calls, one after the other, do not wait for a pause.
+async fn how_many_go_ahead(bench: &Bench) -> usize {
     let mut took = vec![];
-    for _ in 0..6 {
+    for _ in 0..15 {
         let call = Instant::now();
         bench.ask(CallContext::default().priority(Priority::Critical)).await.unwrap_err();
         took.push(call.elapsed().as_millis());
     }
-    // Each takes 50 ms and owes 450 ms: four of them owe 2 s, and there is as much to be paid as time passes.
-    assert!(took[..4].iter().all(|&took| took < 55) && took[5] > 55, "{took:?}");
-    assert!(began.elapsed() > 600 * MS, "{took:?}");
+    // Each owes 450 ms and takes 50 ms of them, so there is as much to be paid as time passes.
+    assert!(took.iter().sum::<u128>() > 2500, "{took:?}");
+    took.iter().take_while(|&&took| took < 55).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn urgent_calls_go_ahead_until_they_owe_twice_the_longest_pause() {
+    assert_eq!(how_many_go_ahead(&paused(FailureKind::Transient).await).await, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn urgent_calls_of_a_backend_that_times_out_go_ahead_until_they_owe_one_longest_pause() {
+    assert_eq!(how_many_go_ahead(&paused(FailureKind::Timeout).await).await, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_owed_shrinks_as_the_limit_grows() {
+    let bench = bench(&starting_at(0.1));
+    bench.control.answers((0..2).map(|_| Answer::failure(FailureKind::Transient).after(200 * MS)));
+    bench.caller().await.unwrap_err();
+    let critical = || bench.ask(CallContext::default().priority(Priority::Critical));
+    critical().await.unwrap_err();
+    // 3.4 s are owed now, for two calls of 200 ms at a limit of 0.1. At one of 0.2, it is four ninths of that.
+    bench.control.answers([Answer::Ok("hello").after(MS)]);
+    critical().await.unwrap();
+    let began = Instant::now();
+    bench.caller().await.unwrap();
+    assert!((1500..1530).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,8 @@ mod places;
 #[allow(dead_code, reason = "the model has a platform of its own")]
 #[path = "../../src/concurrency_limit/platform.rs"]
 mod platform;
+#[path = "../../src/concurrency_limit/spacing.rs"]
+mod spacing;
 #[path = "../../src/concurrency_limit/waiter.rs"]
 mod waiter;
 
