@@ -30,6 +30,9 @@ impl Limit {
     /// Takes note of answered calls that do no more than count, and of the most that were under way for one of them.
     pub fn count(&mut self, answered: u32, peak: u32) {
         self.round.answered += u64::from(answered);
+        if answered > 0 {
+            self.flight.interrupted();
+        }
         self.round.peak = self.round.peak.max(peak);
     }
 }

@@ -1,5 +1,6 @@
 mod attention;
 mod config;
+mod flight;
 mod growth;
 mod latency;
 mod pace;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 pub use attention::Attention;
 pub use config::{LimitAlgorithm, LimitConfig};
+use flight::Flight;
 use growth::Growth;
 use latency::{Advice, Latency};
 use pace::Usual;
@@ -29,9 +31,13 @@ const SLOW: f64 = 0.5;
 /// - **It cuts** when a call times out or the backend says that it is overloaded; `Vegas` and `Gradient` also when
 ///   calls take longer. A cut is deeper the more of the calls since the last one met overload, or were answered after
 ///   more than half of what times out (as DCTCP does: M. Alizadeh and others, 2010), and starts from what was used, if
-///   that is less than half of the limit. It begins a new [`Epoch`]: calls admitted before it never cut again, so a
+///   that is less than half of the limit. It begins a new [`Epoch`]: calls admitted before it do not cut again, so a
 ///   burst of timeouts counts once. Other failures come fast and say nothing about load, and neither does a timeout of a
 ///   call that had less time than others have: its caller came late.
+/// - **It cuts far**, as three of the deepest cuts at once, when all that was under way is lost: half as many calls as the
+///   limit, and four at the least, timed out one after the other, and none that began later was answered. Then a queue
+///   is in the way that takes longer than a timeout, and does not get shorter by calls that will time out as well. Here
+///   calls from before a cut count, but not those from before another of this kind.
 /// - **It moves** with each call that is answered, unless less than half of the limit was in use when the call was
 ///   admitted. Before anything fails it doubles with each round of calls; after a cut it does so while it is below a
 ///   curve of the time since ([`LimitConfig::recovery_time`]). Once calls have timed out, `Aimd` measures answers by
@@ -77,6 +83,7 @@ pub struct Limit {
     latency: Latency,
     usual: Usual,
     patience: Patience,
+    flight: Flight,
     told: f64,
 }
 
@@ -108,6 +115,7 @@ impl Limit {
             latency: Latency::default(),
             usual: Usual::default(),
             patience: Patience::default(),
+            flight: Flight::default(),
             config,
         })
     }
@@ -136,6 +144,7 @@ impl Limit {
         match sample.verdict() {
             Verdict::Answered { measured } => {
                 self.round.answered += 1;
+                self.flight.answered(sample.took, now);
                 let part = self.patience.part(sample.took);
                 self.round.slow += u64::from(part.is_some_and(|part| part > SLOW));
                 if !current {
@@ -158,10 +167,14 @@ impl Limit {
                     return None;
                 }
                 self.round.overloaded += 1;
-                if !current {
+                let lost = |took| self.flight.is_lost_with(took, sample.epoch, self.calls, now);
+                if timeout.is_some_and(lost) {
+                    self.back_off_far(now);
+                } else if current {
+                    self.back_off(now);
+                } else {
                     return None;
                 }
-                self.back_off(now);
             }
             Verdict::Nothing => return None,
         }
@@ -211,6 +224,13 @@ impl Limit {
         let left = used * (1.0 - (1.0 - self.config.backoff_ratio) * share.max(SHALLOWEST));
         self.cut(used, left, now);
         self.latency.restart();
+    }
+
+    /// As three of the deepest cuts.
+    fn back_off_far(&mut self, now: Instant) {
+        self.cut(self.calls, self.calls * self.config.backoff_ratio.powi(3), now);
+        self.latency.restart();
+        self.flight.begin(self.epoch);
     }
 
     fn cut(&mut self, used: f64, left: f64, now: Instant) {

@@ -1,7 +1,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use seawall_core::{Event, FailureKind, Limit, LimitAlgorithm, LimitConfig, Outcome, Sample};
+use seawall_core::{Epoch, Event, FailureKind, Limit, LimitAlgorithm, LimitConfig, Outcome, Sample};
 
 use crate::retry_budget::some_instant;
 
@@ -51,12 +51,14 @@ fn timeouts_and_overload_cut_and_every_other_failure_is_nothing_to_it() {
 fn a_burst_of_timeouts_admitted_before_a_cut_counts_once() {
     let mut limit = starting_at(100.0);
     let burst = full(&limit, TIMEOUT);
-    for _ in 0..100 {
+    for _ in 0..24 {
         limit.record(burst, some_instant());
     }
     assert_near(limit.limit(), 50.0);
+    limit.record(Sample { took: None, ..full(&limit, Outcome::Success) }, some_instant());
+    assert_near(limit.limit(), 51.0);
     limit.record(full(&limit, TIMEOUT), some_instant());
-    assert_near(limit.limit(), 25.0);
+    assert!(limit.limit() > 25.0 && limit.limit() < 27.0, "{}", limit.limit());
 }
 
 #[test]
@@ -77,6 +79,52 @@ fn a_cut_starts_from_twice_what_was_used() {
     let mut limit = starting_at(100.0);
     limit.record(Sample { in_flight: 4, ..full(&limit, TIMEOUT) }, some_instant());
     assert_near(limit.limit(), 4.0);
+}
+
+/// The limit, from 20 on, after each of so many calls in a row that timed out after half a second, a millisecond apart.
+fn after_timeouts(between: impl Fn(&mut Limit, usize, Instant)) -> Vec<f64> {
+    let mut limit = starting_at(20.0);
+    let lost = Sample { took: Some(Duration::from_millis(500)), ..full(&limit, TIMEOUT) };
+    let began = some_instant() + Duration::from_secs(1);
+    let after = (0..9).map(|number| {
+        let now = began + Duration::from_millis(number as u64);
+        between(&mut limit, number, now);
+        limit.record(lost, now);
+        limit.limit()
+    });
+    after.collect()
+}
+
+#[test]
+fn the_limit_is_cut_far_once_when_as_many_are_lost_in_a_row_as_were_under_way() {
+    // By half for the first; when five of ten are lost, to an eighth. What is left of them says no more.
+    let expected = [10.0, 10.0, 10.0, 10.0, 1.25, 1.25, 1.25, 1.25, 1.25];
+    assert_eq!(after_timeouts(|_, _, _| ()), expected);
+}
+
+#[test]
+fn no_flight_is_lost_of_which_some_are_answered() {
+    let answered = |limit: &mut Limit, number: usize, now| {
+        // An answer that took almost as long as a timeout, from the same queue.
+        let took = Some(Duration::from_millis(499));
+        let call = Sample { epoch: Epoch::default(), took, ..full(limit, Outcome::Success) };
+        if number % 4 == 3 {
+            limit.record(call, now);
+        }
+    };
+    assert_eq!(after_timeouts(answered), [10.0; 9]);
+    let counted = |limit: &mut Limit, number: usize, _| limit.count(u32::from(number % 4 == 3), 1);
+    assert_eq!(after_timeouts(counted), [10.0; 9]);
+}
+
+#[test]
+fn calls_that_others_overtook_were_not_lost_to_a_queue() {
+    let overtaken = |limit: &mut Limit, number: usize, now| {
+        if number == 0 {
+            limit.record(Sample { took: Some(TOOK), ..full(limit, Outcome::Success) }, now);
+        }
+    };
+    assert_eq!(after_timeouts(overtaken), [15.75; 9]);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! P7: a load that was borne on the way up is borne on the way down.
 
-use std::time::Duration;
-
-use super::{Case, Claim, Play, Plays, Property, Source, Target, Unit, Variant};
-use crate::scenario::{Arrivals, LoadPoint};
+use super::{Case, Claim, Plays, Property, Source, Target, Unit, Variant};
+use crate::measure::Goodput;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![Case {
@@ -20,7 +18,7 @@ fn width() -> Claim {
         figure: "load at collapse less that at recovery",
         unit: Unit::Share,
         target: Target::AtMost(0.05),
-        measure: |plays: &Plays| match turns(plays) {
+        measure: |plays: &Plays| match turns(&plays.ours().seconds) {
             Some((up, down)) => ((up - down).abs() / up).into(),
             // Never collapsed, never had to recover.
             None => 0.0.into(),
@@ -32,46 +30,44 @@ fn collapses() -> Claim {
     Claim {
         figure: "load at collapse by capacity",
         target: Target::AnyHigh,
-        measure: |plays: &Plays| turns(plays).map_or(f64::NAN, |(up, _)| up / capacity(plays)).into(),
+        measure: |plays: &Plays| {
+            turns(&plays.ours().seconds).map_or(f64::NAN, |(up, _)| up / capacity(plays)).into()
+        },
         ..width()
     }
 }
 
-/// The load at which goodput fell below 95 %, going up, and the load at which it was back for good, coming down;
-/// which is none at all if it never was.
-fn turns(plays: &Plays) -> Option<(f64, f64)> {
-    let Arrivals::Ramp { points } = &plays.scenario.clients.arrivals else { return None };
-    let (first, last) = collapsed(plays.ours())?;
-    let back = last + WINDOW / 2 < plays.scenario.duration;
-    Some((rate(points, first), if back { rate(points, last) } else { 0.0 }))
+const WINDOW: usize = 10;
+
+/// The load at which goodput fell below 95 % of ten seconds, going up, and the load at which it did so last, coming
+/// down; which is none at all if it never was back.
+fn turns(seconds: &[Goodput]) -> Option<(f64, f64)> {
+    let low = |window: &[Goodput]| {
+        let (offered, lost) = window.iter().fold((0, 0), |(offered, lost), second| {
+            (offered + second.offered, lost + second.offered - second.good)
+        });
+        lost as f64 > 0.05 * offered as f64
+    };
+    let first = seconds.windows(WINDOW).position(low)?;
+    let last = seconds.windows(WINDOW).rposition(low)?;
+    let back = last + WINDOW < seconds.len();
+    Some((load(seconds, first), if back { load(seconds, last) } else { 0.0 }))
 }
 
-const WINDOW: Duration = Duration::from_secs(10);
-
-/// The middles of the first and of the last ten seconds with a goodput below 95 %.
-fn collapsed(play: &Play) -> Option<(Duration, Duration)> {
-    let length = usize::try_from(WINDOW.as_secs()).ok()?;
-    let low = play.seconds.windows(length).enumerate().filter(|(_, window)| {
-        let (offered, good) = window
-            .iter()
-            .fold((0, 0), |(offered, good), second| (offered + second.offered, good + second.good));
-        (good as f64) < 0.95 * offered as f64
+/// The calls that came, a second, in the ten seconds about the moment of a window's losses.
+///
+/// It is where the window's lost calls are on average, not its middle: goodput falls off a cliff, which the first window
+/// has at its end, and comes back by and by. And what came is counted, not what the ramp is at: of so few seconds that
+/// differs by chance as much as the two loads do.
+fn load(seconds: &[Goodput], from: usize) -> f64 {
+    let window = seconds.iter().enumerate().skip(from).take(WINDOW);
+    let (lost, sum) = window.fold((0.0, 0.0), |(lost, sum), (at, second)| {
+        let of_this = (second.offered - second.good) as f64;
+        (lost + of_this, sum + of_this * (at as f64 + 0.5))
     });
-    let middles: Vec<_> = low.map(|(at, _)| Duration::from_secs(at as u64) + WINDOW / 2).collect();
-    Some((*middles.first()?, *middles.last()?))
-}
-
-/// On the lines between the points.
-fn rate(points: &[LoadPoint], at: Duration) -> f64 {
-    let next = points.partition_point(|point| point.at <= at);
-    match (next.checked_sub(1).map(|before| points[before]), points.get(next)) {
-        (Some(before), Some(after)) => {
-            let part = at.saturating_sub(before.at).div_duration_f64(after.at.saturating_sub(before.at));
-            before.rate + (after.rate - before.rate) * part
-        }
-        (Some(last), None) => last.rate,
-        (None, first) => first.map_or(0.0, |first| first.rate),
-    }
+    let start = ((sum / lost).round() as usize).saturating_sub(WINDOW / 2);
+    let around = &seconds[start.min(seconds.len() - WINDOW)..][..WINDOW];
+    around.iter().map(|second| second.offered).sum::<u64>() as f64 / WINDOW as f64
 }
 
 fn capacity(plays: &Plays) -> f64 {
@@ -83,14 +79,30 @@ fn capacity(plays: &Plays) -> f64 {
 mod tests {
     use super::*;
 
+    /// Up from 500 by 5 each second for 200 s, and down again. Of so many a second, so many are answered.
+    fn ramp(good: impl Fn(usize, u64) -> u64) -> Vec<Goodput> {
+        let offered = |at: usize| 1500 - 5 * (at as u64).abs_diff(200);
+        (0..=400).map(|at| Goodput { offered: offered(at), good: good(at, offered(at)) }).collect()
+    }
+
     #[test]
-    fn the_rate_goes_in_lines_and_stands_still_outside_of_them() {
-        let point = |at, rate| LoadPoint { at: Duration::from_secs(at), rate };
-        let points = [point(10, 500.0), point(20, 1500.0), point(40, 500.0)];
-        let rate = |at| super::rate(&points, Duration::from_secs(at));
-        for (at, expected) in [(0, 500.0), (10, 500.0), (15, 1000.0), (20, 1500.0), (30, 1000.0), (50, 500.0)]
-        {
-            assert!((rate(at) - expected).abs() < 1e-9, "{} at {at} s", rate(at));
-        }
+    fn a_server_that_answers_what_it_bears_has_no_hysteresis() {
+        let (up, down) = turns(&ramp(|_, offered| offered.min(1000))).unwrap();
+        assert!((1050.0..1070.0).contains(&up) && (up - down).abs() < 3.0, "{up} {down}");
+    }
+
+    #[test]
+    fn a_collapse_is_where_it_happens_whatever_was_well_before() {
+        // At 1050 and more it is down, until there are no more than 800.
+        let seconds = ramp(|at, offered| if (110..340).contains(&at) { offered / 2 } else { offered });
+        let (up, down) = turns(&seconds).unwrap();
+        assert!((up - 1050.0).abs() < 10.0 && (down - 800.0).abs() < 10.0, "{up} {down}");
+    }
+
+    #[test]
+    fn what_never_falls_has_no_turns_and_what_never_comes_back_recovers_at_no_load() {
+        assert_eq!(turns(&ramp(|_, offered| offered)), None);
+        let (_, down) = turns(&ramp(|at, offered| if at < 110 { offered } else { 0 })).unwrap();
+        assert!(down == 0.0, "{down}");
     }
 }
