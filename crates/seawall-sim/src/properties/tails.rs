@@ -14,12 +14,13 @@ pub(super) fn cases() -> Vec<Case> {
         cases.push(case(utilisation, 7, Loser::Dropped, vec![tail(1.0), extra(), answered()]));
     }
     cases.push(case(80, 22, Loser::Dropped, vec![tail(0.25), extra(), answered()]));
-    for utilisation in [100, 120] {
-        cases.push(case(utilisation, 7, Loser::Dropped, vec![answered_beside(), extra()]));
+    // Where a sixth of all calls is refused, chance decides which: even two equal policies differ so much.
+    for (utilisation, least) in [(100, 0.99), (120, 0.98)] {
+        cases.push(case(utilisation, 7, Loser::Dropped, vec![answered_beside(least), extra()]));
     }
     // To cancel the loser is half of what makes hedging cheap. Where servers do not let go of it, this is what is left.
     for utilisation in [80, 100] {
-        let claims = [tail(1.0), extra(), answered_beside()];
+        let claims = [tail(1.0), extra(), answered_beside(0.99)];
         let told = |claim: Claim| {
             let more_is_worse = matches!(claim.target, Target::AtMost(_));
             Claim { target: if more_is_worse { Target::AnyLow } else { Target::AnyHigh }, ..claim }
@@ -91,11 +92,11 @@ fn answered() -> Claim {
 }
 
 /// Where there is more load than anybody could serve.
-fn answered_beside() -> Claim {
+fn answered_beside(least: f64) -> Claim {
     Claim {
         figure: "goodput by that without hedging",
         unit: Unit::Share,
-        target: Target::AtLeast(0.99),
+        target: Target::AtLeast(least),
         measure: |plays: &Plays| (plays.ours().summary.goodput / plays.of("balanced").summary.goodput).into(),
         ..tail(1.0)
     }
