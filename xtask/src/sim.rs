@@ -30,7 +30,7 @@ pub(crate) fn write_page() -> Result {
 
 /// Simulations are long: optimised, they are short.
 fn simulator() -> Command {
-    run::cargo(["run", "--release", "--quiet", "-p", "seawall-sim", "--"])
+    run::cargo(["run", "--profile", "sim", "--quiet", "-p", "seawall-sim", "--"])
 }
 
 /// What a simulation printed. A promise that is not kept is an outcome like others; no outcome is a failure.

@@ -41,6 +41,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     History(HistoryArgs),
     Seconds(SecondsArgs),
+    TradeOff(TradeOffArgs),
     /// Lists the policies.
     Policies,
 }
@@ -155,6 +156,21 @@ pub(crate) struct SecondsArgs {
     /// How many seconds to put together.
     #[arg(long, value_name = "SECONDS", default_value = "5")]
     pub(crate) step: NonZeroUsize,
+}
+
+/// Measures what P4 gains by what P2 pays, for several sizes of the retry budget and beside other policies: how ADR 0006
+/// chose. Prints the numbers, in Markdown.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TradeOffArgs {
+    /// With how many seeds, or with which: 10 or 100..110.
+    #[arg(long, value_name = "SEEDS", default_value = "10")]
+    pub(crate) seeds: Seeds,
+    /// Where to draw it.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Said where tables are put into pages; there is no other form.
+    #[arg(long, hide = true)]
+    markdown: bool,
 }
 
 /// Prints the scenario that P6 makes by chance of a seed.

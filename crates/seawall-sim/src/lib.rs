@@ -17,4 +17,5 @@ pub mod report;
 pub mod runner;
 pub mod scenario;
 pub mod shell;
+pub mod trade_off;
 pub mod world;

@@ -34,6 +34,7 @@ fn execute(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Check(args) => commands::check(&args, out)?,
         Command::History(args) => commands::history(&args, out)?,
         Command::Seconds(args) => commands::seconds(&args, out)?,
+        Command::TradeOff(args) => commands::trade_off(&args, out)?,
         Command::Policies => commands::policies(out)?,
     }
     Ok(out.flush()?)

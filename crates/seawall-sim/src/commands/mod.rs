@@ -7,6 +7,7 @@ mod policies;
 mod report;
 mod run;
 mod seconds;
+mod trade_off;
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ pub(crate) use run::run;
 use seawall_sim::policy::{self, Policy};
 use seawall_sim::scenario::{Scenario, Setting};
 pub(crate) use seconds::seconds;
+pub(crate) use trade_off::trade_off;
 
 use crate::failure::Failure;
 

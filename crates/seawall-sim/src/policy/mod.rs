@@ -17,7 +17,7 @@ use ::tower::util::BoxCloneSyncService;
 pub use balanced::Balanced;
 pub use hedged::Hedged;
 pub use none::NoRetries;
-pub use ours::Seawall;
+pub use ours::{Seawall, SeawallWith};
 use seawall_core::Error;
 
 use crate::world::{Call, Link};

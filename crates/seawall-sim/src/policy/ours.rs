@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use seawall_core::{ByKind, CircuitState};
+use seawall_core::{ByKind, CircuitState, RetryBudgetConfig};
 use seawall_tower::{Pipeline, PipelineConfig};
 use tower_layer::Layer;
 
@@ -21,16 +21,43 @@ impl Policy for Seawall {
     }
 
     fn client(&self, link: &Link, terms: Terms, seed: u64) -> Client {
-        let config = PipelineConfig {
-            deadline: Some(terms.deadline),
-            attempt_timeout: Some(terms.attempt_timeout),
-            ..PipelineConfig::default()
-        };
-        let pipeline = Pipeline::seeded("simulated", &config, ByKind, Arc::new(()), seed)
-            .expect("the default configuration is valid");
-        let stack = Stack::new(pipeline.layer(TARGET).layer(link.clone()));
-        Client { stack, gauges: Some(Arc::new(OfPipeline(pipeline))) }
+        client(PipelineConfig::default(), link, terms, seed)
     }
+}
+
+/// The default stack but for its retry budget: what another choice would do.
+#[derive(Debug)]
+pub struct SeawallWith(pub RetryBudgetConfig);
+
+impl Policy for SeawallWith {
+    fn name(&self) -> &'static str {
+        Seawall.name()
+    }
+
+    fn about(&self) -> &'static str {
+        "the default stack of Seawall's clients, with another retry budget"
+    }
+
+    fn client(&self, link: &Link, terms: Terms, seed: u64) -> Client {
+        client(
+            PipelineConfig { retry_budget: self.0.clone(), ..PipelineConfig::default() },
+            link,
+            terms,
+            seed,
+        )
+    }
+}
+
+fn client(config: PipelineConfig, link: &Link, terms: Terms, seed: u64) -> Client {
+    let config = PipelineConfig {
+        deadline: Some(terms.deadline),
+        attempt_timeout: Some(terms.attempt_timeout),
+        ..config
+    };
+    let pipeline = Pipeline::seeded("simulated", &config, ByKind, Arc::new(()), seed)
+        .expect("the configuration is valid");
+    let stack = Stack::new(pipeline.layer(TARGET).layer(link.clone()));
+    Client { stack, gauges: Some(Arc::new(OfPipeline(pipeline))) }
 }
 
 const TARGET: &str = "tier";

@@ -7,5 +7,6 @@ mod over_time;
 mod rows;
 pub mod table;
 pub mod trace;
+pub mod trade_off;
 
 pub use over_time::over_time;

@@ -18,4 +18,5 @@ mod scenario_errors;
 mod scenarios;
 mod service_times;
 mod traces;
+mod trade_off;
 mod world;

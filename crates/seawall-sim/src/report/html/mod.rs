@@ -17,6 +17,8 @@ mod tables;
 mod text;
 
 pub use course::Course;
+pub(super) use plot::standing_alone;
+pub(super) use text::in_plot;
 
 use crate::measure::Across;
 use crate::scenario::Scenario;

@@ -78,7 +78,7 @@ impl Plot<'_> {
     /// As an element of a page. `number` is its own, of all plots of the page.
     pub(super) fn svg(self, number: usize) -> String {
         let drawn = SvgBackend::new().render_scene(&render_multiple(self.drawn(), self.layout()));
-        within_page(&drawn, &self.name, number)
+        standing_alone(&drawn, (WIDTH, HEIGHT), &self.name, number)
     }
 
     fn drawn(&self) -> Vec<Drawn> {
@@ -155,11 +155,16 @@ fn theme() -> Theme {
     }
 }
 
-/// Makes a picture part of a page: it takes the page's width and text, has a name, and its parts are its own.
+/// Makes a picture that can be part of a page: it takes the page's width and text, has a name, and its parts are its own.
 ///
 /// The plotting crate counts the shapes it clips by for as long as the process lives; here they are numbered by the plot, so
 /// that the same report gives the same file.
-fn within_page(drawn: &str, name: &str, number: usize) -> String {
+pub(in crate::report) fn standing_alone(
+    drawn: &str,
+    (width, height): (f64, f64),
+    name: &str,
+    number: usize,
+) -> String {
     let inner = drawn.split_once('>').map_or(drawn, |(_, inner)| inner);
     let own = inner.split_once("<clipPath id=\"").and_then(|(_, rest)| Some(rest.split_once('"')?.0));
     let inner = own.map_or_else(
@@ -171,7 +176,7 @@ fn within_page(drawn: &str, name: &str, number: usize) -> String {
         },
     );
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">{inner}",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">{inner}",
         escape(name)
     )
 }

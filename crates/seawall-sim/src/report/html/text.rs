@@ -17,7 +17,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// The text as the plotting crate takes it: it escapes by itself, but reads what stands between dollars as a formula.
-pub(super) fn in_plot(text: &str) -> String {
+pub(in crate::report) fn in_plot(text: &str) -> String {
     let clean: String = text.chars().map(allowed).collect();
     clean.replace('$', "\\$")
 }
