@@ -24,6 +24,7 @@ use crate::http_cache::HttpCacheConfig;
 /// | `quota_pause` | 5 min | how long, at the most, a server is left alone that says that nothing is left of a quota; or `"off"` |
 /// | `pipeline.deadline` | 30 s | for a whole call, all attempts and waits included, until the response's headers |
 /// | `pipeline.attempt_timeout` | 8 s | for one attempt, until the response's headers |
+/// | `pipeline.hedge` | `"off"` | when an idempotent request that is slow is sent a second time |
 /// | `pipeline.concurrency_limit` | adaptive | requests under way at a server, until the response's headers; or `"off"` |
 /// | `pipeline.rate_limit` | `"off"` | requests to a server each second, if it has a limit of its own |
 /// | `pipeline.*` | | the other policies: see [`PipelineConfig`] |

@@ -118,3 +118,26 @@ async fn clients_of_your_own_are_in_the_statistics_when_they_are_given_its_telem
     io.http().get(&server.url).send().await.unwrap();
     assert_eq!(io.stats().calls.target("http", &server.url).unwrap().calls.success, 1);
 }
+
+#[tokio::test]
+async fn http_attempts_are_measured_by_the_convention_without_path_or_query() {
+    let (io, _folder) = system().await;
+    let server = Loopback::answering(200).await;
+    io.http().get(format!("{}/path?token=s3cret", server.url)).send().await.unwrap();
+    let metrics = io.telemetry().render_prometheus();
+    let of_attempts: Vec<_> = metrics
+        .lines()
+        .filter(|line| line.starts_with("http_client_request_duration_seconds_count"))
+        .collect();
+    let [line] = of_attempts[..] else { panic!("{metrics}") };
+    let port = server.url.rsplit(':').next().unwrap();
+    for label in [
+        r#"http_request_method="GET""#,
+        r#"http_response_status_code="200""#,
+        r#"server_address="127.0.0.1""#,
+        &format!("server_port=\"{port}\""),
+    ] {
+        assert!(line.contains(label), "{label} in {line}");
+    }
+    assert!(!metrics.contains("s3cret") && !metrics.contains("/path"), "{metrics}");
+}
