@@ -32,6 +32,12 @@ pub enum Operation {
     /// Open a file to write at its end.
     Append,
 
+    // Logs of records.
+    /// Open a log to append records to.
+    AppendLog,
+    /// Open a log to read its records.
+    LogRecords,
+
     // Trees, and copies.
     /// Copy a file.
     Copy,
@@ -41,6 +47,8 @@ pub enum Operation {
     RemoveTree,
     /// Walk a directory and those below it.
     Walk,
+    /// Begin to watch a directory and those below it.
+    Watch,
 
     // About files and directories.
     /// Ask about a file or directory.
@@ -187,11 +195,16 @@ impl Operation {
             Self::AtomicWriter => ("atomic_writer", WRITES, AGAIN),
             Self::Append => ("append", WRITES, AGAIN),
 
+            // Logs of records.
+            Self::AppendLog => ("append_log", WRITES, AGAIN),
+            Self::LogRecords => ("log_records", READS, AGAIN),
+
             // Trees, and copies.
             Self::Copy => ("copy", WRITES, AGAIN),
             Self::CopyTree => ("copy_tree", WRITES, AGAIN),
             Self::RemoveTree => ("remove_tree", WRITES, AGAIN),
             Self::Walk => ("walk", READS, AGAIN),
+            Self::Watch => ("watch", READS, AGAIN),
 
             // About files and directories.
             Self::Metadata => ("metadata", READS, AGAIN),

@@ -190,7 +190,7 @@ impl<D: Destination> Sink<D> {
     }
 }
 
-fn write_all(file: &mut File, chunks: &mut [Bytes]) -> io::Result<()> {
+pub(crate) fn write_all(file: &mut File, chunks: &mut [Bytes]) -> io::Result<()> {
     let mut first = 0;
     while first < chunks.len() {
         if chunks[first].is_empty() {

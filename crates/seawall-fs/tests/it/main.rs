@@ -12,6 +12,7 @@ mod file;
 mod file_write;
 mod lines;
 mod locks;
+mod log;
 mod names;
 mod operations;
 mod retries;
@@ -21,6 +22,7 @@ mod stream;
 mod temporary;
 mod tree;
 mod walk;
+mod watch;
 mod write;
 
 use std::num::NonZeroUsize;
