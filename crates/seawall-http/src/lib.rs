@@ -20,6 +20,8 @@ mod target;
 mod telemetry;
 mod transfer;
 mod transport;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 mod wire;
 
 pub use backend::HttpBackend;

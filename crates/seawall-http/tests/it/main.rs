@@ -22,3 +22,5 @@ mod sse;
 mod support;
 mod telemetry;
 mod transfer;
+#[cfg(feature = "websocket")]
+mod websocket;

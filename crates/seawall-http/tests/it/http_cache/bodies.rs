@@ -161,7 +161,7 @@ proptest! {
         chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..12),
         limit in 1..1500_u64,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let whole = chunks.concat();
             let config = HttpCacheConfig { max_body: limit, ..HttpCacheConfig::default() };
@@ -180,7 +180,7 @@ proptest! {
 
     #[test]
     fn what_is_stored_never_weighs_more_than_its_capacity(sizes in prop::collection::vec(0..40_000_usize, 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let config = HttpCacheConfig { capacity: 100_000.try_into().unwrap(), max_body: 30_000, ..HttpCacheConfig::default() };
             let cache = cache_of(&config, &Clock::new());

@@ -177,7 +177,7 @@ proptest! {
         let peer_answers = policy.is_storable()
             && policy.before_request(&request(&asked), day() + Duration::from_secs(later)).satisfies_without_revalidation();
 
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let ours_answers = runtime.block_on(async {
             let clock = Clock::new();
             let cache = cache_of(&HttpCacheConfig { scope, ..HttpCacheConfig::default() }, &clock);
