@@ -42,16 +42,8 @@ impl Fs {
     /// # Ok(()) }
     /// ```
     pub fn entries(&self, path: impl AsRef<Path>) -> Entries {
-        let work = |task: &Task<'_>| {
-            let entries = fs::read_dir(&task.label.path)?;
-            Ok(Reader { engine: task.engine.clone(), label: task.label.clone(), entries })
-        };
-        let request = FsRequest::new(Operation::Entries, path.as_ref(), work);
-        let (client, context) = (self.clone(), CallContext::current());
-        let deadline = context.deadline_at();
-        let opening = context.scope(async move { client.ask::<Reader>(request).await });
-        let batches = stream::once(opening).map_ok(move |reader| reader.batches(deadline)).try_flatten();
-        Entries(batches.map_ok(stream::iter).try_flatten().boxed())
+        let work = |task: &Task<'_>| Ok(Reader::new(fs::read_dir(&task.label.path)?, task));
+        Entries::answering(self, FsRequest::new(Operation::Entries, path.as_ref(), work))
     }
 }
 
@@ -73,6 +65,17 @@ pub struct EntryWithMetadata {
     pub metadata: Metadata,
 }
 
+impl Entries {
+    /// The entries that the [`Reader`] reads that answers `request`.
+    pub(crate) fn answering(client: &Fs, request: FsRequest) -> Self {
+        let (client, context) = (client.clone(), CallContext::current());
+        let deadline = context.deadline_at();
+        let opening = context.scope(async move { client.ask::<Reader>(request).await });
+        let batches = stream::once(opening).map_ok(move |reader| reader.batches(deadline)).try_flatten();
+        Self(batches.map_ok(stream::iter).try_flatten().boxed())
+    }
+}
+
 impl Stream for Entries {
     type Item = Result<EntryWithMetadata, Error>;
 
@@ -90,16 +93,21 @@ impl fmt::Debug for Entries {
 type Batch = Vec<Result<EntryWithMetadata, Error>>;
 
 /// A directory opened to be read.
-struct Reader {
+pub(crate) struct Reader {
     engine: Engine,
     label: Label,
     entries: fs::ReadDir,
 }
 
 impl Reader {
+    pub(crate) fn new(entries: fs::ReadDir, task: &Task<'_>) -> Self {
+        Self { engine: task.engine.clone(), label: task.label.clone(), entries }
+    }
+
     fn batches(self, deadline: Option<Instant>) -> impl Stream<Item = Result<Batch, Error>> {
         stream::try_unfold(Some(self), move |reader| async move {
             let Some(Reader { engine, label, entries }) = reader else { return Ok(None) };
+            let lost = label.clone();
             // A task of its own, because a future polled only now and then could be given a slot and sit on it.
             let task = AbortOnDropHandle::new(tokio::spawn(async move {
                 let (batch, rest) = engine.run(&label, deadline, move |_| Ok(batch(entries))).await?;
@@ -109,7 +117,10 @@ impl Reader {
             }));
             match task.await {
                 Ok(result) => result.map(Some),
-                Err(cause) => std::panic::resume_unwind(cause.into_panic()),
+                Err(cause) => match cause.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_shut_down) => Err(Fault::lost().label(&lost)),
+                },
             }
         })
     }

@@ -109,8 +109,10 @@ pub enum Operation {
     Chown,
 
     // Open files.
-    /// Open a file.
+    /// Open a file to read it.
     Open,
+    /// Open a file to write it, too.
+    OpenToWrite,
     /// Make and open a file that is not there yet.
     CreateNew,
     /// Read from an open file.
@@ -241,6 +243,7 @@ impl Operation {
 
             // Open files.
             Self::Open => ("open", READS, AGAIN),
+            Self::OpenToWrite => ("open_to_write", WRITES, AGAIN),
             Self::CreateNew => ("create_new", WRITES, ONCE),
             Self::ReadAt => ("read_at", READS, AGAIN),
             Self::WriteAt => ("write_at", WRITES, AGAIN),

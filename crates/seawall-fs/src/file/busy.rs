@@ -75,6 +75,8 @@ impl File {
             ready!(self.poll_settle(cx))?;
             self.check()?;
             if !self.start_writing() {
+                // The end that a read met which nobody waits for any more may not be the end when the next one asks.
+                self.at_end = None;
                 return Poll::Ready(Ok(()));
             }
         }
@@ -130,6 +132,7 @@ impl File {
             self.in_flight = Some(Arc::new(Batch::new(offset, self.gathered.take())));
         }
         let Some(batch) = self.in_flight.clone() else { return false };
+        batch.begin_again();
         self.start(Operation::WriteAt, write(Arc::clone(&self.open), batch));
         true
     }

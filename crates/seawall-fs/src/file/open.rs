@@ -36,6 +36,9 @@ impl Fs {
 
     /// Takes over a file that was opened otherwise. `options` says how it was, and `name` is what errors call it.
     ///
+    /// It may be a pipe, a socket or a terminal, which are read and written as they come; one that makes wait for ever
+    /// holds a thread of the client's so long.
+    ///
     /// # Errors
     /// When it cannot be asked where it stands.
     ///
@@ -62,7 +65,11 @@ impl Fs {
 impl OpenOptions {
     /// Which operation opening so is.
     pub(crate) fn operation(self) -> Operation {
-        if self.create_new { Operation::CreateNew } else { Operation::Open }
+        match self {
+            Self { create_new: true, .. } => Operation::CreateNew,
+            Self { write: true, .. } | Self { append: true, .. } => Operation::OpenToWrite,
+            _ => Operation::Open,
+        }
     }
 }
 

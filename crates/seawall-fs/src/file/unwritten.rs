@@ -88,6 +88,11 @@ impl Batch {
         result.map(|()| *offset)
     }
 
+    /// An earlier failure is handled: whether it fails again, the next write shows.
+    pub(super) fn begin_again(&self) {
+        self.failed.store(false, Ordering::Release);
+    }
+
     /// How many bytes are not written yet.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Acquire)

@@ -13,11 +13,12 @@ use seawall_core::Error;
 use super::Root;
 use super::base::{self, Base, LOOK, by_descriptor};
 use crate::directory::{push_within, sorted};
+use crate::entries::Reader;
 use crate::fault::Fault;
 use crate::file::Opened;
 use crate::metadata::found;
 use crate::work::Task;
-use crate::{Entry, EntryKind, File, OpenOptions, Operation, Space, Times, read};
+use crate::{Entries, Entry, EntryKind, File, OpenOptions, Operation, Space, Times, read};
 
 impl Root {
     /// [`Fs::open`](crate::Fs::open).
@@ -99,6 +100,15 @@ impl Root {
     pub async fn list(&self, path: impl AsRef<Path>, limit: usize) -> Result<Vec<Entry>, Error> {
         let work = move |base: &Base, path: &Path, _: &Task<'_>| list(base, path, limit);
         self.ask(Operation::List, path.as_ref(), work).await
+    }
+
+    /// [`Fs::entries`](crate::Fs::entries). It needs `/proc`.
+    pub fn entries(&self, path: impl AsRef<Path>) -> Entries {
+        let request = self.request(Operation::Entries, path.as_ref(), |base, path, task| {
+            let directory = base.find(path, LOOK | OFlags::DIRECTORY)?;
+            Ok(Reader::new(fs::read_dir(by_descriptor(&directory))?, task))
+        });
+        Entries::answering(&self.fs, request)
     }
 
     /// [`Fs::space`](crate::Fs::space).

@@ -46,8 +46,8 @@ impl Fs {
 /// anywhere; it is when it is followed that it must stay inside.
 ///
 /// There is what makes, opens, reads, replaces, lists, renames, links and removes files and directories, and sets what
-/// is known about them. There is no `canonicalize`, `entries`, `walk`, `copy`, `remove_tree` or `watch`, which give paths
-/// or go by them for long, and no streams: [`open`](Self::open) gives a [`File`](crate::File) that reads any length.
+/// is known about them. There is no `canonicalize`, `walk`, `copy` or `watch`, which give paths or go by them for long,
+/// and no streams: [`open`](Self::open) gives a [`File`](crate::File) that reads any length.
 ///
 /// ```
 /// # use std::sync::Arc;

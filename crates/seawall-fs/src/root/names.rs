@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use seawall_core::Error;
 
 use super::Root;
-use super::base::Base;
+use super::base::{Base, by_descriptor};
 use crate::Operation;
 use crate::fault::Fault;
 use crate::identity::rename_once;
@@ -70,6 +70,25 @@ impl Root {
         let work =
             |base: &Base, path: &Path, task: &Task<'_>| remove(base, path, AtFlags::REMOVEDIR, task.attempt);
         self.ask(Operation::RemoveDir, path.as_ref(), work).await
+    }
+
+    /// Removes a directory with all that is in it. Symbolic links are removed, never followed. It needs `/proc`.
+    ///
+    /// # Errors
+    /// When there is none, something in it cannot be removed, or the path leads out of the root.
+    ///
+    /// # Cancel safety
+    /// Dropped after it began, it goes on to its end.
+    pub async fn remove_dir_all(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let work = |base: &Base, path: &Path, task: &Task<'_>| {
+            let place = base.place(path)?;
+            // The descriptor leads to this very directory, and from there the standard library goes by handle too.
+            match std::fs::remove_dir_all(by_descriptor(&place.directory).join(&place.name)) {
+                Err(cause) if task.attempt > 1 && cause.kind() == io::ErrorKind::NotFound => Ok(()),
+                result => Ok(result?),
+            }
+        };
+        self.ask(Operation::RemoveTree, path.as_ref(), work).await
     }
 
     /// [`Fs::rename`](crate::Fs::rename), from and to a path inside.

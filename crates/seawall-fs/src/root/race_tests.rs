@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::TryStreamExt;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::base::{Base, Way};
@@ -89,6 +90,10 @@ async fn nothing_gets_out(way: Way) {
         let _any = root.rename(&name, format!("link/renamed{round}")).await;
         let _any = root.set_permissions("swapped/file", fs::Permissions::from_mode(0o600)).await;
         let _any = root.remove("swapped/deep/file").await;
+        let _any = root.remove_dir_all("swapped/deep").await;
+        let _any = root.create_dir("swapped/deep").await;
+        let listed = root.entries("swapped/deep").map_ok(|entry| entry.name).try_collect::<Vec<_>>().await;
+        assert!(listed.is_err() || listed.is_ok_and(|names| names.is_empty()));
         if let Ok(entries) = root.list("swapped/deep", 10).await {
             assert!(entries.is_empty());
         }

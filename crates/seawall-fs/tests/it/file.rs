@@ -230,6 +230,21 @@ async fn a_file_cut_off_underneath_ends_there_and_one_that_was_replaced_stays() 
 }
 
 #[tokio::test]
+async fn the_end_met_by_a_dropped_read_is_not_the_end_for_ever() {
+    use tokio::io::AsyncReadExt;
+
+    let (_directory, path) = holding("");
+    let mut file = client().open(&path, OpenOptions::new().read(true).write(true)).await.unwrap();
+    let mut byte = [0];
+    for _ in 0..20 {
+        drop_after(1, file.read(&mut byte)).await;
+        file.flush().await.unwrap();
+        file.write_at(file.position(), "x").await.unwrap();
+        assert_eq!(file.read(&mut byte).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_read_dropped_at_any_point_leaves_the_cursor_where_it_was() {
     let text = (0..20_000).map(|number| format!("line {number}\n")).collect::<Vec<_>>().concat();
     let (_directory, path) = holding(&text);

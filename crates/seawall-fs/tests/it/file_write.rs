@@ -160,6 +160,7 @@ async fn a_full_device_is_told_by_every_call_until_it_is_handled_and_nothing_is_
     // Room alone does not make it forget; somebody has to say what becomes of the bytes.
     fs::remove_file(&ballast).unwrap();
     assert!(file.flush().await.is_err());
+    assert!(file.unwritten() > 0);
     file.retry_unwritten();
     file.write_bytes(content[taken..].to_vec()).await.unwrap();
     file.sync_all().await.unwrap();
@@ -373,4 +374,22 @@ async fn a_disk_mounted_read_only_is_told_by_name() {
     assert!(!fs.access(&path, seawall_fs::Access::WRITE).await.unwrap());
     assert!(fs.is_mount(disk.path()).await.unwrap());
     assert_eq!(fs.read(&path, 9).await.unwrap(), "old");
+}
+
+#[tokio::test]
+async fn opening_says_whether_it_is_to_write() {
+    use std::sync::{Arc, Mutex};
+
+    let (_directory, path) = file();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    let fs = client().layer(tower::util::MapRequestLayer::new(move |request: FsRequest| {
+        log.lock().unwrap().push((request.operation(), request.operation().writes()));
+        request
+    }));
+    drop(fs.open(&path, OpenOptions::new().write(true).create_new(true)).await.unwrap());
+    drop(fs.open(&path, OpenOptions::appending()).await.unwrap());
+    drop(fs.open(&path, OpenOptions::reading()).await.unwrap());
+    let expected = [(Operation::CreateNew, true), (Operation::OpenToWrite, true), (Operation::Open, false)];
+    assert_eq!(*seen.lock().unwrap(), expected);
 }

@@ -9,6 +9,7 @@ mod copy;
 mod crash;
 mod doors;
 mod file;
+mod file_model;
 mod file_write;
 mod lines;
 mod locks;

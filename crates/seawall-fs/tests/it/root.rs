@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use futures_util::TryStreamExt;
 use seawall_core::{Error, FailureKind};
 use seawall_fs::{Fs, OpenOptions, Operation, Root, Times};
 
@@ -100,6 +101,8 @@ async fn nothing_leads_out_whatever_is_asked_for() {
         assert!(is_outside(root.create_dir(below.join("new")).await), "{path}");
         assert!(is_outside(root.create_dir_all(below.join("new/newer")).await), "{path}");
         assert!(is_outside(root.remove_dir(&below).await), "{path}");
+        assert!(is_outside(root.remove_dir_all(&below).await), "{path}");
+        assert!(is_outside(root.entries(path).try_next().await), "{path}");
         let secret = Path::new(path).join("secret");
         assert!(is_outside(root.remove(&secret).await), "{path}");
         assert!(is_outside(root.write_atomic(&secret, "mine").await), "{path}");
@@ -172,6 +175,13 @@ async fn what_is_inside_is_done_as_the_client_does_it() {
     assert!(!root.exists("new/soft").await.unwrap());
     root.remove_dir("new/a/b/c").await.unwrap();
     assert_eq!(cause(&root.remove_dir("new/a").await.unwrap_err()), io::ErrorKind::DirectoryNotEmpty);
+
+    symlink("../../outside", house.inside("new/a/out")).unwrap();
+    root.remove_dir_all("new/a").await.unwrap();
+    let mut names: Vec<_> = root.entries("new").map_ok(|entry| entry.name).try_collect().await.unwrap();
+    names.sort();
+    assert_eq!(names, ["hard", "renamed"]);
+    assert!(house.directory.path().join("outside/empty").exists());
 
     let below = root.root("new").await.unwrap();
     assert_eq!(below.read("hard", 9).await.unwrap(), "hello");
