@@ -58,6 +58,7 @@ struct Plain {
     attempt: Option<NonZeroU32>,
     priority: Priority,
     idempotency: Idempotency,
+    unhurried: bool,
 }
 
 // The current context: set while a scoped future is polled, and only then, because what travels is the future, not the
@@ -67,6 +68,7 @@ thread_local! {
     static ATTEMPT: Cell<Option<NonZeroU32>> = const { Cell::new(None) };
     static PRIORITY: Cell<Priority> = const { Cell::new(Priority::Normal) };
     static IDEMPOTENCY: Cell<Idempotency> = const { Cell::new(Idempotency::Unspecified) };
+    static UNHURRIED: Cell<bool> = const { Cell::new(false) };
     // Whether there is a budget.
     static BUDGETED: Cell<bool> = const { Cell::new(false) };
     static BUDGET: RefCell<Option<SharedRetryBudget>> = const { RefCell::new(None) };
@@ -80,6 +82,7 @@ impl CallContext {
             attempt: ATTEMPT.get(),
             priority: PRIORITY.get(),
             idempotency: IDEMPOTENCY.get(),
+            unhurried: UNHURRIED.get(),
         };
         Self { plain, budget: Self::current_budget() }
     }
@@ -88,6 +91,12 @@ impl CallContext {
     #[inline]
     pub fn current_deadline() -> Option<Instant> {
         DEADLINE.get()
+    }
+
+    /// Whether the time limits of layers leave the current call alone; what each of them asks.
+    #[inline]
+    pub fn is_unhurried() -> bool {
+        UNHURRIED.get()
     }
 
     /// Which attempt of a retry the current call belongs to, from 1; `None` outside of any retry.
@@ -160,6 +169,16 @@ impl CallContext {
     /// Takes the deadline away: for work that others wait for too, who may have longer than this caller.
     pub fn without_deadline(mut self) -> Self {
         self.plain.deadline = None;
+        self
+    }
+
+    /// Lets the call take as long as it takes: the time limits that layers have by themselves (deadline, attempt timeout)
+    /// leave it alone, and only the deadline of its context holds.
+    ///
+    /// For a transfer that is as long as its content, which whoever makes it watches for progress: a limit that is right
+    /// for other calls to the same target would cut every large one.
+    pub fn unhurried(mut self) -> Self {
+        self.plain.unhurried = true;
         self
     }
 
@@ -262,6 +281,7 @@ fn swap(context: &mut CallContext) {
     plain.attempt = ATTEMPT.replace(plain.attempt);
     plain.priority = PRIORITY.replace(plain.priority);
     plain.idempotency = IDEMPOTENCY.replace(plain.idempotency);
+    plain.unhurried = UNHURRIED.replace(plain.unhurried);
     let budgeted = budget.is_some();
     if BUDGETED.replace(budgeted) || budgeted {
         BUDGET.with_borrow_mut(|current| std::mem::swap(current, budget));

@@ -70,10 +70,11 @@ impl TimeLimitHandle {
     }
 
     /// Until when a call that began at the time asked for may take: by this limit or by its context, whichever is
-    /// earlier. Asks only if this limit is on.
+    /// earlier. Asks only if this limit is on and the call is not [unhurried](CallContext::unhurried).
     pub(crate) fn until(&self, began: impl FnOnce() -> Instant) -> Option<Instant> {
         let contexts = CallContext::current_deadline();
-        match self.limit().and_then(|limit| began().checked_add(limit)) {
+        let limit = if CallContext::is_unhurried() { None } else { self.limit() };
+        match limit.and_then(|limit| began().checked_add(limit)) {
             Some(own) => Some(contexts.map_or(own, |contexts| contexts.min(own))),
             None => contexts,
         }

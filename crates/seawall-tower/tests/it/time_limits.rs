@@ -30,6 +30,24 @@ async fn a_call_that_runs_over_is_cut_and_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_unhurried_call_is_cut_by_the_deadline_of_its_context_only() {
+    let slow = service_fn(async |_: &str| {
+        tokio::time::sleep(20 * SECOND).await;
+        Ok::<_, Error>("done")
+    });
+    let layers = ServiceBuilder::new()
+        .layer(DeadlineLayer::new(5 * SECOND))
+        .layer(AttemptTimeoutLayer::new(2 * SECOND));
+    let stack = || layers.clone().service(slow);
+    assert!(stack().oneshot("hello").await.is_err());
+    let answer = CallContext::default().unhurried().scope(stack().oneshot("hello")).await;
+    assert_eq!(answer.unwrap(), "done");
+    let begun = Instant::now();
+    within(10 * SECOND).unhurried().scope(stack().oneshot("hello")).await.unwrap_err();
+    assert_eq!(begun.elapsed(), 10 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_whose_deadline_has_passed_is_refused_without_touching_the_inner_service() {
     let context = within(SECOND);
     tokio::time::advance(SECOND).await;
