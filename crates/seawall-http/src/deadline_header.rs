@@ -14,6 +14,10 @@ use crate::Body;
 /// Of the time that is left so much is kept for the way there and back: a tenth, and no more than this.
 const MARGIN: Duration = Duration::from_millis(50);
 
+/// Marks a request whose answer goes on and on: the time that an attempt has until it begins says nothing of its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenEnded;
+
 /// Says in a header how much time the attempt has left.
 #[derive(Clone, Debug)]
 pub(crate) struct TellDeadline<S> {
@@ -39,6 +43,7 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for TellDeadline<S> {
 
     fn call(&mut self, mut request: Request<Body>) -> S::Future {
         if let Some(header) = self.header
+            && request.extensions().get::<OpenEnded>().is_none()
             && let Some(deadline) = CallContext::current_deadline()
             // What the caller says itself goes first.
             && let Entry::Vacant(entry) = request.headers_mut().entry(header.name())

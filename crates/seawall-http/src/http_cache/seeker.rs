@@ -5,6 +5,7 @@ use http::{Method, Request, Response, StatusCode};
 use seawall_core::{BoxError, CallContext, Error, FailureKind};
 use tokio::sync::oneshot;
 use tower::Service;
+use tracing::Instrument;
 
 use super::HttpCacheConfig;
 use super::cache_status::{CacheStatus, Forward};
@@ -227,7 +228,7 @@ impl<O: Origin> Seeker<O> {
         };
         // The others who wait may have longer than this caller, and so may who reads the body.
         let context = CallContext::current().without_deadline();
-        tokio::spawn(context.scope(fetch.run(self.origin.clone())));
+        tokio::spawn(context.scope(fetch.run(self.origin.clone())).in_current_span());
     }
 
     fn why(&self, found: &Found) -> Forward {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep};
 use super::parser::Parser;
 use super::{SseConfig, SseEvent};
 use crate::client::misconfigured;
+use crate::deadline_header::OpenEnded;
 use crate::reconnect::{Backoff, Incoming, Outage};
 use crate::target::CallName;
 use crate::{Body, Http, HttpBackend, ResponseExt};
@@ -73,6 +74,7 @@ impl EventSource {
         if let Some(id) = request.headers_mut().remove(LAST_EVENT_ID) {
             parser.go_on_after(&String::from_utf8_lossy(id.as_bytes()));
         }
+        request.extensions_mut().insert(OpenEnded);
         set_unless_there(request.headers_mut(), ACCEPT, EVENT_STREAM);
         set_unless_there(request.headers_mut(), CACHE_CONTROL, "no-store");
         Ok(Self {

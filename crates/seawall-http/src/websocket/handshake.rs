@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::deadline_header::OpenEnded;
 use crate::failure::RootCause;
 use crate::target::CallName;
 use crate::{Body, Http, ResponseExt};
@@ -55,6 +56,7 @@ pub(super) fn speak_http(uri: &mut Uri) {
 fn ask(request: &mut Request<Body>, key: &str) {
     // Only this version of HTTP changes to another protocol.
     *request.version_mut() = Version::HTTP_11;
+    request.extensions_mut().insert(OpenEnded);
     let headers = request.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

@@ -99,6 +99,7 @@ async fn messages_go_both_ways_under_the_policies_of_the_client() {
     let asked = asked.lock().unwrap();
     assert_eq!(asked[0].uri(), "/echo?x=1");
     assert_eq!(asked[0].headers()["x-tenant"], "blue");
+    assert!(!asked[0].headers().contains_key("grpc-timeout"), "an attempt's time is not the stream's");
 }
 
 #[tokio::test]

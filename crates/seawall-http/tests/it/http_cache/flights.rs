@@ -209,3 +209,26 @@ async fn a_fetch_that_panics_is_an_error_and_blocks_nobody() {
     let well = http.get("http://a.example/").header("x-well", "1").send().await.unwrap();
     assert_eq!(well.into_body().text(10).await.unwrap(), "well");
 }
+
+#[tokio::test]
+async fn a_fetch_belongs_to_the_span_of_its_caller() {
+    use tracing::Instrument;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let _subscriber = tracing::subscriber::set_default(
+        tracing_subscriber::registry().with(tracing_subscriber::fmt::layer().with_test_writer()),
+    );
+    let cache = super::origin::cache_of(
+        &seawall_http::http_cache::HttpCacheConfig::default(),
+        &super::origin::Clock::new(),
+    );
+    let http =
+        seawall_http::Http::from_service(tower::service_fn(async |_: http::Request<seawall_http::Body>| {
+            let name = tracing::Span::current().metadata().map_or("none", |span| span.name());
+            Ok::<_, seawall_core::Error>(http::Response::new(seawall_http::Body::from(name)))
+        }))
+        .layer(seawall_http::http_cache::HttpCacheLayer::new(cache));
+    let call =
+        async { http.get("http://a.example/").send().await.unwrap().into_body().text(100).await.unwrap() };
+    assert_eq!(call.instrument(tracing::info_span!("caller")).await, "caller");
+}

@@ -42,6 +42,7 @@ async fn server_of_thirty(a_connection: usize) -> (String, Arc<AtomicUsize>) {
         "/",
         get(async move |headers: HeaderMap| {
             counter.fetch_add(1, Ordering::SeqCst);
+            assert!(!headers.contains_key("grpc-timeout"), "an attempt's time is not the stream's");
             let last: usize =
                 headers.get("last-event-id").map_or(0, |id| id.to_str().unwrap().parse().unwrap());
             if last == 30 {
