@@ -3,7 +3,7 @@
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `ending` | [`LineEnding::LfOrCrLf`] | what ends a line |
-/// | `max_length` | 1048576 (1 MiB) | the longest line in bytes, without its ending; a longer one is an error |
+/// | `max_length` | 1048576 (1 MiB) | the longest line in bytes, without its ending; a longer one is an error; 1 GiB at the most |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineOptions {
     /// What ends a line.

@@ -1,10 +1,12 @@
-use std::io::{self, Read};
+use std::fs::File;
+use std::io;
 
-use bytes::Bytes;
 use memchr::{memchr_iter, memrchr};
 
 use super::{LineBatch, LineEnding, LineOptions};
+use crate::engine::Buffers;
 use crate::fault::Fault;
+use crate::sys;
 
 /// Cuts what is read into batches of whole lines, and keeps the beginning of a line for the next one.
 #[derive(Debug)]
@@ -31,40 +33,42 @@ impl Splitter {
     }
 
     /// Reads on until there is at least one whole line, or the end.
-    pub(super) fn next(&mut self, source: &mut impl Read) -> (Option<LineBatch>, Then) {
-        let mut data = std::mem::take(&mut self.carried);
-        // Grown lines grow the steps, so that a long line is not looked through again and again.
-        let mut step = self.chunk;
-        let mut searched = 0;
+    pub(super) fn next(&mut self, source: &File, buffers: &Buffers) -> (Option<LineBatch>, Then) {
+        let mut data = buffers.take(self.chunk.max(self.carried.len() * 2));
+        data.extend_from_slice(&self.carried);
+        let mut searched = data.len();
         loop {
-            data.reserve_exact(step);
-            let read = match read_up_to(source, step, &mut data) {
-                Ok(read) => read,
+            match fill(source, &mut data) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.carried.clear();
+                    let (batch, then) = self.cut(data, buffers);
+                    return (batch, if matches!(then, Then::More) { Then::End } else { then });
+                }
                 // What was read before is good, but a line without its end is not one.
                 Err(cause) => return (None, Then::Failed(cause.into())),
-            };
-            if read < step {
-                let (batch, then) = self.cut(data);
-                return (batch, if matches!(then, Then::More) { Then::End } else { then });
             }
             if let Some(last) = memrchr(b'\n', &data[searched..]) {
-                self.carried = data[searched + last + 1..].to_vec();
-                data.truncate(searched + last + 1);
-                return self.cut(data);
+                let whole = searched + last + 1;
+                self.carried.clear();
+                self.carried.extend_from_slice(&data[whole..]);
+                data.truncate(whole);
+                return self.cut(data, buffers);
             }
             // The ending itself does not count.
             if data.len() > self.options.max_length.saturating_add(1) {
                 return (None, Then::Failed(self.too_long(self.offset)));
             }
             searched = data.len();
-            step = data.len().max(self.chunk);
+            // Twice as much each time, so that a long line is not copied again and again.
+            data.reserve_exact(searched);
         }
     }
 
     /// A batch of the lines in `data`, as far as they are short enough.
-    fn cut(&mut self, mut data: Vec<u8>) -> (Option<LineBatch>, Then) {
+    fn cut(&mut self, mut data: Vec<u8>, buffers: &Buffers) -> (Option<LineBatch>, Then) {
         let mut ends = Vec::with_capacity(data.len() / 64 + 1);
-        // A chunk is far below 4 GiB, and a longer line is refused before.
+        // A chunk is 1 GiB at the most, and a line that is longer is refused before it is 4 GiB.
         ends.extend(memchr_iter(b'\n', &data).map(|end| end as u32));
         let terminated = ends.last().map_or(0, |end| *end as usize + 1);
         if terminated < data.len() {
@@ -79,8 +83,8 @@ impl Splitter {
         }
         let offset = self.offset;
         self.offset += data.len() as u64;
-        let batch =
-            (!ends.is_empty()).then(|| LineBatch::new(Bytes::from(data), ends, self.options.ending, offset));
+        let batch = (!ends.is_empty())
+            .then(|| LineBatch::new(buffers.share(data), ends, self.options.ending, offset));
         (batch, then)
     }
 
@@ -111,7 +115,16 @@ impl Splitter {
     }
 }
 
-/// Less than `count` only at the end.
-fn read_up_to(source: &mut impl Read, count: usize, into: &mut Vec<u8>) -> io::Result<usize> {
-    source.by_ref().take(count as u64).read_to_end(into)
+/// Reads until the buffer is full; `false` at the end of the file.
+fn fill(source: &File, buffer: &mut Vec<u8>) -> io::Result<bool> {
+    while buffer.len() < buffer.capacity() {
+        let room = buffer.capacity() - buffer.len();
+        match sys::read(source, buffer, room) {
+            Ok(0) => return Ok(false),
+            Ok(_) => {}
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(true)
 }

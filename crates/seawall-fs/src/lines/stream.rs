@@ -22,6 +22,9 @@ use crate::{Fs, FsRequest, Operation};
 /// Chunks read in one visit to a thread.
 const CHUNKS: usize = 4;
 
+/// The longest line there can be.
+const MOST: usize = 1 << 30;
+
 /// The lines of a file in batches; made by [`Fs::line_batches`](crate::Fs::line_batches).
 ///
 /// A batch is about one configured chunk, more if a line is longer. The next batches are read ahead on a thread while
@@ -70,7 +73,7 @@ impl Reader {
     fn read(mut self) -> Step {
         let mut batches = VecDeque::with_capacity(CHUNKS);
         while batches.len() < CHUNKS {
-            let (batch, then) = self.splitter.next(&mut self.file);
+            let (batch, then) = self.splitter.next(&self.file, self.engine.buffers());
             batches.extend(batch);
             match then {
                 Then::More => {}
@@ -85,11 +88,12 @@ impl Reader {
 impl LineBatches {
     pub(super) fn new(client: &Fs, path: &Path, options: LineOptions) -> Self {
         let work = move |task: &Task<'_>| {
-            if u32::try_from(options.max_length).is_err() {
-                return Err(Fault::invalid("a line of 4 GiB or more is not possible: lower the limit"));
+            // Where lines end is kept in 32 bits.
+            if options.max_length > MOST {
+                return Err(Fault::invalid("a line of more than 1 GiB is not possible: lower the limit"));
             }
             let file = read::open(&task.label.path, 0)?;
-            let splitter = Splitter::new(options, task.engine.chunk_size());
+            let splitter = Splitter::new(options, task.engine.chunk_size().min(MOST));
             Ok(Reader { engine: task.engine.clone(), label: task.label.clone(), file, splitter })
         };
         let request = FsRequest::new(Operation::Lines, path, work);

@@ -98,7 +98,7 @@ async fn many_files_are_written_each_with_its_own_result_in_order() {
 async fn many_files_are_replaced_each_with_its_own_result_in_order_however_durably() {
     for commit in EVERY_COMMIT {
         let directory = tempfile::tempdir().unwrap();
-        let files = files(directory.path(), 600);
+        let files = files(directory.path(), 300);
         for (path, _) in files.iter().step_by(3).filter(|(path, _)| path.parent() == Some(directory.path())) {
             fs::write(path, "old").unwrap();
         }
