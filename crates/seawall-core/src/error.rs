@@ -116,6 +116,11 @@ impl Error {
         &self.0.name
     }
 
+    /// What happened in words, if anybody said; the cause is not part of it.
+    pub fn message(&self) -> Option<&str> {
+        self.0.message.as_deref()
+    }
+
     /// When it is worth asking again, if anybody knows.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

@@ -20,6 +20,7 @@ use http_body_util::StreamBody;
 use seawall_core::{BoxError, Error};
 
 use answer::Answer;
+pub(crate) use answer::too_large;
 use content::{Content, Recipe};
 use foreign::Foreign;
 use measured::Measured;
@@ -184,8 +185,8 @@ impl http_body::Body for Body {
                 if let Err(error) = this.answer.arrived(&frame) {
                     return this.fail(error);
                 }
-                if this.content.is_end_stream() {
-                    this.answer.end();
+                if this.content.has_at_most(0) {
+                    this.answer.release();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -9,10 +9,12 @@ use seawall_tower::{CircuitBreakerHandle, Pipeline, TargetStatus};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::builder::{self, Connected};
+use crate::cookies::Cookies;
 use crate::http_cache::{HttpCacheHandle, HttpCacheLayer};
 use crate::stack::Stack;
 use crate::target::{self, CallName};
-use crate::{Body, HttpBackend, HttpConfig, RequestBuilder, transport};
+use crate::{Body, HttpBackend, HttpConfig, RequestBuilder};
 
 /// An HTTP client: a name for one tower service from `http::Request<Body>` to `http::Response<Body>`.
 ///
@@ -46,29 +48,32 @@ impl Http {
     /// certificates.
     pub fn new(config: &HttpConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         check(config)?;
-        Self::around(transport::client(config)?, config, observer)
+        Self::around(builder::client(config)?, config, observer)
     }
 
-    /// The same pipeline around a client of your own (certificates, proxies, DNS). Of the configuration only
-    /// `read_timeout`, `cache` and `pipeline` are used.
+    /// The same around a client of your own. Of the configuration all is used but what says how to connect, which is the
+    /// client's: `user_agent`, `http_version`, `https_only`, `connect_timeout`, `pool_*`, `http2_ping_interval`,
+    /// `decompress`, `cookies`, `proxy` and `tls`. It should follow no redirects itself
+    /// (`redirect(reqwest::redirect::Policy::none())`): those that it follows are seen by no guard and no policy.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new), and [`Permanent`](FailureKind::Permanent) with `guards.refuse_private_addresses`, which a
+    /// client that looks names up in its own way cannot keep.
     pub fn from_reqwest(
         client: reqwest::Client,
         config: &HttpConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         check(config)?;
-        Self::around(client, config, observer)
+        if config.guards.refuse_private_addresses {
+            let rule = "needs a client made by Http::new, which looks at the addresses it dials";
+            return Err(misconfigured(InvalidConfig::new("guards.refuse_private_addresses", true, rule)));
+        }
+        Self::around(Connected::of_the_user(client), config, observer)
     }
 
-    fn around(
-        client: reqwest::Client,
-        config: &HttpConfig,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Self, Error> {
+    fn around(client: Connected, config: &HttpConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let stack = Arc::new(Stack::new(client, config, observer)?);
         let cache = stack.cache().cloned();
         let http = Self(Kind::Standard(stack));
@@ -168,7 +173,17 @@ impl Http {
         self.request(Method::PATCH, url)
     }
 
-    /// Begins a request to an absolute `http` or `https` URL. What is wrong with it, `send` says.
+    /// Begins an OPTIONS.
+    pub fn options(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::OPTIONS, url)
+    }
+
+    /// Begins a TRACE.
+    pub fn trace(&self, url: impl AsRef<str>) -> RequestBuilder {
+        self.request(Method::TRACE, url)
+    }
+
+    /// Begins a request of any method (but CONNECT, which asks for no response) to an absolute `http` or `https` URL. What is wrong with it, `send` says.
     pub fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder {
         RequestBuilder::new(self.clone(), method, url.as_ref())
     }
@@ -176,7 +191,9 @@ impl Http {
     /// Makes a call, all retries included, and returns once the response's headers are there.
     ///
     /// Every response is `Ok`, a 4xx and a last 5xx too: see
-    /// [`error_for_status`](crate::ResponseExt::error_for_status).
+    /// [`error_for_status`](crate::ResponseExt::error_for_status). Redirects are followed up to
+    /// [`max_redirects`](HttpConfig::max_redirects), each as a call of its own to its own authority, with its circuit and
+    /// its retries; the guards hold for each, and credentials end at the first other origin.
     /// The deadline of the current [`CallContext`] cuts the call, any layer around the client included, and then the
     /// reading of the response's body. User and password in the URL are sent as Basic credentials.
     ///
@@ -184,7 +201,7 @@ impl Http {
     ///
     /// [`Transient`](FailureKind::Transient) without a connection or when it broke, [`Timeout`](FailureKind::Timeout),
     /// [`Refused`](FailureKind::Refused) by an open circuit, [`Permanent`](FailureKind::Permanent) for a request that
-    /// cannot be sent.
+    /// cannot be sent, [`Refused`](FailureKind::Refused) too by a guard, or when no connection came free in time.
     ///
     /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
@@ -198,6 +215,11 @@ impl Http {
     /// `None` in a client made by [`from_service`](Self::from_service).
     pub fn reqwest(&self) -> Option<&reqwest::Client> {
         self.standard().map(|stack| stack.client())
+    }
+
+    /// The cookies that the client keeps, if it was told to ([`HttpConfig::cookies`]).
+    pub fn cookies(&self) -> Option<&Cookies> {
+        self.standard().and_then(|stack| stack.cookies())
     }
 
     /// The standard pipeline, to look at its targets or to switch them. `None` in a client made by

@@ -6,32 +6,35 @@ use std::io;
 
 use seawall_core::{Error, FailureKind, Name};
 
-/// An attempt that got no response. `streamed` says that the request's body could be sent only once.
-pub(crate) fn of_request(error: reqwest::Error, name: Name, streamed: bool) -> Error {
+use crate::guard::PrivateName;
+
+/// An attempt that got no response.
+pub(crate) fn of_request(error: reqwest::Error, name: Name) -> Error {
+    use FailureKind::{Permanent, Refused, Timeout, Transient};
+    let find = |is: fn(&(dyn StdError + 'static)) -> bool| causes(&error).any(is);
     let (kind, may_have_executed, message) = if error.is_builder() {
-        (FailureKind::Permanent, false, "the request is invalid")
-    } else if error.is_redirect() {
-        (FailureKind::Permanent, true, "gave up following redirects")
-    } else if causes(&error).any(<dyn StdError>::is::<Error>) {
+        (Permanent, false, "the request is invalid")
+    } else if find(<dyn StdError>::is::<PrivateName>) {
+        (Refused, false, "the host is not called")
+    } else if find(<dyn StdError>::is::<Error>) {
         // Only a request's body fails with our own error in there: its source did, not the server.
-        (FailureKind::Permanent, true, "the request body failed")
+        (Permanent, true, "the request body failed")
+    } else if find(is_too_large) {
+        (Refused, true, "the response has more or longer headers than a client of HTTP/1 reads")
+    } else if find(is_not_looked_at) {
+        (Transient, false, "the server turned the request away unread")
     } else if error.is_connect() && error.is_timeout() {
-        (FailureKind::Timeout, false, "could not connect in time")
+        (Timeout, false, "could not connect in time")
     } else if error.is_connect() && is_tls(&error) {
-        (FailureKind::Permanent, false, "could not agree on a secure connection")
+        (Permanent, false, "could not agree on a secure connection")
     } else if error.is_connect() {
-        (FailureKind::Transient, false, "could not connect")
+        (Transient, false, "could not connect")
     } else if error.is_timeout() {
-        (FailureKind::Timeout, true, "no response in time")
+        (Timeout, true, "no response in time")
     } else {
-        (FailureKind::Transient, true, "the connection broke before the response")
+        (Transient, true, "the connection broke before the response")
     };
-    let ours = Error::new(kind, "http", name).with_source(RootCause::new(error));
-    let ours = if streamed && kind.is_retryable() {
-        ours.with_message(format!("{message}, and the request body is a stream, which is sent only once"))
-    } else {
-        ours.with_message(message)
-    };
+    let ours = Error::new(kind, "http", name).with_message(message).with_source(RootCause::new(error));
     if may_have_executed { ours } else { ours.not_executed() }
 }
 
@@ -70,6 +73,24 @@ impl StdError for RootCause {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.0)
     }
+}
+
+/// More than hyper's own limit, which stands behind those of the guards.
+fn is_too_large(cause: &(dyn StdError + 'static)) -> bool {
+    cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse_too_large)
+}
+
+/// A server that shuts down gracefully, or refuses the stream: it says that it did nothing with the request
+/// ([RFC 9113 §8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)).
+fn is_not_looked_at(cause: &(dyn StdError + 'static)) -> bool {
+    cause.downcast_ref::<h2::Error>().is_some_and(|error| {
+        error.is_remote()
+            && match error.reason() {
+                Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+                Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+                _ => false,
+            }
+    })
 }
 
 /// A broken certificate, or a server that does not speak TLS, stays what it is; the rest may pass.

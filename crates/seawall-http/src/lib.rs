@@ -3,14 +3,23 @@
 mod backend;
 mod batch;
 mod body;
+mod builder;
 mod client;
 mod config;
+mod connections;
+mod cookies;
 mod deadline_header;
 mod endpoints;
 mod failure;
+mod guard;
 pub mod http_cache;
+mod keyring;
+pub mod multipart;
+mod once;
 mod quota;
+mod reception;
 pub mod reconnect;
+mod redirect;
 mod request;
 mod response;
 mod retry_after;
@@ -28,7 +37,11 @@ pub use backend::HttpBackend;
 pub use batch::{Answer, AsCompleted, Batch, InOrder};
 pub use body::Body;
 pub use client::Http;
-pub use config::{HttpConfig, HttpVersion};
+pub use config::{
+    Credentials, CredentialsConfig, GuardsConfig, HttpConfig, HttpVersion, Pem, Proxy, ProxyConfig, Secret,
+    TlsConfig, TlsVersion,
+};
+pub use cookies::Cookies;
 pub use endpoints::{Endpoints, EndpointsConfig, HealthConfig};
 pub use quota::{Quota, quota};
 pub use request::RequestBuilder;

@@ -1,13 +1,16 @@
-use std::borrow::Borrow;
+mod content;
+mod credentials;
+mod send;
+
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, Entry};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use seawall_core::{BoxError, CallContext, Error, FailureKind, Idempotency};
-use serde::Serialize;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use seawall_core::{BoxError, Error, FailureKind};
 use url::Url;
 
+use crate::reception::Reception;
 use crate::{Body, Http, target};
 
 /// A request being made, begun by [`Http::get`] and its sisters. The first mistake in it is reported by
@@ -18,15 +21,14 @@ use crate::{Body, Http, target};
 /// use http::header::ACCEPT;
 ///
 /// # async fn run(http: seawall_http::Http, token: String) -> Result<(), seawall_core::Error> {
-/// let response = http
+/// let items: Vec<String> = http
 ///     .get("https://api.example.com/items")
 ///     .query([("page", "2")])
 ///     .header(ACCEPT, "application/json")
 ///     .bearer(&token)
 ///     .timeout(Duration::from_secs(5))
-///     .send()
+///     .fetch_json()
 ///     .await?;
-/// let items: Vec<String> = response.into_body().json(1024 * 1024).await?;
 /// # Ok(()) }
 /// ```
 #[must_use = "a request does nothing until it is sent"]
@@ -35,7 +37,7 @@ pub struct RequestBuilder {
     draft: Result<Draft, Error>,
     timeout: Option<Duration>,
     idempotent: bool,
-    max_response_size: Option<u64>,
+    reception: Reception,
 }
 
 struct Draft {
@@ -52,7 +54,7 @@ impl RequestBuilder {
             // What did not parse is not shown: there is no telling where in it the secrets are.
             Err(error) => Err(invalid(method.to_string(), "the url is not an absolute one", error)),
         };
-        Self { http, draft, timeout: None, idempotent: false, max_response_size: None }
+        Self { http, draft, timeout: None, idempotent: false, reception: Reception::default() }
     }
 
     /// Adds a header, beside those of the same name that are there.
@@ -71,14 +73,10 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends `Authorization: Bearer TOKEN`, marked so that nobody logs it.
-    pub fn bearer(self, token: impl AsRef<str>) -> Self {
+    /// Adds headers, each in place of those of the same name that are there.
+    pub fn headers(self, headers: HeaderMap) -> Self {
         self.change(|draft| {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.as_ref())).map_err(|error| {
-                draft.invalid("the bearer token has characters a header cannot have", error)
-            })?;
-            value.set_sensitive(true);
-            draft.headers.insert(AUTHORIZATION, value);
+            draft.headers.extend(headers);
             Ok(())
         })
     }
@@ -100,31 +98,10 @@ impl RequestBuilder {
         })
     }
 
-    /// Sends a value as JSON, with `Content-Type: application/json` unless another is set before.
-    pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Self {
-        self.change(|draft| {
-            let json = serde_json::to_vec(value)
-                .map_err(|error| draft.invalid("the body cannot be written as json", error))?;
-            if let Entry::Vacant(entry) = draft.headers.entry(CONTENT_TYPE) {
-                entry.insert(HeaderValue::from_static("application/json"));
-            }
-            draft.body = json.into();
-            Ok(())
-        })
-    }
-
-    /// Sends bytes, or a stream made by [`Body::from_stream`]; a call with a stream is never repeated.
-    pub fn body(self, body: impl Into<Body>) -> Self {
-        self.change(|draft| {
-            draft.body = body.into();
-            Ok(())
-        })
-    }
-
     /// Cuts the whole call, and then the reading of the response's body, after this time in all.
     ///
     /// It can only shorten: the client's own limits (`pipeline.deadline`, `pipeline.attempt_timeout`) hold all the
-    /// same, and so does the deadline of the current [`CallContext`].
+    /// same, and so does the deadline of the current [`CallContext`](seawall_core::CallContext).
     pub fn timeout(mut self, total: Duration) -> Self {
         self.timeout = Some(total);
         self
@@ -137,14 +114,14 @@ impl RequestBuilder {
         self
     }
 
-    /// Refuses the response's body when it is larger, in bytes as they are read: decompressed.
+    /// Refuses the response when its body is larger, in bytes as they are read: decompressed. It takes the place of
+    /// `guards.max_response_size` and `max_collected_size`, so it can allow more as well as less.
     pub fn max_response_size(mut self, bytes: u64) -> Self {
-        self.max_response_size = Some(bytes);
+        self.reception.max_size = Some(bytes);
         self
     }
 
-    /// The request itself, for [`Http::call`] or another service; `timeout`, `idempotent` and
-    /// `max_response_size` are not part of it.
+    /// The request itself, for [`Http::call`] or another service; `timeout` and `idempotent` are not part of it.
     ///
     /// # Errors
     ///
@@ -157,41 +134,9 @@ impl RequestBuilder {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
+        self.reception.say(request.extensions_mut());
         target::move_credentials_to_header(&mut request);
         Ok(request)
-    }
-
-    /// Makes the call and returns once the response's headers are there; see [`Http::call`].
-    ///
-    /// # Errors
-    ///
-    /// The first mistake in the request, and as [`Http::call`]. Every response is `Ok`, whatever its status.
-    ///
-    /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
-    pub async fn send(self) -> Result<Response<Body>, Error> {
-        let (http, max_size) = (self.http.clone(), self.max_response_size);
-        let context = self.context();
-        let request = self.build()?;
-        let response = match context {
-            None => http.call(request).await,
-            Some(context) => context.scope(http.call(request)).await,
-        };
-        Ok(response?.map(|body| body.at_most(max_size)))
-    }
-
-    /// The context of the call, if it is not the current one.
-    fn context(&self) -> Option<CallContext> {
-        if self.timeout.is_none() && !self.idempotent {
-            return None;
-        }
-        let mut context = CallContext::current();
-        if let Some(total) = self.timeout {
-            context = context.within(total, tokio::time::Instant::now().into_std());
-        }
-        if self.idempotent {
-            context = context.idempotency(Idempotency::Idempotent);
-        }
-        Some(context)
     }
 
     pub(crate) const fn http(&self) -> &Http {
@@ -209,7 +154,7 @@ impl RequestBuilder {
 }
 
 impl Draft {
-    fn invalid(&self, what: impl Into<std::borrow::Cow<'static, str>>, cause: impl Into<BoxError>) -> Error {
+    fn invalid(&self, what: impl Into<Cow<'static, str>>, cause: impl Into<BoxError>) -> Error {
         invalid(self.name(), what, cause)
     }
 
@@ -221,11 +166,7 @@ impl Draft {
     }
 }
 
-fn invalid(
-    name: String,
-    what: impl Into<std::borrow::Cow<'static, str>>,
-    cause: impl Into<BoxError>,
-) -> Error {
+fn invalid(name: String, what: impl Into<Cow<'static, str>>, cause: impl Into<BoxError>) -> Error {
     Error::new(FailureKind::Permanent, "http", name).not_executed().with_message(what).with_source(cause)
 }
 

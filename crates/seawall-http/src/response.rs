@@ -1,6 +1,6 @@
 use std::fmt;
 
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, Uri};
 use seawall_core::{Error, FailureKind};
 
 use crate::{Body, backend};
@@ -14,7 +14,14 @@ pub trait ResponseExt: Sized {
     /// Of the kind that policies took the response for (see [`HttpBackend`](crate::HttpBackend)), and
     /// [`Permanent`](FailureKind::Permanent) for the 4xx that they let pass.
     fn error_for_status(self) -> Result<Self, Error>;
+
+    /// Where redirects led to: the URL that answered, if it is not the one that was called.
+    fn redirected_to(&self) -> Option<&Uri>;
 }
+
+/// In the extensions of a response that came after a redirect.
+#[derive(Clone, Debug)]
+pub(crate) struct RedirectedTo(pub(crate) Uri);
 
 impl ResponseExt for Response<Body> {
     fn error_for_status(self) -> Result<Self, Error> {
@@ -27,6 +34,10 @@ impl ResponseExt for Response<Body> {
         Err(Error::new(kind, "http", name)
             .with_message("the server answered with an error")
             .with_source(StatusError(status)))
+    }
+
+    fn redirected_to(&self) -> Option<&Uri> {
+        self.extensions().get::<RedirectedTo>().map(|RedirectedTo(uri)| uri)
     }
 }
 

@@ -1,63 +1,114 @@
 //! What a client made by `Http::new` is: everything around the transport, put together in one place.
 //!
-//! Outermost first: what is done for a call → for each authority [ the pipeline → the wire ].
+//! Outermost first: redirects → for each authority [ the pipeline → the wire ].
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::{Request, Response};
-use seawall_core::{CallContext, Error, Observer};
+use http::{Method, Request, Response};
+use seawall_core::{CallContext, Error, FailureKind, Name, Observer};
 use seawall_tower::{Identity, Pipeline, PipelineService, Registry};
 use tower::{Layer, ServiceExt};
 
+use crate::builder::Connected;
 use crate::client::misconfigured;
+use crate::config::HttpConfig;
+use crate::cookies::Cookies;
 use crate::http_cache::HttpCacheHandle;
+use crate::once::Once;
+use crate::redirect::{self, Trail};
+use crate::response::RedirectedTo;
 use crate::target::{CallName, Key};
-use crate::transport::Transport;
+use crate::transport::{Transport, Transports};
 use crate::wire::{Wire, Wiring};
-use crate::{Body, HttpBackend, HttpConfig};
+use crate::{Body, HttpBackend};
 
 /// The stack of one client. What belongs to an authority is put together at its first call and kept.
 pub(crate) struct Stack {
     wiring: Wiring,
+    cookies: Option<Cookies>,
     pipeline: Pipeline<HttpBackend>,
     /// By authority, as the pipeline knows its targets.
     services: Registry<PipelineService<Wire, HttpBackend>>,
-    read_timeout: Option<Duration>,
     cache: Option<HttpCacheHandle>,
+    config: HttpConfig,
 }
 
 impl Stack {
     pub(crate) fn new(
-        client: reqwest::Client,
+        connected: Connected,
         config: &HttpConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         let identity = Identity::new("http").pipeline("http").observer(Arc::clone(&observer));
         let cache = config.cache.as_ref().map(|rules| HttpCacheHandle::new(identity, rules));
         let cache = cache.transpose().map_err(misconfigured)?;
-        let wiring = Wiring::new(client, config, Arc::clone(&observer));
+        let Connected { client, cookies, may_redirect } = connected;
+        let transports = Transports::new(client, config, may_redirect, Arc::clone(&observer));
+        let wiring = Wiring::new(transports, config, Arc::clone(&observer));
         let pipeline =
             Pipeline::new("http", &config.pipeline, HttpBackend, observer).map_err(misconfigured)?;
-        // What is kept here is kept for its speed: the state is the pipeline's.
-        let services = Registry::new(config.pipeline.max_targets, |_| true);
-        Ok(Self { wiring, pipeline, services, read_timeout: config.read_timeout, cache })
+        Ok(Self {
+            wiring,
+            cookies,
+            pipeline,
+            // Of those that nobody uses none is missed: the state is the pipeline's.
+            services: Registry::new(config.pipeline.max_targets, |_| true),
+            cache,
+            config: config.clone(),
+        })
     }
 
-    /// Makes one call, and returns once the response's headers are there.
+    /// Makes one call, and follows where the server says that it is somewhere else. Each redirect is a call of its own to
+    /// its own authority; all of them together have the time of one.
     pub(crate) async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        // The caller's, not the pipeline's own: a long download is no late one.
+        let deadline = CallContext::current_deadline();
+        let response = match self.config.max_redirects {
+            0 => self.send(request).await?,
+            max => self.follow(request, max).await?,
+        };
+        Ok(response.map(|body| body.until(deadline)))
+    }
+
+    async fn follow(&self, request: Request<Body>, max: usize) -> Result<Response<Body>, Error> {
+        let began = tokio::time::Instant::now().into_std();
+        let mut trail = Trail::of(&request);
+        let mut response = self.send(request).await?;
+        while redirect::is_redirect(&response) {
+            let request = trail.follow(&response, max)?;
+            // It may hold the connection that the next needs.
+            drop(response);
+            let context = match self.pipeline.config().deadline {
+                Some(total) => CallContext::current().within(total, began),
+                None => CallContext::current(),
+            };
+            response = context.scope(self.send(request)).await?;
+        }
+        if let Some(end) = trail.end() {
+            response.extensions_mut().insert(RedirectedTo(end.clone()));
+        }
+        Ok(response)
+    }
+
+    /// Sends one request to one URL.
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
         let key = Key::of(request.method(), request.uri())?;
+        if request.method() == Method::CONNECT {
+            return Err(no_tunnels(&CallName::of(&request)));
+        }
+        let once = Once::of(&mut request, self.config.max_replay_body);
         let name = CallName::of(&request);
         let service = self.services.entry(key.as_str(), || self.assemble(key.as_str()));
-        let response = PipelineService::clone(&service).oneshot(request).await?;
-        Ok(self.answered(response, name))
+        match PipelineService::clone(&service).oneshot(request).await {
+            Ok(response) => Ok(response.map(|body| body.of_call(name))),
+            Err(error) => Err(once.explain(error)),
+        }
     }
 
-    /// Limits the time of a response's body.
-    pub(crate) fn answered(&self, response: Response<Body>, name: CallName) -> Response<Body> {
-        // The caller's deadline, not the pipeline's own: a long download is no late one.
+    /// What an endpoint answered, by the same rules.
+    pub(crate) fn answered(response: Response<Body>, name: CallName) -> Response<Body> {
         let deadline = CallContext::current_deadline();
-        response.map(|body| body.within(self.read_timeout, deadline).of_call(name))
+        response.map(|body| body.of_call(name).until(deadline))
     }
 
     fn assemble(&self, key: &str) -> PipelineService<Wire, HttpBackend> {
@@ -69,8 +120,8 @@ impl Stack {
         self.wiring.to(key, &self.pipeline)
     }
 
-    pub(crate) fn transport(&self) -> Transport {
-        self.wiring.transport()
+    pub(crate) fn transport(&self, key: &str) -> Transport {
+        self.wiring.transport(key)
     }
 
     pub(crate) fn observer(&self) -> Arc<dyn Observer> {
@@ -81,6 +132,10 @@ impl Stack {
         self.wiring.client()
     }
 
+    pub(crate) const fn cookies(&self) -> Option<&Cookies> {
+        self.cookies.as_ref()
+    }
+
     /// The cache that the client puts around all this, if it has one.
     pub(crate) const fn cache(&self) -> Option<&HttpCacheHandle> {
         self.cache.as_ref()
@@ -89,4 +144,10 @@ impl Stack {
     pub(crate) const fn pipeline(&self) -> &Pipeline<HttpBackend> {
         &self.pipeline
     }
+}
+
+fn no_tunnels(call: &CallName) -> Error {
+    Error::new(FailureKind::Permanent, "http", Name::from(call)).not_executed().with_message(
+        "CONNECT asks for a tunnel and not for a response: set a proxy in the configuration instead",
+    )
 }

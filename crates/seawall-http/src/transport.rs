@@ -1,58 +1,83 @@
 //! The innermost service: one attempt over a `reqwest::Client`.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+mod attempt;
+mod upload;
 
-use bytes::Bytes;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
-use pin_project_lite::pin_project;
-use seawall_core::{Error, FailureKind, Name};
+use http_body::Body as _;
+use seawall_core::{Error, Observer};
 use tower::Service;
 
-use crate::config::{HttpConfig, HttpVersion};
+use crate::Body;
+use crate::body::too_large;
+use crate::config::HttpConfig;
+use crate::connections::Connections;
+use crate::guard::Guards;
+use crate::keyring::{Keyring, Keys};
+use crate::reception::Reception;
+use crate::redirect::is_redirect;
 use crate::target::CallName;
-use crate::{Body, failure};
 
-/// The `reqwest::Client` that a configuration describes.
-pub(crate) fn client(config: &HttpConfig) -> Result<reqwest::Client, Error> {
-    let redirects = match config.max_redirects {
-        0 => reqwest::redirect::Policy::none(),
-        max => reqwest::redirect::Policy::limited(max),
-    };
-    let builder = reqwest::Client::builder()
-        .user_agent(&config.user_agent)
-        .https_only(config.https_only)
-        .connect_timeout(config.connect_timeout)
-        .pool_max_idle_per_host(config.pool_max_idle_per_host)
-        .pool_idle_timeout(config.pool_idle_timeout)
-        .redirect(redirects)
-        // A redirect would tell the next host the URL of the last one, query and all.
-        .referer(false);
-    let builder = match config.http_version {
-        HttpVersion::Auto => builder,
-        HttpVersion::Http1 => builder.http1_only(),
-        HttpVersion::Http2 => builder.http2_prior_knowledge(),
-    };
-    builder.build().map_err(|error| {
-        Error::new(FailureKind::Permanent, "http", "client")
-            .not_executed()
-            .with_message("the client cannot be made of this configuration")
-            .with_source(failure::RootCause::new(error))
-    })
-}
+use attempt::Attempt;
 
-/// One attempt over a `reqwest::Client`.
+/// One attempt over a `reqwest::Client`, once there is a connection to be had.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     client: reqwest::Client,
+    connections: Option<Connections>,
+    keys: Keys,
+    rules: Arc<Rules>,
 }
 
-impl Transport {
-    pub(crate) const fn new(client: reqwest::Client) -> Self {
-        Self { client }
+/// What holds for all responses of a client.
+#[derive(Debug)]
+struct Rules {
+    guards: Guards,
+    max_size: Option<u64>,
+    max_collected_size: u64,
+    read_timeout: Option<Duration>,
+    follows_redirects: bool,
+    /// Whether the client beneath may have followed some itself.
+    may_be_elsewhere: bool,
+}
+
+/// What every transport of a client is made of.
+pub(crate) struct Transports {
+    client: reqwest::Client,
+    max_connections: Option<NonZeroU32>,
+    keyring: Keyring,
+    rules: Arc<Rules>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Transports {
+    /// `may_redirect` says that the client may follow redirects itself.
+    pub(crate) fn new(
+        client: reqwest::Client,
+        config: &HttpConfig,
+        may_redirect: bool,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        let rules = Arc::new(Rules::new(config, may_redirect));
+        let keyring = Keyring::new(&config.credentials);
+        Self { client, max_connections: config.max_connections_per_host, keyring, rules, observer }
+    }
+
+    /// One to the authority of this key of policies. Its clones share the authority's connections.
+    pub(crate) fn to(&self, key: &str) -> Transport {
+        let connections =
+            self.max_connections.map(|max| Connections::new(key, max, Arc::clone(&self.observer)));
+        let keys = self.keyring.keys(key);
+        Transport { client: self.client.clone(), connections, keys, rules: Arc::clone(&self.rules) }
+    }
+
+    pub(crate) const fn client(&self) -> &reqwest::Client {
+        &self.client
     }
 }
 
@@ -61,105 +86,66 @@ impl Service<Request<Body>> for Transport {
     type Error = Error;
     type Future = Attempt;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(connections) = &mut self.connections {
+            ready!(connections.poll_ready(cx));
+        }
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Attempt {
+    fn call(&mut self, mut request: Request<Body>) -> Attempt {
         let name = CallName::of(&request);
-        let streamed = !request.body().is_replayable();
-        match reqwest::Request::try_from(request.map(into_reqwest)) {
-            Ok(request) => {
-                let pending = Service::call(&mut self.client, request);
-                Attempt { state: State::Sent { pending }, name, streamed }
-            }
-            Err(error) => Attempt { state: State::Invalid { error: Some(error) }, name, streamed },
+        let permit = match self.connections.as_mut().map(|connections| connections.take(&name)) {
+            Some(Ok(permit)) => permit,
+            Some(Err(refused)) => return Attempt::failed(refused),
+            None => None,
+        };
+        let reception = Reception::of(&request);
+        if let Err(refused) = self.keys.add_to(&mut request, reception, &name) {
+            return Attempt::failed(refused);
+        }
+        let request = match reqwest::Request::try_from(request.map(upload::into_reqwest)) {
+            Ok(request) => request,
+            Err(error) => return Attempt::failed(crate::failure::of_request(error, (&name).into())),
+        };
+        if let Err(refused) = self.rules.guards.check_url(request.url(), &name) {
+            return Attempt::failed(refused);
+        }
+        let pending = Service::call(&mut self.client, request);
+        let permit = permit.zip(self.connections.clone());
+        Attempt::sent(pending, name, permit, Arc::clone(&self.rules), reception)
+    }
+}
+
+impl Rules {
+    fn new(config: &HttpConfig, may_be_elsewhere: bool) -> Self {
+        Self {
+            guards: Guards::new(&config.guards),
+            max_size: config.guards.max_response_size,
+            max_collected_size: config.max_collected_size,
+            read_timeout: config.read_timeout,
+            follows_redirects: config.max_redirects > 0,
+            may_be_elsewhere,
         }
     }
-}
 
-pin_project! {
-    /// The answer of one attempt, once its headers are there. Dropped, it closes its connection.
-    pub(crate) struct Attempt {
-        #[pin]
-        state: State,
-        name: CallName,
-        streamed: bool,
+    /// What is to be done with a response, if it is to be had at all.
+    fn receive(
+        &self,
+        response: Response<Body>,
+        reception: Reception,
+        call: &CallName,
+    ) -> Result<(Response<Body>, Option<u64>), Error> {
+        self.guards.check_headers(&response, call)?;
+        let follows = self.follows_redirects && is_redirect(&response);
+        let collect = reception.collect && !follows;
+        let configured = if collect { Some(self.max_collected_size) } else { self.max_size };
+        let max = reception.max_size.or(configured);
+        // A body that says that it is too large need not be read to believe it.
+        if let Some(max) = max.filter(|max| response.body().size_hint().lower() > *max) {
+            return Err(too_large(call.into(), max));
+        }
+        let response = response.map(|body| body.at_most(max).idle_for(self.read_timeout));
+        Ok((response, max.filter(|_| collect)))
     }
 }
-
-pin_project! {
-    #[project = StateProj]
-    enum State {
-        Invalid { error: Option<reqwest::Error> },
-        Sent { #[pin] pending: <reqwest::Client as Service<reqwest::Request>>::Future },
-    }
-}
-
-impl Future for Attempt {
-    type Output = Result<Response<Body>, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let answer = match this.state.project() {
-            StateProj::Invalid { error } => Err(error.take().expect("it is polled no more once it is ready")),
-            StateProj::Sent { pending } => ready!(pending.poll(cx)),
-        };
-        Poll::Ready(match answer {
-            Ok(response) => {
-                let redirected = !this.name.is_at(response.url());
-                let mut response = Response::from(response).map(Body::of_answer);
-                if redirected {
-                    response.extensions_mut().insert(Redirected);
-                }
-                Ok(response)
-            }
-            Err(error) => Err(failure::of_request(error, Name::from(&*this.name), *this.streamed)),
-        })
-    }
-}
-
-fn into_reqwest(body: Body) -> reqwest::Body {
-    match body.as_bytes() {
-        Some(bytes) => bytes.clone().into(),
-        None => reqwest::Body::wrap(Upload(Mutex::new(body))),
-    }
-}
-
-/// A request's body for many threads to look at, as reqwest asks for, though only one does at a time.
-struct Upload(Mutex<Body>);
-
-impl Upload {
-    fn body(&mut self) -> &mut Body {
-        // Not locked, because it is ours alone.
-        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn look<T>(&self, look: impl FnOnce(&Body) -> T) -> T {
-        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl http_body::Body for Upload {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        http_body::Body::poll_frame(Pin::new(self.body()), cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.look(http_body::Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.look(http_body::Body::size_hint)
-    }
-}
-
-/// Marks a response as that of another URL, which redirects led to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Redirected;

@@ -10,34 +10,35 @@ use seawall_tower::{DeadlineHeader, Pipeline};
 use crate::deadline_header::TellDeadline;
 use crate::quota::HeedQuota;
 use crate::telemetry::{Observed, Peer};
-use crate::transport::Transport;
+use crate::transport::{Transport, Transports};
 use crate::{HttpBackend, HttpConfig};
 
 pub(crate) type Wire = Observed<TellDeadline<HeedQuota<Transport>>>;
 
 /// What every wire of a client is made of.
 pub(crate) struct Wiring {
-    client: reqwest::Client,
+    transports: Transports,
     deadline_header: Option<DeadlineHeader>,
     quota_pause: Option<Duration>,
     observer: Arc<dyn Observer>,
 }
 
 impl Wiring {
-    pub(crate) fn new(client: reqwest::Client, config: &HttpConfig, observer: Arc<dyn Observer>) -> Self {
+    pub(crate) fn new(transports: Transports, config: &HttpConfig, observer: Arc<dyn Observer>) -> Self {
         let HttpConfig { deadline_header, quota_pause, .. } = *config;
-        Self { client, deadline_header, quota_pause, observer }
+        Self { transports, deadline_header, quota_pause, observer }
     }
 
     /// The wire to the authority of this key of policies. It pauses the rate limiter that the pipeline has for it.
     pub(crate) fn to(&self, key: &str, pipeline: &Pipeline<HttpBackend>) -> Wire {
-        let heedful = HeedQuota::new(self.transport(), pipeline.rate_limiter(key), self.quota_pause);
+        let heedful = HeedQuota::new(self.transport(key), pipeline.rate_limiter(key), self.quota_pause);
         let telling = TellDeadline::new(heedful, self.deadline_header);
         Observed::new(telling, Arc::new(Peer::of_key(key, Arc::clone(&self.observer))))
     }
 
-    pub(crate) fn transport(&self) -> Transport {
-        Transport::new(self.client.clone())
+    /// The bare transport to the authority of this key.
+    pub(crate) fn transport(&self, key: &str) -> Transport {
+        self.transports.to(key)
     }
 
     pub(crate) fn observer(&self) -> Arc<dyn Observer> {
@@ -45,6 +46,6 @@ impl Wiring {
     }
 
     pub(crate) const fn client(&self) -> &reqwest::Client {
-        &self.client
+        self.transports.client()
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body::Frame;
 use seawall_core::{Error, FailureKind, Name};
+use seawall_tower::concurrency_limit::Permit;
 
 use super::time_limit::TimeLimit;
 use super::{Body, Content};
@@ -15,7 +16,12 @@ pub(super) struct Answer {
     call: Option<CallName>,
     time: TimeLimit,
     size: Option<SizeLimit>,
+    permit: Option<Permit>,
 }
+
+/// The first of a body is read with the headers, whether or not anybody asks for it. A body that is no longer leaves its
+/// connection free for the next request, so whoever keeps its response for later keeps nobody waiting.
+const SHORT: u64 = 8192;
 
 /// How many bytes may come, and how many more.
 #[derive(Clone, Copy)]
@@ -41,9 +47,15 @@ impl Body {
         self
     }
 
-    /// Cuts the body when nothing arrives for `idle`, or at `deadline`.
-    pub(crate) fn within(mut self, idle: Option<Duration>, deadline: Option<Instant>) -> Self {
-        self.answer.time = TimeLimit::new(idle, deadline);
+    /// Cuts the body when nothing arrives for `idle`.
+    pub(crate) fn idle_for(mut self, idle: Option<Duration>) -> Self {
+        self.answer.time = TimeLimit::new(idle, None);
+        self
+    }
+
+    /// Holds a permit until it has been read or is dropped, unless it is short.
+    pub(crate) fn holding(mut self, permit: Option<Permit>) -> Self {
+        self.answer.permit = permit.filter(|_| !self.content.has_at_most(SHORT));
         self
     }
 
@@ -59,9 +71,8 @@ impl Body {
         self
     }
 
-    /// Refuses it when it is larger, if that is less than what was said before.
+    /// Refuses it when it is larger.
     pub(crate) fn at_most(mut self, max: Option<u64>) -> Self {
-        let max = self.answer.size.map(|size| size.max).into_iter().chain(max).min();
         self.answer.size = max.map(|max| SizeLimit { max, left: max });
         self
     }
@@ -69,7 +80,11 @@ impl Body {
 
 impl Answer {
     pub(super) const fn none() -> Self {
-        Self { call: None, time: TimeLimit::none(), size: None }
+        Self { call: None, time: TimeLimit::none(), size: None, permit: None }
+    }
+
+    pub(super) fn call(&self) -> Option<CallName> {
+        self.call.clone()
     }
 
     pub(super) fn name(&self) -> Name {
@@ -97,15 +112,23 @@ impl Answer {
         Ok(())
     }
 
+    /// All has come but perhaps trailers.
+    pub(super) fn release(&mut self) {
+        self.permit = None;
+    }
+
     /// There is no more to come.
     pub(super) fn end(&mut self) {
         self.time = TimeLimit::none();
+        self.permit = None;
     }
 }
 
 /// The refusal of a response that is larger than it may be.
 pub(crate) fn too_large(name: Name, max: u64) -> Error {
-    Error::new(FailureKind::Refused, "http", name).with_message(format!(
-        "the response body is larger than max_response_size allows: {max} bytes; raise it, or say more for this request"
-    ))
+    let message = format!(
+        "the response body is larger than the {max} bytes that it may have: raise guards.max_response_size, \
+         max_collected_size if it is collected, or max_response_size of the request"
+    );
+    Error::new(FailureKind::Refused, "http", name).with_message(message)
 }

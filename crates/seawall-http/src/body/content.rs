@@ -67,6 +67,11 @@ impl Content {
         }
     }
 
+    /// Whether no more than `bytes` are to come, as far as anybody knows. (What decompresses does not tell of its end.)
+    pub(super) fn has_at_most(&self, bytes: u64) -> bool {
+        self.is_end_stream() || self.size_hint().exact().is_some_and(|left| left <= bytes)
+    }
+
     pub(super) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),

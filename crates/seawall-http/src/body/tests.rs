@@ -17,8 +17,7 @@ fn chunk() -> Result<Bytes, Infallible> {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_body_is_cut_after_the_idle_time_and_is_over() {
-    let mut body =
-        Body::from_stream(stream::iter([chunk()]).chain(stream::pending())).within(Some(IDLE), None);
+    let mut body = Body::from_stream(stream::iter([chunk()]).chain(stream::pending())).idle_for(Some(IDLE));
     assert_eq!(body.try_next().await.unwrap().unwrap(), "chunk");
 
     let begun = Instant::now();
@@ -35,15 +34,14 @@ async fn the_idle_time_begins_anew_with_each_chunk() {
         tokio::time::sleep(IDLE / 2).await;
         chunk()
     });
-    let body = Body::from_stream(chunks).within(Some(IDLE), None);
+    let body = Body::from_stream(chunks).idle_for(Some(IDLE));
     assert_eq!(body.collect(1024).await.unwrap().len(), 25);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_does_not_make_a_body_late() {
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let mut body =
-        Body::from_stream(stream::poll_fn(move |cx| receiver.poll_recv(cx))).within(Some(IDLE), None);
+    let mut body = Body::from_stream(stream::poll_fn(move |cx| receiver.poll_recv(cx))).idle_for(Some(IDLE));
     for _ in 0..3 {
         sender.send(chunk()).unwrap();
         tokio::time::sleep(IDLE * 10).await;
@@ -55,7 +53,7 @@ async fn a_slow_reader_does_not_make_a_body_late() {
 async fn a_body_that_always_has_a_chunk_does_not_outlive_its_deadline() {
     let deadline = Instant::now() + Duration::from_secs(5);
     let mut body =
-        Body::from_stream(stream::repeat_with(chunk)).within(Some(IDLE), Some(deadline.into_std()));
+        Body::from_stream(stream::repeat_with(chunk)).idle_for(Some(IDLE)).until(Some(deadline.into_std()));
     assert!(body.try_next().await.unwrap().is_some());
     tokio::time::sleep_until(deadline).await;
     assert_eq!(body.try_next().await.unwrap_err().kind(), FailureKind::Timeout);
@@ -65,7 +63,8 @@ async fn a_body_that_always_has_a_chunk_does_not_outlive_its_deadline() {
 async fn the_deadline_cuts_a_wait_that_the_idle_time_would_not() {
     let deadline = Instant::now() + Duration::from_secs(5);
     let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())
-        .within(Some(IDLE), Some(deadline.into_std()));
+        .idle_for(Some(IDLE))
+        .until(Some(deadline.into_std()));
     let error = body.collect(1024).await.unwrap_err();
     assert_eq!(error.to_string(), "http `body`: the deadline passed while the response body was read");
     assert_eq!(Instant::now(), deadline);

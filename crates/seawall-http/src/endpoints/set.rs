@@ -224,7 +224,7 @@ impl Shared {
         let mut probes = self.probes();
         self.endpoints.insert_unless(Arc::clone(&name), endpoint, move || guard.is_refusing());
         if let (Some(health), Some(runtime)) = (&self.config.health, &self.runtime) {
-            let (transport, endpoints) = (self.stack.transport(), self.endpoints.clone());
+            let (transport, endpoints) = (self.stack.transport(key.as_str()), self.endpoints.clone());
             probes.insert(name, Probes::start(runtime, transport, &address, health.clone(), endpoints));
         }
         Ok(())
@@ -247,7 +247,7 @@ impl Shared {
         });
         let service = self.stack.pipeline().call_layer(&self.name).layer(elsewhere);
         let response = service.oneshot(request).await?;
-        Ok(self.stack.answered(response, name))
+        Ok(Stack::answered(response, name))
     }
 
     fn probes(&self) -> MutexGuard<'_, HashMap<Arc<str>, Probes>> {

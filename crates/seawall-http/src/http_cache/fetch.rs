@@ -21,7 +21,7 @@ use super::rules::{
 use super::shared::Shared;
 use super::stored::Stored;
 use crate::Body;
-use crate::transport::Redirected;
+use crate::response::RedirectedTo;
 
 /// One fetch from the origin, in a task of its own: whoever gives up waiting for it stops nothing.
 pub(super) struct Fetch {
@@ -181,7 +181,7 @@ impl Fetch {
     ) -> Option<Box<[http::HeaderName]>> {
         // What a redirect led to is the answer to another URL.
         let may = may_be_stored(self.request.headers(), head, said, &self.rules)
-            && head.extensions.get::<Redirected>().is_none();
+            && head.extensions.get::<RedirectedTo>().is_none();
         may.then(|| nominated(&head.headers, self.rules.scope)).flatten()
     }
 

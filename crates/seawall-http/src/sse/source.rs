@@ -135,7 +135,7 @@ impl EventSource {
             return Err(self.error(format!("the server sent `{sent}`, not `{EVENT_STREAM}`")));
         }
         let deadline = self.outage.deadline().map(Instant::into_std);
-        Ok(Some(response.into_body().within(self.config.idle_timeout, deadline).without_limit()))
+        Ok(Some(response.into_body().idle_for(self.config.idle_timeout).until(deadline).without_limit()))
     }
 
     /// Takes the next bytes of the body. The error says why the connection is no good any more.

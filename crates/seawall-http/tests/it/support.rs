@@ -122,3 +122,31 @@ pub(crate) fn everything_shown_by(error: &seawall_core::Error) -> String {
     }
     shown
 }
+
+/// A server below HTTP that does as it is told with each connection once it has read the head of a request; returns
+/// `http://127.0.0.1:port`.
+pub(crate) async fn serve_raw<F>(answer: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> String
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = Arc::new(answer);
+    tokio::spawn(async move {
+        loop {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let answer = Arc::clone(&answer);
+            tokio::spawn(async move {
+                let mut read = Vec::new();
+                while !read.windows(4).any(|four| four == b"\r\n\r\n") {
+                    if connection.read_buf(&mut read).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                // A client that had enough closes the connection: that is no failure of the server's.
+                let _gone = answer(connection).await;
+            });
+        }
+    });
+    format!("http://{address}")
+}

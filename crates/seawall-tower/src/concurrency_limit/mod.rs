@@ -7,7 +7,7 @@
 //!
 //! - A permit is taken when the service is polled for readiness, before the inner service is, and given back as soon as
 //!   the inner future is ready or dropped: however long the response future or the response itself is kept. So a body
-//!   that streams is not covered; limit what consumes it instead.
+//!   that streams is not covered; hold a [`Reservation`] for as long as it does, or limit what consumes it.
 //! - A permit that comes free goes to who is next, and nobody gets in past those who wait. A service that is ready and
 //!   not called keeps its permit until it is dropped: drop what you do not call.
 //! - Who is not let in is refused with [`FailureKind::Refused`](seawall_core::FailureKind::Refused): when the queue is
@@ -59,6 +59,7 @@ mod patience;
 mod permit;
 mod places;
 mod platform;
+mod reservation;
 mod seat;
 mod service;
 mod spacing;
@@ -68,6 +69,8 @@ mod waiting;
 pub use config::ConcurrencyLimitConfig;
 pub use handle::ConcurrencyLimitHandle;
 pub use layer::ConcurrencyLimitLayer;
+pub use permit::Permit;
+pub use reservation::Reservation;
 pub use service::ConcurrencyLimit;
 use waiting::Waiting;
 

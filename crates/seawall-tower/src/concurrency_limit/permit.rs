@@ -7,7 +7,7 @@ use crate::clock::{Place, WayOut, now};
 
 /// One of the places that the limit gives. Dropped, it is given back.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub struct Permit {
     limit: ConcurrencyLimitHandle,
     in_flight: Option<u32>,
 }

@@ -1,0 +1,68 @@
+use std::fmt;
+use std::net::SocketAddr;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use seawall_core::BoxError;
+
+use super::is_public;
+
+/// Looks names up as the system does, and hands out only the addresses that are public. What it hands out is what is
+/// dialled, so that a name that means one thing when it is looked at and another when it is called gains nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublicResolver;
+
+impl Resolve for PublicResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The port is put in by who asks.
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            only_public(&found)
+        })
+    }
+}
+
+fn only_public(found: &[SocketAddr]) -> Result<Addrs, BoxError> {
+    let public: Vec<_> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
+    match found.first() {
+        Some(private) if public.is_empty() => Err(PrivateName(*private).into()),
+        _ => Ok(Box::new(public.into_iter())),
+    }
+}
+
+/// A name has no public address.
+#[derive(Debug)]
+pub(crate) struct PrivateName(SocketAddr);
+
+impl fmt::Display for PrivateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is no public address, and guards.refuse_private_addresses is on", self.0.ip())
+    }
+}
+
+impl std::error::Error for PrivateName {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(addresses: &[&str]) -> Result<Vec<String>, String> {
+        let found: Vec<_> =
+            addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect();
+        match only_public(&found) {
+            Ok(public) => Ok(public.map(|address| address.ip().to_string()).collect()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn only_the_public_addresses_of_a_name_are_dialled() {
+        assert_eq!(resolved(&["10.0.0.1", "8.8.8.8", "::1"]).unwrap(), ["8.8.8.8"]);
+    }
+
+    #[test]
+    fn a_name_that_has_none_is_refused_with_one_that_it_has() {
+        let refused = resolved(&["::ffff:169.254.169.254", "127.0.0.1"]).unwrap_err();
+        assert!(refused.starts_with("::ffff:169.254.169.254 is no public address"), "{refused}");
+        assert_eq!(resolved(&[]).unwrap(), Vec::<String>::new());
+    }
+}
