@@ -206,7 +206,8 @@ impl Http {
     /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         match &self.0 {
-            Kind::Standard(stack) => stack.call(prepared(request)).await,
+            // In a box, so that the futures of those who call stay small.
+            Kind::Standard(stack) => Box::pin(stack.call(prepared(request))).await,
             Kind::Custom { service, .. } => call_custom(service.clone(), prepared(request)).await,
         }
     }

@@ -82,7 +82,8 @@ impl Stack {
                 Some(total) => CallContext::current().within(total, began),
                 None => CallContext::current(),
             };
-            response = context.scope(self.send(request)).await?;
+            // In a box, because most calls need none, and every future would have room for it.
+            response = Box::pin(context.scope(self.send(request))).await?;
         }
         if let Some(end) = trail.end() {
             response.extensions_mut().insert(RedirectedTo(end.clone()));
