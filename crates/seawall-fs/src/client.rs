@@ -21,6 +21,8 @@ pub struct Fs {
     stack: Stack,
     pipeline: Option<Pipeline<FsClassifier>>,
     pub(crate) losses: LossCounter,
+    /// Whether the stack is the default one and nothing else, which learns nothing from an answer of the page cache.
+    plain: bool,
 }
 
 impl Fs {
@@ -32,7 +34,7 @@ impl Fs {
     pub fn new(config: &FsConfig, observer: Arc<dyn Observer>) -> Result<Self, InvalidConfig> {
         let pipeline = Pipeline::new("fs", &config.pipeline(), FsClassifier, observer)?;
         let stack = pipeline.layer(&config.target).layer(FileService::new(config));
-        Ok(Self { pipeline: Some(pipeline), ..Self::from_service(stack) })
+        Ok(Self { pipeline: Some(pipeline), plain: true, ..Self::from_service(stack) })
     }
 
     /// A client over any stack of your own, usually layers around [`FileService`].
@@ -42,7 +44,12 @@ impl Fs {
         S: Clone + Send + Sync + 'static,
     {
         let stack = service.map_err(|error| Error::from_boxed(error.into(), "fs", "middleware"));
-        Self { stack: BoxCloneSyncService::new(stack), pipeline: None, losses: LossCounter::default() }
+        Self {
+            stack: BoxCloneSyncService::new(stack),
+            pipeline: None,
+            losses: LossCounter::default(),
+            plain: false,
+        }
     }
 
     /// This client with one more layer around it, outermost.
@@ -67,6 +74,11 @@ impl Fs {
     /// Those of the operation and of the layers.
     pub async fn call(&self, request: FsRequest) -> Result<FsResponse, Error> {
         self.stack.clone().oneshot(request).await
+    }
+
+    /// Whether nobody has put a layer around the default stack.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Sends a request and takes the answer that belongs to it.

@@ -35,7 +35,8 @@ use crate::Operation;
 /// the context. [`AsyncRead`](tokio::io::AsyncRead), [`AsyncBufRead`](tokio::io::AsyncBufRead),
 /// [`AsyncWrite`](tokio::io::AsyncWrite) and [`AsyncSeek`](tokio::io::AsyncSeek) are there for who comes from
 /// `tokio::fs`, with all that tokio's extension traits make of them. Every visit to the device is a request through the
-/// client's stack, so its layers see it.
+/// client's stack, so its layers see it; a read that the page cache answers at once is none, unless you have put
+/// layers of your own around the client, which then see it too.
 ///
 /// # The cursor
 /// It is this handle's own, and moves when a call returns, not before: a call that is dropped or fails leaves it where

@@ -322,3 +322,22 @@ async fn a_wait_ends_at_the_deadline_and_the_next_call_goes_on() {
     fs::File::from(std::os::fd::OwnedFd::from(right)).write_at(b"x", 0).unwrap_err();
     assert_eq!(file.read_bytes(9).await.unwrap(), "");
 }
+
+#[tokio::test]
+async fn layers_of_ones_own_see_every_read_by_position() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    let (_directory, path) = holding("0123456789");
+    let seen = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&seen);
+    let counting = tower::util::MapRequestLayer::new(move |request: seawall_fs::FsRequest| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        request
+    });
+    let file = client().layer(counting).open(&path, OpenOptions::reading()).await.unwrap();
+    for offset in 0..100 {
+        file.read_at(offset, 2).await.unwrap();
+    }
+    assert_eq!(seen.load(Ordering::Relaxed), 101);
+}
