@@ -5,7 +5,9 @@ use axum::Router;
 use axum::routing::get;
 use http::{HeaderMap, StatusCode, Version};
 use seawall_core::FailureKind;
-use seawall_http::{Http, HttpConfig, HttpVersion};
+use seawall_http::{
+    CredentialsConfig, GuardsConfig, Http, HttpConfig, HttpVersion, Proxy, TlsConfig, TlsVersion,
+};
 use seawall_tower::DeadlineHeader;
 
 use crate::support::{client, client_of, serve};
@@ -21,6 +23,29 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(config.pool_max_idle_per_host, 10);
     assert_eq!(config.pool_idle_timeout, Duration::from_mins(5));
     assert_eq!(config.max_redirects, 10);
+    assert_eq!(config.max_connections_per_host, std::num::NonZeroU32::new(10));
+    assert_eq!(config.http2_ping_interval, Some(Duration::from_secs(30)));
+    assert_eq!(config.max_replay_body, 8 * 1024 * 1024);
+    assert_eq!(config.max_collected_size, 16 * 1024 * 1024);
+    assert!(config.decompress && !config.cookies);
+    assert_eq!(config.credentials, CredentialsConfig { by_origin: [].into(), allow_plain_http: false });
+    assert_eq!(config.proxy, Proxy::System);
+    let tls = TlsConfig {
+        extra_roots: Vec::new(),
+        only_extra_roots: false,
+        identity: None,
+        min_version: TlsVersion::Tls12,
+        danger_accept_any_certificate: false,
+    };
+    assert_eq!(config.tls, tls);
+    let guards = GuardsConfig {
+        max_response_size: None,
+        max_response_headers: 100,
+        max_response_header_bytes: 64 * 1024,
+        allowed_hosts: Vec::new(),
+        refuse_private_addresses: false,
+    };
+    assert_eq!(config.guards, guards);
     assert_eq!(config.deadline_header, Some(DeadlineHeader::GrpcTimeout));
     assert_eq!(config.quota_pause, Some(Duration::from_mins(5)));
     assert_eq!(config.pipeline.hedge, None);
