@@ -7,9 +7,8 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::losses::LossCounter;
+use crate::shelf::Shelf;
 use crate::{FileService, FsClassifier, FsConfig, FsRequest, FsResponse};
-
-type Stack = BoxCloneSyncService<FsRequest, FsResponse, Error>;
 
 /// File I/O that never half-writes. A clone is another handle on the same stack, slots and circuit breaker.
 ///
@@ -18,7 +17,7 @@ type Stack = BoxCloneSyncService<FsRequest, FsResponse, Error>;
 /// [`io::Error`](std::io::Error) as its [`source`](std::error::Error::source).
 #[derive(Clone)]
 pub struct Fs {
-    stack: Stack,
+    shelf: Shelf,
     pipeline: Option<Pipeline<FsClassifier>>,
     pub(crate) losses: LossCounter,
     /// Whether the stack is the default one and nothing else, which learns nothing from an answer of the page cache.
@@ -45,7 +44,7 @@ impl Fs {
     {
         let stack = service.map_err(|error| Error::from_boxed(error.into(), "fs", "middleware"));
         Self {
-            stack: BoxCloneSyncService::new(stack),
+            shelf: Shelf::new(BoxCloneSyncService::new(stack)),
             pipeline: None,
             losses: LossCounter::default(),
             plain: false,
@@ -60,7 +59,7 @@ impl Fs {
         L::Service: Clone + Send + Sync + 'static,
     {
         let (pipeline, losses) = (self.pipeline.clone(), self.losses.clone());
-        Self { pipeline, losses, ..Self::from_service(layer.layer(self.stack.clone())) }
+        Self { pipeline, losses, ..Self::from_service(layer.layer(self.shelf.stack().clone())) }
     }
 
     /// The default stack's pipeline, to look at its circuit or to switch it; none of a stack of your own.
@@ -73,7 +72,11 @@ impl Fs {
     /// # Errors
     /// Those of the operation and of the layers.
     pub async fn call(&self, request: FsRequest) -> Result<FsResponse, Error> {
-        self.stack.clone().oneshot(request).await
+        let mut stack = self.shelf.take();
+        stack.ready().await?;
+        let answer = stack.call(request);
+        self.shelf.put_back(stack);
+        answer.await
     }
 
     /// Whether nobody has put a layer around the default stack.

@@ -23,14 +23,22 @@ pub struct ResponseFuture {
 }
 
 enum State {
-    Asked(Engine, FsRequest),
+    Answered(Result<FsResponse, Error>),
     Waiting(BoxFuture<'static, Result<FsResponse, Error>>),
     Over,
 }
 
 impl ResponseFuture {
-    pub(crate) const fn new(engine: Engine, request: FsRequest) -> Self {
-        Self { state: State::Asked(engine, request) }
+    pub(crate) fn new(engine: &Engine, request: FsRequest) -> Self {
+        let waiting = if turn::is_over() {
+            after_the_others(engine.clone(), request).boxed()
+        } else {
+            match attempt(engine, &request) {
+                Attempt::Answered(answer) => return Self { state: State::Answered(label(answer, &request)) },
+                Attempt::Missed(file) => on_a_thread(engine.clone(), request, file).boxed(),
+            }
+        };
+        Self { state: State::Waiting(waiting) }
     }
 }
 
@@ -41,20 +49,10 @@ impl Future for ResponseFuture {
         if let State::Waiting(waiting) = &mut self.state {
             return waiting.as_mut().poll(cx);
         }
-        let State::Asked(engine, request) = std::mem::replace(&mut self.state, State::Over) else {
-            panic!("polled after it was ready");
-        };
-        let mut waiting = if turn::is_over() {
-            after_the_others(engine, request).boxed()
-        } else {
-            match attempt(&engine, &request) {
-                Attempt::Answered(answer) => return Poll::Ready(label(answer, &request)),
-                Attempt::Missed(file) => on_a_thread(engine, request, file).boxed(),
-            }
-        };
-        let polled = waiting.as_mut().poll(cx);
-        self.state = State::Waiting(waiting);
-        polled
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Answered(answer) => Poll::Ready(answer),
+            _ => panic!("polled after it was ready"),
+        }
     }
 }
 
@@ -65,7 +63,7 @@ impl fmt::Debug for ResponseFuture {
 }
 
 async fn after_the_others(engine: Engine, request: FsRequest) -> Result<FsResponse, Error> {
-    tokio::task::yield_now().await;
+    turn::let_others().await;
     match attempt(&engine, &request) {
         Attempt::Answered(answer) => label(answer, &request),
         Attempt::Missed(file) => on_a_thread(engine, request, file).await,

@@ -33,6 +33,7 @@ mod request;
 mod root;
 mod run;
 mod service;
+mod shelf;
 mod sink;
 pub mod standard_streams;
 mod stream;

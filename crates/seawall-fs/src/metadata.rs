@@ -123,20 +123,18 @@ impl<T: Send + 'static> Work for Look<T> {
     type Output = T;
 
     fn inline(&self, engine: &Engine, path: &Path) -> Attempt<T> {
-        if !engine.may_try(path, Need::LookUp) {
-            return Attempt::Missed(None);
-        }
+        let Some(attempt) = engine.may_try(path, Need::LookUp) else { return Attempt::Missed(None) };
         let found = sys::look_up_cached(path).and_then(|file| file.metadata());
         let answer = match found {
             // A link was found itself; where it leads may be another device.
             Ok(metadata) if !(self.follow && metadata.is_symlink()) => (self.part)(metadata),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(cause),
             _ => {
-                engine.tried(path, Need::LookUp, false);
+                engine.tried(attempt, false);
                 return Attempt::Missed(None);
             }
         };
-        engine.tried(path, Need::LookUp, true);
+        engine.tried(attempt, true);
         Attempt::Answered(answer.map_err(Fault::from))
     }
 

@@ -33,8 +33,14 @@ const PAGE: usize = 4096;
 
 /// Opens what can be read without waiting for another process.
 pub(crate) fn open(path: &Path, offset: u64) -> Result<File, Fault> {
-    refuse_what_blocks(&fs::metadata(path)?)?;
-    let mut file = File::open(path)?;
+    // Nearly always it is a regular file, and need not be looked up twice to know.
+    let mut file = match sys::open_without_waiting(path) {
+        Ok(file) if sys::regular_length(&file).is_some() => file,
+        _ => {
+            refuse_what_blocks(&fs::metadata(path)?)?;
+            File::open(path)?
+        }
+    };
     if offset > 0 {
         file.seek(SeekFrom::Start(offset))?;
     }
@@ -72,9 +78,7 @@ impl Work for ReadWhole {
     type Output = Bytes;
 
     fn inline(&self, engine: &Engine, path: &Path) -> Attempt<Bytes> {
-        if !engine.may_try(path, Need::Content) {
-            return Attempt::Missed(None);
-        }
+        let Some(attempt) = engine.may_try(path, Need::Content) else { return Attempt::Missed(None) };
         let file = match sys::open_cached(path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
@@ -82,7 +86,7 @@ impl Work for ReadWhole {
             }
             // A thread finds out what it is.
             Err(_) => {
-                engine.tried(path, Need::Content, false);
+                engine.tried(attempt, false);
                 return Attempt::Missed(None);
             }
         };
@@ -96,11 +100,11 @@ impl Work for ReadWhole {
         }
         match read_cached(&file, length as usize) {
             Ok(Some(content)) => {
-                engine.tried(path, Need::Content, true);
+                engine.tried(attempt, true);
                 return Attempt::Answered(Ok(content.into()));
             }
-            Ok(None) => engine.tried(path, Need::Content, false),
-            Err(_) => engine.refused(path, Need::Content),
+            Ok(None) => engine.tried(attempt, false),
+            Err(_) => engine.refused(attempt),
         }
         Attempt::Missed(Some(file))
     }

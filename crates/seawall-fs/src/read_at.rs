@@ -25,16 +25,17 @@ impl Work for ReadAt {
     type Output = Bytes;
 
     fn inline(&self, engine: &Engine, path: &Path) -> Attempt<Bytes> {
-        if self.count as u64 > INLINE_MOST || !engine.may_try(path, Need::Content) {
+        if self.count as u64 > INLINE_MOST {
             return Attempt::Missed(None);
         }
+        let Some(attempt) = engine.may_try(path, Need::Content) else { return Attempt::Missed(None) };
         match self.read_cached() {
             Ok(Some(content)) => {
-                engine.tried(path, Need::Content, true);
+                engine.tried(attempt, true);
                 return Attempt::Answered(Ok(content.into()));
             }
-            Ok(None) => engine.tried(path, Need::Content, false),
-            Err(_) => engine.refused(path, Need::Content),
+            Ok(None) => engine.tried(attempt, false),
+            Err(_) => engine.refused(attempt),
         }
         Attempt::Missed(None)
     }

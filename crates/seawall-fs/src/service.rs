@@ -40,6 +40,6 @@ impl Service<FsRequest> for FileService {
     }
 
     fn call(&mut self, request: FsRequest) -> ResponseFuture {
-        ResponseFuture::new(self.engine.clone(), request)
+        ResponseFuture::new(&self.engine, request)
     }
 }

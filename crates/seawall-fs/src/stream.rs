@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use seawall_core::{CallContext, Error, FailureKind};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::engine::{Abandoned, Engine, Need, in_time, turn};
+use crate::engine::{Abandoned, Engine, Need, Try, in_time, turn};
 use crate::fault::Label;
 use crate::read::{self, Batch, Then};
 use crate::work::{INLINE_MOST, Task};
@@ -78,7 +78,7 @@ impl FileReader {
     }
 
     /// Reads on into `chunk` what the page cache holds, in steps that keep nobody waiting.
-    fn read_cached(&mut self, chunk: &mut Vec<u8>) -> Cached {
+    fn read_cached(&mut self, chunk: &mut Vec<u8>, attempt: Try) -> Cached {
         let size = self.engine.chunk_size();
         while chunk.len() < size {
             if turn::is_over() {
@@ -91,17 +91,16 @@ impl FileReader {
                 Ok(_) => {}
                 Err(cause) => {
                     self.on_threads = ON_THREADS;
-                    let path = &self.label.path;
                     if cause.kind() == io::ErrorKind::WouldBlock {
-                        self.engine.tried(path, Need::Content, false);
+                        self.engine.tried(attempt, false);
                     } else {
-                        self.engine.refused(path, Need::Content);
+                        self.engine.refused(attempt);
                     }
                     return Cached::Missed;
                 }
             }
         }
-        self.engine.tried(&self.label.path, Need::Content, true);
+        self.engine.tried(attempt, true);
         Cached::Full
     }
 }
@@ -156,14 +155,19 @@ impl FileStream {
     /// Goes on reading: from the page cache while that answers, else on a thread.
     fn go_on(&mut self, mut reader: FileReader, mut chunk: Vec<u8>) -> State {
         let engine = &reader.engine;
-        let tries = reader.on_threads == 0 && engine.may_try(&reader.label.path, Need::Content);
+        let path = &reader.label.path;
+        let attempt = if reader.on_threads == 0 && in_time(self.deadline) {
+            engine.may_try(path, Need::Content)
+        } else {
+            None
+        };
         if chunk.capacity() == 0 {
             chunk = engine.buffers().take(engine.chunk_size());
         }
-        if !tries || !in_time(self.deadline) {
+        let Some(attempt) = attempt else {
             return State::Reading(reader.read_ahead(chunk, self.deadline));
-        }
-        match reader.read_cached(&mut chunk) {
+        };
+        match reader.read_cached(&mut chunk, attempt) {
             Cached::Full => {
                 self.chunks.push_back(reader.engine.buffers().share(chunk));
                 State::At(reader, Vec::new())
@@ -174,7 +178,7 @@ impl FileStream {
                 }
                 State::Over
             }
-            Cached::TurnOver => State::Yielding(Box::pin(tokio::task::yield_now()), reader, chunk),
+            Cached::TurnOver => State::Yielding(Box::pin(turn::let_others()), reader, chunk),
             Cached::Missed => State::Reading(reader.read_ahead(chunk, self.deadline)),
         }
     }

@@ -1,7 +1,7 @@
 //! What one thread of a pool has taken out of the queue, where the watcher can reach it if the thread is stuck.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::clock;
 use super::job::Job;
 
 /// The most jobs taken in one visit to the queue.
-const BURST: usize = 64;
+pub(super) const BURST: usize = 64;
 
 /// Jobs that take longer are taken one at a time, so that none waits behind another while threads sleep.
 const SLOW: Duration = Duration::from_micros(50);
@@ -23,8 +23,8 @@ pub(super) struct Desk {
     pile: Mutex<Pile>,
     /// Odd while a job runs.
     steps: AtomicU64,
-    /// Whether the last job was a slow one.
-    slow: AtomicU64,
+    /// Whether the last job was a quick one.
+    quick: AtomicBool,
 }
 
 #[derive(Default)]
@@ -35,9 +35,9 @@ struct Pile {
 
 impl Desk {
     /// Takes its share of the queue.
-    pub(super) fn fill(&self, queue: &mut VecDeque<Arc<dyn Job>>, threads: usize) {
-        let slow = self.slow.load(Ordering::Relaxed) != 0;
-        let share = if slow { 1 } else { queue.len().div_ceil(threads.max(1)).min(BURST) };
+    pub(super) fn fill(&self, queue: &mut VecDeque<Arc<dyn Job>>, threads: usize, burst: usize) {
+        let quick = self.quick.load(Ordering::Relaxed);
+        let share = if quick { queue.len().div_ceil(threads.max(1)).min(burst) } else { 1 };
         self.pile().jobs.extend(queue.drain(..share));
     }
 
@@ -53,7 +53,7 @@ impl Desk {
             self.steps.fetch_add(1, Ordering::Relaxed);
             let now = clock::now();
             let slow = now.saturating_duration_since(before) > SLOW;
-            self.slow.store(u64::from(slow), Ordering::Relaxed);
+            self.quick.store(!slow, Ordering::Relaxed);
             before = now;
             self.pile().wakers.extend(waker);
             if slow {

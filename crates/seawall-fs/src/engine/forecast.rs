@@ -32,6 +32,10 @@ pub(super) struct Forecasts {
     places: Box<[AtomicU64]>,
 }
 
+/// An attempt that is worth it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Try(u64);
+
 // The parts of a place: the hit rate of 255, the attempts left out since the last, whether attempts are possible, and
 // which directory it is about.
 const RATE: u64 = 0xff;
@@ -45,31 +49,31 @@ impl Forecasts {
         Self { places: (0..PLACES).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// Whether to try.
-    pub(super) fn worth_it(&self, path: &Path, need: Need) -> bool {
+    /// Whether to try; then say how it went.
+    pub(super) fn worth_it(&self, path: &Path, need: Need) -> Option<Try> {
         let tag = tag(path, need);
         let place = self.place(tag);
         let seen = place.load(Relaxed);
         if seen & TAG != tag || seen & POSSIBLE == 0 {
-            return false;
+            return None;
         }
         if seen & RATE >= WORTH_IT {
-            return true;
+            return Some(Try(tag));
         }
         let left_out = (seen & LEFT_OUT).wrapping_add(ONE_LEFT_OUT) & LEFT_OUT;
         place.store(seen & !LEFT_OUT | left_out, Relaxed);
-        left_out / ONE_LEFT_OUT == TRIED_AGAIN - 1
+        (left_out / ONE_LEFT_OUT == TRIED_AGAIN - 1).then_some(Try(tag))
     }
 
     /// Counts an attempt.
-    pub(super) fn note(&self, path: &Path, need: Need, hit: bool) {
-        let tag = tag(path, need);
+    pub(super) fn note(&self, Try(tag): Try, hit: bool) {
         let place = self.place(tag);
         let seen = place.load(Relaxed);
-        if seen & TAG == tag {
-            let rate = seen & RATE;
-            let rate = if hit { rate + (RATE - rate).div_ceil(8) } else { rate - rate.div_ceil(8) };
-            place.store(seen & !RATE | rate, Relaxed);
+        let rate = seen & RATE;
+        let noted = if hit { rate + (RATE - rate).div_ceil(8) } else { rate - rate.div_ceil(8) };
+        // Usually it stays the same, and writing to it would take it out of the cache of all other threads.
+        if seen & TAG == tag && noted != rate {
+            place.store(seen & !RATE | noted, Relaxed);
         }
     }
 
@@ -82,16 +86,15 @@ impl Forecasts {
     /// Remembers what kind of directory it is, on a thread. `file` is what the path means.
     pub(super) fn learn(&self, path: &Path, need: Need, file: &File) {
         let possible = sys::is_local(file) && (need == Need::LookUp || reads_without_waiting(file));
-        self.put(path, need, possible);
+        self.put(tag(path, need), possible);
     }
 
     /// Remembers that it cannot be asked.
-    pub(super) fn refuse(&self, path: &Path, need: Need) {
-        self.put(path, need, false);
+    pub(super) fn refuse(&self, Try(tag): Try) {
+        self.put(tag, false);
     }
 
-    fn put(&self, path: &Path, need: Need, possible: bool) {
-        let tag = tag(path, need);
+    fn put(&self, tag: u64, possible: bool) {
         // The first attempts are made.
         self.place(tag).store(tag | RATE | if possible { POSSIBLE } else { 0 }, Relaxed);
     }
@@ -130,22 +133,22 @@ mod tests {
 
     fn known(path: &Path) -> Forecasts {
         let forecasts = Forecasts::new();
-        forecasts.put(path, CONTENT, true);
+        forecasts.put(tag(path, CONTENT), true);
         forecasts
     }
 
     #[test]
     fn a_directory_nothing_is_known_of_is_not_tried() {
         let forecasts = known(Path::new("/a/b/one"));
-        assert!(!forecasts.worth_it(Path::new("/a/c/one"), CONTENT));
+        assert!(forecasts.worth_it(Path::new("/a/c/one"), CONTENT).is_none());
         assert!(forecasts.is_unknown(Path::new("/a/c/one"), CONTENT));
-        assert!(!forecasts.worth_it(Path::new("/a/b/one"), Need::LookUp));
+        assert!(forecasts.worth_it(Path::new("/a/b/one"), Need::LookUp).is_none());
     }
 
     #[test]
     fn what_is_known_of_one_file_holds_for_all_of_its_directory() {
         let forecasts = known(Path::new("/a/b/one"));
-        assert!(forecasts.worth_it(Path::new("/a/b/another"), CONTENT));
+        assert!(forecasts.worth_it(Path::new("/a/b/another"), CONTENT).is_some());
         assert!(!forecasts.is_unknown(Path::new("/a/b/another"), CONTENT));
     }
 
@@ -153,21 +156,23 @@ mod tests {
     fn a_device_that_refuses_is_never_tried_again() {
         let path = Path::new("/a/b/one");
         let forecasts = known(path);
-        forecasts.refuse(path, CONTENT);
-        assert!((0..100).all(|_| !forecasts.worth_it(path, CONTENT)));
+        forecasts.refuse(Try(tag(path, CONTENT)));
+        assert!((0..100).all(|_| forecasts.worth_it(path, CONTENT).is_none()));
     }
 
     #[test]
     fn after_misses_only_one_attempt_in_sixteen_is_made_until_the_cache_is_warm_again() {
         let path = Path::new("/a/b/one");
         let forecasts = known(path);
-        let misses = (0..100).take_while(|_| forecasts.worth_it(path, CONTENT)).map(|_| {
-            forecasts.note(path, CONTENT, false);
-        });
-        assert!((2..10).contains(&misses.count()));
-        let tried = (0..160).filter(|_| forecasts.worth_it(path, CONTENT)).count();
+        let mut misses = 0;
+        while let Some(attempt) = forecasts.worth_it(path, CONTENT) {
+            forecasts.note(attempt, false);
+            misses += 1;
+        }
+        assert!((2..10).contains(&misses));
+        let tried = (1..160).filter(|_| forecasts.worth_it(path, CONTENT).is_some()).count();
         assert_eq!(tried, 10);
-        (0..8).for_each(|_| forecasts.note(path, CONTENT, true));
-        assert!((0..100).all(|_| forecasts.worth_it(path, CONTENT)));
+        (0..8).for_each(|_| forecasts.note(Try(tag(path, CONTENT)), true));
+        assert!((0..100).all(|_| forecasts.worth_it(path, CONTENT).is_some()));
     }
 }

@@ -25,7 +25,7 @@ use seawall_core::{Error, FailureKind};
 pub(crate) use self::abandoned::Abandoned;
 pub(crate) use self::buffers::Buffers;
 use self::forecast::Forecasts;
-pub(crate) use self::forecast::Need;
+pub(crate) use self::forecast::{Need, Try};
 use self::pool::Pool;
 use self::slot::until;
 pub(crate) use self::slot::{Running, Slot};
@@ -73,7 +73,7 @@ impl Engine {
         let usual = concurrency.get() - syncing.map_or(0, NonZeroUsize::get);
         Self(Arc::new(Shared {
             threads: Pool::new("seawall-fs", NonZeroUsize::new(usual).unwrap_or(concurrency), PLACES),
-            syncing: syncing.map(|bound| Pool::new("seawall-fs-sync", bound, PLACES)),
+            syncing: syncing.map(|bound| Pool::for_waiting("seawall-fs-sync", bound, PLACES)),
             concurrency,
             chunk_size,
             gate: CommitGate::default(),
@@ -101,21 +101,21 @@ impl Engine {
 
     /// Whether it is worth trying to do something about `path` without a thread; then say how it went by
     /// [`tried`](Self::tried).
-    pub(crate) fn may_try(&self, path: &Path, need: Need) -> bool {
-        self.0.forecasts.as_ref().is_some_and(|forecasts| forecasts.worth_it(path, need))
+    pub(crate) fn may_try(&self, path: &Path, need: Need) -> Option<Try> {
+        self.0.forecasts.as_ref()?.worth_it(path, need)
     }
 
     /// Counts an attempt: whether the page cache had the answer.
-    pub(crate) fn tried(&self, path: &Path, need: Need, hit: bool) {
+    pub(crate) fn tried(&self, attempt: Try, hit: bool) {
         if let Some(forecasts) = &self.0.forecasts {
-            forecasts.note(path, need, hit);
+            forecasts.note(attempt, hit);
         }
     }
 
-    /// Remembers that the device of `path` cannot be asked without waiting.
-    pub(crate) fn refused(&self, path: &Path, need: Need) {
+    /// Remembers that the device cannot be asked without waiting.
+    pub(crate) fn refused(&self, attempt: Try) {
         if let Some(forecasts) = &self.0.forecasts {
-            forecasts.refuse(path, need);
+            forecasts.refuse(attempt);
         }
     }
 

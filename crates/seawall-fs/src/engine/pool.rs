@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread;
 
-use super::desk::Desk;
+use super::desk::{self, Desk};
 use super::job::{self, Job, Outcome};
 use super::{watcher, worker};
 
@@ -23,6 +23,8 @@ pub(super) struct Shared {
     pub(super) bound: usize,
     /// As many as are started before anybody looks whether they are blocked.
     pub(super) ready: usize,
+    /// The most jobs that a thread takes in one visit to the queue.
+    pub(super) burst: usize,
     pub(super) cores: usize,
     /// The most jobs in the queue.
     places: usize,
@@ -39,8 +41,8 @@ pub(super) struct State {
     /// Threads that run or are being started.
     pub(super) threads: usize,
     pub(super) sleeping: usize,
-    /// Whether a sleeping thread has been called and is not awake yet. It calls the next one if there is need, so
-    /// one call under way is enough.
+    /// Whether a sleeping thread has been called, or a new one started, and is not awake yet. It calls the next one if
+    /// there is need, so one call under way is enough.
     pub(super) waking: bool,
     pub(super) desks: Vec<Arc<Desk>>,
     pub(super) watched: Watched,
@@ -69,12 +71,30 @@ pub(super) enum Help {
 }
 
 impl Pool {
+    /// Threads for work that is mostly done by the processor.
     pub(super) fn new(name: &'static str, bound: NonZeroUsize, places: NonZeroUsize) -> Self {
+        let cores = thread::available_parallelism().map_or(2, NonZeroUsize::get);
+        Self::with(name, bound, places, 2 * cores, desk::BURST)
+    }
+
+    /// Threads for work that mostly waits: each does one thing at a time, and there may be all of them at once.
+    pub(super) fn for_waiting(name: &'static str, bound: NonZeroUsize, places: NonZeroUsize) -> Self {
+        Self::with(name, bound, places, bound.get(), 1)
+    }
+
+    fn with(
+        name: &'static str,
+        bound: NonZeroUsize,
+        places: NonZeroUsize,
+        ready: usize,
+        burst: usize,
+    ) -> Self {
         let cores = thread::available_parallelism().map_or(2, NonZeroUsize::get);
         let shared = Shared {
             name,
             bound: bound.get(),
-            ready: bound.get().min(2 * cores),
+            ready: bound.get().min(ready),
+            burst,
             cores,
             places: places.get(),
             state: Mutex::default(),
@@ -180,6 +200,7 @@ impl State {
             return Help::Call;
         }
         if self.threads < shared.ready {
+            self.waking = true;
             self.threads += 1;
             return Help::Hire;
         }
@@ -213,6 +234,7 @@ impl Shared {
     fn dismiss(&self) {
         let mut state = self.lock();
         state.threads -= 1;
+        state.waking = false;
         if state.threads > 0 {
             return;
         }
@@ -236,3 +258,6 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

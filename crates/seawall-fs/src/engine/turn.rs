@@ -5,22 +5,23 @@ use std::time::Duration;
 
 use super::clock;
 
-/// After so much work a task lets the others have a turn. By time and not by number, because one read may take a
-/// hundred times as long as another; and short, because each of some dozens of tasks may have its turn before a timer
-/// is looked at.
-const TURN: Duration = Duration::from_micros(20);
+// After so much work a task lets the others have a turn: by time and not by number, because one read may take a hundred
+// times as long as another. Dozens of tasks may have their turns before a timer is looked at, so that turns must be
+// short among many; alone, a task would pay much for letting nobody go first.
+const SHORTEST: Duration = Duration::from_micros(10);
+const LONGEST: Duration = Duration::from_micros(200);
+
+/// Others had something to do if they took longer than this.
+const ROUND: Duration = Duration::from_micros(50);
 
 thread_local! {
     static USED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static LENGTH: Cell<Duration> = const { Cell::new(SHORTEST) };
 }
 
-/// Whether the turn is over; if so, the next one begins after a yield.
+/// Whether the turn is over; then let the others have theirs.
 pub(crate) fn is_over() -> bool {
-    let over = USED.get() >= TURN;
-    if over {
-        USED.set(Duration::ZERO);
-    }
-    over
+    USED.get() >= LENGTH.get()
 }
 
 /// Does something, and counts the time that it took.
@@ -29,4 +30,14 @@ pub(crate) fn count<T>(work: impl FnOnce() -> T) -> T {
     let output = work();
     USED.set(USED.get() + clock::now().saturating_duration_since(began));
     output
+}
+
+/// Ends the turn. The next ones on this thread are the shorter, the longer that took.
+pub(crate) async fn let_others() {
+    USED.set(Duration::ZERO);
+    let began = clock::now();
+    tokio::task::yield_now().await;
+    let round = clock::now().saturating_duration_since(began);
+    let length = LENGTH.get();
+    LENGTH.set(if round > ROUND { (length / 2).max(SHORTEST) } else { (length * 2).min(LONGEST) });
 }

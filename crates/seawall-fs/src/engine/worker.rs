@@ -11,6 +11,7 @@ const IDLE: Duration = Duration::from_secs(10);
 pub(super) fn run(shared: &Arc<Shared>) {
     let desk = Arc::new(Desk::default());
     let mut state = shared.lock();
+    state.waking = false;
     state.desks.push(Arc::clone(&desk));
     loop {
         if state.queue.is_empty() {
@@ -20,8 +21,9 @@ pub(super) fn run(shared: &Arc<Shared>) {
             }
             continue;
         }
-        let threads = state.threads - state.sleeping;
-        desk.fill(&mut state.queue, threads);
+        // Those that sleep or are not there yet will want their share.
+        let threads = state.threads.max(shared.ready);
+        desk.fill(&mut state.queue, threads, shared.burst);
         // Whoever waits for something that lies behind a job that blocks needs the watcher.
         if !state.queue.is_empty() || !desk.has_one() {
             shared.have_watched(&mut state);

@@ -15,6 +15,10 @@ pub(crate) fn open_cached(_: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+pub(crate) fn open_without_waiting(_: &Path) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(crate) fn look_up_cached(_: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }

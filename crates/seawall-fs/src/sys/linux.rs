@@ -28,7 +28,13 @@ pub(crate) fn open_cached(path: &Path) -> io::Result<File> {
     Ok(File::from(cached(path, flags)?))
 }
 
-/// The same only to look at it; a symbolic link at the end of the path is opened itself.
+/// Opens a file to read, wherever it is; a pipe without waiting for its other end.
+pub(crate) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+/// The same as [`open_cached`] only to look at it; a symbolic link at the end of the path is opened itself.
 pub(crate) fn look_up_cached(path: &Path) -> io::Result<File> {
     Ok(File::from(cached(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW)?))
 }

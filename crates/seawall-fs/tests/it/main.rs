@@ -5,6 +5,8 @@ mod append;
 mod atomic;
 mod attributes;
 mod config;
+#[cfg(target_os = "linux")]
+mod conformance;
 mod copy;
 mod crash;
 mod doors;
