@@ -14,20 +14,30 @@ pub(crate) struct Connected {
     pub(crate) client: reqwest::Client,
     /// The jar that it keeps its cookies in.
     pub(crate) cookies: Option<Cookies>,
-    /// Whether it may follow redirects itself.
-    pub(crate) may_redirect: bool,
+    /// Whether it is the user's own, which may follow redirects itself.
+    pub(crate) of_the_user: bool,
 }
 
 impl Connected {
     /// One that nothing is known of.
     pub(crate) const fn of_the_user(client: reqwest::Client) -> Self {
-        Self { client, cookies: None, may_redirect: true }
+        Self { client, cookies: None, of_the_user: true }
     }
 }
 
 /// The client of a configuration that was found to be valid.
 pub(crate) fn client(config: &HttpConfig) -> Result<Connected, Error> {
     let cookies = config.cookies.then(Cookies::default);
+    let client = build(config, cookies.as_ref())?;
+    Ok(Connected { client, cookies, of_the_user: false })
+}
+
+/// The same, but for connections that change their protocol, which only those of HTTP/1.1 do.
+pub(crate) fn for_upgrades(config: &HttpConfig, cookies: Option<&Cookies>) -> Result<reqwest::Client, Error> {
+    build(&HttpConfig { http_version: HttpVersion::Http1, ..config.clone() }, cookies)
+}
+
+fn build(config: &HttpConfig, cookies: Option<&Cookies>) -> Result<reqwest::Client, Error> {
     let builder = base(config);
     let builder = tls(builder, &config.tls)?;
     let builder = match &config.proxy {
@@ -35,14 +45,13 @@ pub(crate) fn client(config: &HttpConfig) -> Result<Connected, Error> {
         Proxy::Off => builder.no_proxy(),
         Proxy::Through(proxy) => builder.proxy(through(proxy)?),
     };
-    let builder = match &cookies {
+    let builder = match cookies {
         Some(cookies) => builder.cookie_provider(std::sync::Arc::new(cookies.clone())),
         None => builder,
     };
     let builder =
         if config.guards.refuse_private_addresses { builder.dns_resolver(PublicResolver) } else { builder };
-    let client = builder.build().map_err(|error| wrong("", failure::RootCause::new(error)))?;
-    Ok(Connected { client, cookies, may_redirect: false })
+    builder.build().map_err(|error| wrong("", failure::RootCause::new(error)))
 }
 
 fn base(config: &HttpConfig) -> ClientBuilder {

@@ -62,6 +62,11 @@ impl Keyring {
 }
 
 impl Keys {
+    /// Whether it adds something to a request.
+    pub(crate) const fn has(&self, reception: Reception) -> bool {
+        self.proof.is_some() && !reception.away
+    }
+
     /// Adds the origin's, unless the request brings something of its own, or comes from another origin.
     ///
     /// # Errors

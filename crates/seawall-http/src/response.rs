@@ -19,6 +19,10 @@ pub trait ResponseExt: Sized {
     fn redirected_to(&self) -> Option<&Uri>;
 }
 
+/// In the extensions of a response to a request that had the client's own credentials.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proven;
+
 /// In the extensions of a response that came after a redirect.
 #[derive(Clone, Debug)]
 pub(crate) struct RedirectedTo(pub(crate) Uri);

@@ -42,8 +42,8 @@ impl Stack {
         let identity = Identity::new("http").pipeline("http").observer(Arc::clone(&observer));
         let cache = config.cache.as_ref().map(|rules| HttpCacheHandle::new(identity, rules));
         let cache = cache.transpose().map_err(misconfigured)?;
-        let Connected { client, cookies, may_redirect } = connected;
-        let transports = Transports::new(client, config, may_redirect, Arc::clone(&observer));
+        let cookies = connected.cookies.clone();
+        let transports = Transports::new(connected, config, Arc::clone(&observer));
         let wiring = Wiring::new(transports, config, Arc::clone(&observer));
         let pipeline =
             Pipeline::new("http", &config.pipeline, HttpBackend, observer).map_err(misconfigured)?;

@@ -1,6 +1,7 @@
 //! The innermost service: one attempt over a `reqwest::Client`.
 
 mod attempt;
+mod upgrades;
 mod upload;
 
 use std::num::NonZeroU32;
@@ -15,6 +16,7 @@ use tower::Service;
 
 use crate::Body;
 use crate::body::too_large;
+use crate::builder::Connected;
 use crate::config::HttpConfig;
 use crate::connections::Connections;
 use crate::guard::Guards;
@@ -24,11 +26,13 @@ use crate::redirect::is_redirect;
 use crate::target::CallName;
 
 use attempt::Attempt;
+use upgrades::{Upgrades, asks_for_one};
 
 /// One attempt over a `reqwest::Client`, once there is a connection to be had.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     client: reqwest::Client,
+    upgrades: Option<Arc<Upgrades>>,
     connections: Option<Connections>,
     keys: Keys,
     rules: Arc<Rules>,
@@ -49,6 +53,7 @@ struct Rules {
 /// What every transport of a client is made of.
 pub(crate) struct Transports {
     client: reqwest::Client,
+    upgrades: Option<Arc<Upgrades>>,
     max_connections: Option<NonZeroU32>,
     keyring: Keyring,
     rules: Arc<Rules>,
@@ -56,16 +61,13 @@ pub(crate) struct Transports {
 }
 
 impl Transports {
-    /// `may_redirect` says that the client may follow redirects itself.
-    pub(crate) fn new(
-        client: reqwest::Client,
-        config: &HttpConfig,
-        may_redirect: bool,
-        observer: Arc<dyn Observer>,
-    ) -> Self {
-        let rules = Arc::new(Rules::new(config, may_redirect));
+    pub(crate) fn new(connected: Connected, config: &HttpConfig, observer: Arc<dyn Observer>) -> Self {
+        let Connected { client, cookies, of_the_user } = connected;
+        // How the user's own was made nobody knows, so there is no second one like it.
+        let upgrades = if of_the_user { None } else { Upgrades::new(config, cookies.as_ref()).map(Arc::new) };
+        let rules = Arc::new(Rules::new(config, of_the_user));
         let keyring = Keyring::new(&config.credentials);
-        Self { client, max_connections: config.max_connections_per_host, keyring, rules, observer }
+        Self { client, upgrades, max_connections: config.max_connections_per_host, keyring, rules, observer }
     }
 
     /// One to the authority of this key of policies. Its clones share the authority's connections.
@@ -73,7 +75,13 @@ impl Transports {
         let connections =
             self.max_connections.map(|max| Connections::new(key, max, Arc::clone(&self.observer)));
         let keys = self.keyring.keys(key);
-        Transport { client: self.client.clone(), connections, keys, rules: Arc::clone(&self.rules) }
+        Transport {
+            client: self.client.clone(),
+            upgrades: self.upgrades.clone(),
+            connections,
+            keys,
+            rules: Arc::clone(&self.rules),
+        }
     }
 
     pub(crate) const fn client(&self) -> &reqwest::Client {
@@ -104,6 +112,7 @@ impl Service<Request<Body>> for Transport {
         if let Err(refused) = self.keys.add_to(&mut request, reception, &name) {
             return Attempt::failed(refused);
         }
+        let upgrade = asks_for_one(request.version(), request.headers());
         let request = match reqwest::Request::try_from(request.map(upload::into_reqwest)) {
             Ok(request) => request,
             Err(error) => return Attempt::failed(crate::failure::of_request(error, (&name).into())),
@@ -111,9 +120,14 @@ impl Service<Request<Body>> for Transport {
         if let Err(refused) = self.rules.guards.check_url(request.url(), &name) {
             return Attempt::failed(refused);
         }
-        let pending = Service::call(&mut self.client, request);
+        let pending = match self.upgrades.as_ref().filter(|_| upgrade).map(|upgrades| upgrades.client()) {
+            None => Service::call(&mut self.client, request),
+            Some(Ok(mut client)) => Service::call(&mut client, request),
+            Some(Err(error)) => return Attempt::failed(error),
+        };
         let permit = permit.zip(self.connections.clone());
-        Attempt::sent(pending, name, permit, Arc::clone(&self.rules), reception)
+        let proven = self.keys.has(reception);
+        Attempt::sent(pending, name, permit, Arc::clone(&self.rules), reception, proven)
     }
 }
 

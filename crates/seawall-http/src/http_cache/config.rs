@@ -54,8 +54,8 @@ pub struct HttpCacheConfig {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CacheScope {
-    /// Everybody's: nothing that is `private`, and nothing fetched with credentials or that sets cookies unless it says
-    /// that it may be shared.
+    /// Everybody's: nothing that is `private`, and nothing fetched with credentials (`Authorization`, `Cookie`, a header
+    /// marked as a secret, the client's own) or that sets cookies unless it says that it may be shared.
     #[default]
     Shared,
     /// One user's: `private` responses too, and `s-maxage` means nothing. Requests with other credentials or other

@@ -82,7 +82,7 @@ impl RequestBuilder {
     }
 
     /// The context of the call, if it is not the current one.
-    fn context(&self) -> Option<CallContext> {
+    pub(crate) fn context(&self) -> Option<CallContext> {
         if self.timeout.is_none() && !self.idempotent {
             return None;
         }

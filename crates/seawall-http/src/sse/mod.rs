@@ -13,6 +13,8 @@
 //! | an event is larger than `max_event_size` | ends with an error |
 //! | the deadline of the [`CallContext`](seawall_core::CallContext) it was made in passes, or comes before the next attempt | ends with a [`Timeout`](seawall_core::FailureKind::Timeout) |
 //!
+//! Over HTTP/1.1 a stream has one of the connections that `max_connections_per_host` allows for as long as it is read.
+//!
 //! Waits grow from `retry:` as the server says it, within bounds, and are spread. A request that is not idempotent (a
 //! POST that is answered by events) is never made again once it may have been carried out: its stream ends where the
 //! server ends it, and a break is an error.
@@ -40,7 +42,7 @@ mod event;
 mod parser;
 mod source;
 
-use seawall_core::Error;
+use seawall_core::{CallContext, Error};
 
 use crate::RequestBuilder;
 
@@ -49,13 +51,15 @@ pub use event::SseEvent;
 pub use source::EventSource;
 
 impl RequestBuilder {
-    /// The events that answer the request, as a stream that connects again: see [`sse`](self).
+    /// The events that answer the request, as a stream that connects again: see [`sse`](self). Its
+    /// [`timeout`](Self::timeout) is that of the whole stream.
     ///
     /// # Errors
     ///
     /// The first mistake in the request or in the configuration.
     pub fn events(self, config: &SseConfig) -> Result<EventSource, Error> {
-        let http = self.http().clone();
-        EventSource::new(http, self.build()?, config)
+        let (http, context) = (self.http().clone(), self.context());
+        let request = self.build()?;
+        context.unwrap_or_else(CallContext::current).enter(|| EventSource::new(http, request, config))
     }
 }

@@ -12,7 +12,7 @@ use tower::Service;
 use super::Rules;
 use crate::connections::Connections;
 use crate::reception::Reception;
-use crate::response::RedirectedTo;
+use crate::response::{Proven, RedirectedTo};
 use crate::target::CallName;
 use crate::{Body, failure};
 
@@ -36,6 +36,8 @@ pub(crate) struct Order {
     permit: Option<(Permit, Connections)>,
     rules: Arc<Rules>,
     reception: Reception,
+    /// Whether the client's credentials went with the request.
+    proven: bool,
 }
 
 impl Attempt {
@@ -49,8 +51,9 @@ impl Attempt {
         permit: Option<(Permit, Connections)>,
         rules: Arc<Rules>,
         reception: Reception,
+        proven: bool,
     ) -> Self {
-        Self::Sent { pending, order: Order { name, permit, rules, reception } }
+        Self::Sent { pending, order: Order { name, permit, rules, reception, proven } }
     }
 }
 
@@ -88,6 +91,9 @@ impl Order {
         let mut response = Response::from(response).map(Body::of_answer);
         if let Some(uri) = elsewhere.flatten() {
             response.extensions_mut().insert(RedirectedTo(uri));
+        }
+        if self.proven {
+            response.extensions_mut().insert(Proven);
         }
         let permit = self
             .permit

@@ -19,6 +19,8 @@ use crate::{Body, Http, RequestBuilder};
 pub struct WebSocketBuilder {
     http: Http,
     request: Request<Body>,
+    /// That of the request, if it is not the current one.
+    context: Option<CallContext>,
     config: WebSocketConfig,
     resume: Option<Resume>,
     greet: Option<Greet>,
@@ -29,19 +31,24 @@ type Resume = Box<dyn Fn(&mut Uri, &mut HeaderMap, &str) + Send + Sync>;
 
 impl RequestBuilder {
     /// Begins a WebSocket to the request's URL, which may be `ws:`, `wss:`, `http:` or `https:`: see
-    /// [`websocket`](self).
+    /// [`websocket`](self). Its [`timeout`](Self::timeout) is that of the whole stream.
     ///
     /// # Errors
     ///
     /// The first mistake in the request or in the configuration. [`Permanent`](FailureKind::Permanent) if it is no GET.
     pub fn websocket(self, config: &WebSocketConfig) -> Result<WebSocketBuilder, Error> {
-        let http = self.http().clone();
-        WebSocketBuilder::new(http, self.build()?, config)
+        let (http, context) = (self.http().clone(), self.context());
+        WebSocketBuilder::new(http, self.build()?, context, config)
     }
 }
 
 impl WebSocketBuilder {
-    fn new(http: Http, mut request: Request<Body>, config: &WebSocketConfig) -> Result<Self, Error> {
+    fn new(
+        http: Http,
+        mut request: Request<Body>,
+        context: Option<CallContext>,
+        config: &WebSocketConfig,
+    ) -> Result<Self, Error> {
         config.validate().map_err(misconfigured)?;
         handshake::speak_http(request.uri_mut());
         if request.method() != Method::GET {
@@ -51,7 +58,7 @@ impl WebSocketBuilder {
         }
         let (resume, greet) = (None, None);
         let reconnect_if = Box::new(reconnects_by_default);
-        Ok(Self { http, request, config: config.clone(), resume, greet, reconnect_if })
+        Ok(Self { http, request, context, config: config.clone(), resume, greet, reconnect_if })
     }
 
     /// Changes the request for a connection that is to go on after the last id that was
@@ -91,7 +98,7 @@ impl WebSocketBuilder {
     ///
     /// Outside a tokio runtime.
     pub async fn connect(self) -> Result<WebSocket, Error> {
-        let context = CallContext::current();
+        let context = self.context.unwrap_or_else(CallContext::current);
         let deadline = context.deadline_at().map(Instant::from_std);
         let name = CallName::of(&self.request);
         let resumes = self.resume.is_some() || self.greet.is_some();

@@ -15,8 +15,10 @@
 //! | the deadline of the [`CallContext`](seawall_core::CallContext) it was made in passes, or comes before the next attempt | ends with a [`Timeout`](seawall_core::FailureKind::Timeout) |
 //! | what came is not read | the server has to wait |
 //!
-//! It speaks HTTP/1.1 to connect: to a server that offers HTTP/2 under TLS, a client of
-//! [`HttpVersion::Http1`](crate::HttpVersion) is needed.
+//! It connects by HTTP/1.1 whatever the client speaks otherwise. A client of a `reqwest::Client` of your own does so only if
+//! that one does: build it with `http1_only()`.
+//!
+//! A connection that became a WebSocket is none of those that `max_connections_per_host` allows.
 //!
 //! ```no_run
 //! use futures_util::TryStreamExt;

@@ -11,9 +11,13 @@ use http::StatusCode;
 use seawall_core::FailureKind;
 use seawall_http::reconnect::{Incoming, ReconnectConfig};
 use seawall_http::websocket::{Message, WebSocketConfig};
-use seawall_http::{Http, HttpConfig};
+use seawall_http::{Http, HttpConfig, Pem, TlsConfig};
 use seawall_testkit::proxy::{Direction, Fault, FaultKind, FaultProxy, Faults, Rule};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
@@ -211,6 +215,49 @@ async fn a_server_that_went_away_and_came_back_is_found_again_and_greeted() {
     assert_eq!(socket.try_next().await.unwrap(), Some(Incoming::Item("subscribe".into())));
     socket.send("after").await.unwrap();
     assert_eq!(socket.try_next().await.unwrap(), Some(Incoming::Item("after".into())));
+}
+
+/// A server that would rather speak HTTP/2.
+#[tokio::test]
+async fn under_tls_it_agrees_on_a_protocol_that_can_be_changed() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (connection, _) = listener.accept().await.unwrap();
+        let connection = acceptor.accept(connection).await.unwrap();
+        assert_ne!(connection.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let mut socket = tokio_tungstenite::accept_async(connection).await.unwrap();
+        let frame = socket.next().await.unwrap().unwrap();
+        socket.send(frame).await.unwrap();
+        while let Some(Ok(_)) = socket.next().await {}
+    });
+    let tls = TlsConfig { extra_roots: vec![Pem::text(certificate.pem())], ..TlsConfig::default() };
+    let http = client_of(&HttpConfig { tls, ..HttpConfig::default() });
+    let socket =
+        http.get(format!("wss://localhost:{port}/")).timeout(Duration::from_mins(1)).websocket(&soon());
+    let mut socket = socket.unwrap().connect().await.unwrap();
+    socket.send("over tls").await.unwrap();
+    assert_eq!(socket.try_next().await.unwrap(), Some(Incoming::Item("over tls".into())));
+}
+
+#[tokio::test]
+async fn the_requests_time_is_that_of_the_stream() {
+    let (address, _) = server(echo).await;
+    let socket = client().get(format!("ws://{address}/")).timeout(Duration::ZERO).websocket(&soon()).unwrap();
+    assert_eq!(socket.connect().await.unwrap_err().kind(), FailureKind::Timeout);
 }
 
 async fn refusal(http: &Http, url: &str) -> seawall_core::Error {

@@ -1,7 +1,8 @@
 //! Which requests ask the cache, and which responses may be stored (RFC 9111 §3).
 
 use http::header::{
-    AUTHORIZATION, EXPIRES, HeaderMap, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, SET_COOKIE, UPGRADE,
+    AUTHORIZATION, COOKIE, EXPIRES, HeaderMap, HeaderValue, IF_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    SET_COOKIE, UPGRADE,
 };
 use http::{Method, Request, StatusCode, response};
 use http_body::Body;
@@ -9,6 +10,7 @@ use http_body::Body;
 use super::ResponseDirectives;
 use super::freshness::is_heuristically_cacheable;
 use crate::http_cache::{CacheScope, HttpCacheConfig};
+use crate::response::Proven;
 
 /// Whether a stored response could answer the request at all: parts of a body, changes of protocol and conditions that
 /// only the origin can decide are not for a cache.
@@ -37,8 +39,8 @@ pub(crate) fn may_be_stored(
     if forbidden || is_partial(head.status) || (shared && said.private) {
         return false;
     }
-    if shared && request.contains_key(AUTHORIZATION) {
-        // §3.5
+    if shared && (shows_who_asks(request) || head.extensions.get::<Proven>().is_some()) {
+        // §3.5, of whatever shows who asks.
         let allowed = said.public || said.must_revalidate || said.s_maxage.is_some();
         if !allowed {
             return false;
@@ -54,6 +56,13 @@ pub(crate) fn may_be_stored(
         || (shared && said.s_maxage.is_some())
         || head.headers.contains_key(EXPIRES)
         || is_heuristically_cacheable(head.status)
+}
+
+/// Whether a request has credentials: an `Authorization`, a `Cookie`, or anything that is marked as a secret.
+fn shows_who_asks(request: &HeaderMap) -> bool {
+    request.contains_key(AUTHORIZATION)
+        || request.contains_key(COOKIE)
+        || request.values().any(HeaderValue::is_sensitive)
 }
 
 /// Statuses whose meaning for a cache we know. Others may be stored only where that is explicit.

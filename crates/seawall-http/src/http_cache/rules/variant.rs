@@ -37,7 +37,8 @@ pub(crate) struct VariantId(u64, u64);
 pub(crate) struct VariantKey(RandomState, RandomState);
 
 impl VariantKey {
-    /// Lines of one header are one list, and white space around its items means nothing.
+    /// Lines of one header are one list, and white space around its items means nothing. In a private cache, which
+    /// always names `Authorization`, whatever is marked as a secret tells users apart as well.
     pub(crate) fn identify(&self, names: &[HeaderName], request: &HeaderMap) -> VariantId {
         let (mut one, mut other) = (self.0.build_hasher(), self.1.build_hasher());
         let mut write = |bytes: &[u8]| {
@@ -55,6 +56,16 @@ impl VariantKey {
                 }
             }
             write(b"\0");
+        }
+        if names.contains(&AUTHORIZATION) {
+            let mut secrets: Vec<_> = request.iter().filter(|(_, value)| value.is_sensitive()).collect();
+            secrets.sort_unstable_by_key(|(name, _)| name.as_str());
+            for (name, value) in secrets {
+                write(name.as_str().as_bytes());
+                write(b"\0");
+                write(value.as_bytes());
+                write(b"\0");
+            }
         }
         VariantId(one.finish(), other.finish())
     }

@@ -3,7 +3,10 @@
 use http::StatusCode;
 use seawall_http::http_cache::{CacheScope, HttpCacheConfig};
 
+use seawall_http::{Credentials, HttpConfig};
+
 use super::origin::{Answer, Origin, answer};
+use crate::support::{client_of, serve};
 
 async fn hour_long() -> Origin {
     Origin::start(async |seen| {
@@ -169,6 +172,54 @@ async fn a_shared_cache_keeps_what_was_fetched_with_credentials_only_if_it_may_b
     assert!(twice("/public").await);
     assert!(twice("/must").await);
     assert!(twice("/s-maxage").await);
+}
+
+#[tokio::test]
+async fn cookies_and_secrets_in_any_header_are_credentials_too() {
+    let origin = hour_long().await;
+    let mut secret = http::HeaderValue::from_static("key-of-ada");
+    secret.set_sensitive(true);
+    let url = format!("{}/", origin.url);
+    for request in [
+        origin.http.get(&url).header("x-api-key", secret.clone()),
+        origin.http.get(&url).header("cookie", "a=1"),
+    ] {
+        Answer::of(request.send().await.unwrap()).await.unwrap();
+    }
+    assert_eq!(origin.cache.stats().stored, 0);
+
+    let config = HttpCacheConfig { scope: CacheScope::Private, ..HttpCacheConfig::default() };
+    let origin = Origin::with(&config, async |seen| {
+        answer(200, &[("cache-control", "private, max-age=60")], seen.number.to_string())
+    })
+    .await;
+    let url = format!("{}/", origin.url);
+    for _ in 0..2 {
+        let with_key = origin.http.get(&url).header("x-api-key", secret.clone()).send().await.unwrap();
+        assert_eq!(Answer::of(with_key).await.unwrap().body, "1");
+        assert_eq!(origin.get("/").await.body, "2");
+    }
+}
+
+#[tokio::test]
+async fn the_clients_own_credentials_are_credentials_though_the_cache_does_not_see_them() {
+    for (said, asked) in [("max-age=3600", 2), ("public, max-age=3600", 1)] {
+        let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counter = std::sync::Arc::clone(&count);
+        let url = serve(axum::Router::new().fallback(move |headers: http::HeaderMap| {
+            counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            assert_eq!(headers["authorization"], "Bearer of-the-client");
+            async move { answer(200, &[("cache-control", said)], "body") }
+        }))
+        .await;
+        let mut config = HttpConfig { cache: Some(HttpCacheConfig::default()), ..HttpConfig::default() };
+        config.credentials.by_origin.insert(url.clone(), Credentials::Bearer("of-the-client".into()));
+        let http = client_of(&config);
+        for _ in 0..2 {
+            super::origin::get(&http, &url, &[]).await.unwrap();
+        }
+        assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), asked, "{said}");
+    }
 }
 
 #[tokio::test]

@@ -191,6 +191,15 @@ async fn it_ends_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_requests_time_is_that_of_the_stream() {
+    let script = Script::new([and_silence("data: a\n\n")]);
+    let begun = Instant::now();
+    let request = script.http.get("https://a.example/").timeout(20 * SECOND);
+    let error = request.events(&exact()).unwrap().try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!((error.kind(), begun.elapsed()), (FailureKind::Timeout, 20 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_does_not_wait_for_an_attempt_that_comes_too_late() {
     let script = Script::new([events("retry: 60000\n")]);
     let begun = Instant::now();
