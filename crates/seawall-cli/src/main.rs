@@ -5,6 +5,7 @@ mod demo;
 mod exchange;
 mod exit;
 mod fetch;
+mod http;
 mod ingest;
 mod signals;
 mod system;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
             Command::Ingest(ingest) => ingest::run(ingest).await,
             Command::Demo(demo) => demo::run(demo).await,
             Command::Fetch(fetch) => fetch::run(fetch).await,
+            Command::Http(http) => http::run(*http).await,
         }
     });
     // A read of standard input that nobody waits for any more must not keep the process alive.

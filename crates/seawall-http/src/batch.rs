@@ -90,7 +90,7 @@ impl<I: Iterator<Item = RequestBuilder>> Batch<I> {
         let request = self.requests.next()?;
         let limit = self.limit;
         let whole = async move {
-            let (parts, body) = request.send().await?.into_parts();
+            let (parts, body) = request.max_response_size(limit as u64).collect().await?.into_parts();
             Ok(Response::from_parts(parts, body.collect(limit).await?))
         };
         Some(AbortOnDropHandle::new(tokio::spawn(CallContext::current().scope(whole))))

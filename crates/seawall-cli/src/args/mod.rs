@@ -2,6 +2,7 @@
 
 mod demo;
 mod fetch;
+mod http;
 mod ingest;
 
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use demo::DemoArgs;
 pub(crate) use fetch::{DurabilityName, ExistingName, FetchArgs};
+pub(crate) use http::HttpArgs;
 pub(crate) use ingest::{FormatName, IngestArgs, OnChangeName};
 
 /// Keeps standing when what it depends on does not.
@@ -26,6 +28,7 @@ pub(crate) enum Command {
     Ingest(IngestArgs),
     Demo(DemoArgs),
     Fetch(FetchArgs),
+    Http(Box<HttpArgs>),
 }
 
 fn jobs(text: &str) -> Result<NonZeroUsize, String> {

@@ -1,7 +1,8 @@
-//! Files over HTTP: downloads that arrive whole or not at all.
+//! Files over HTTP: downloads that arrive whole or not at all, and uploads.
 //!
-//! [`AsyncIoSystem::download`](crate::AsyncIoSystem::download) begins one. It joins the HTTP client and the file client, so
-//! each request and each file operation is under that client's policies.
+//! [`AsyncIoSystem::download`](crate::AsyncIoSystem::download) and
+//! [`AsyncIoSystem::upload`](crate::AsyncIoSystem::upload) begin one. Both join the HTTP client and the file client, so each
+//! request and each file operation is under that client's policies.
 
 mod checkpoints;
 mod checksum;
@@ -11,7 +12,9 @@ mod partial;
 mod progress;
 mod running;
 mod segment;
+mod upload;
 
 pub use checksum::{Checksum, InvalidChecksum};
 pub use download::{Download, Downloaded};
 pub use progress::{TransferProgress, TransferSnapshot};
+pub use upload::Upload;

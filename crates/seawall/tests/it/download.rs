@@ -14,7 +14,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use seawall::core::FailureKind;
 use seawall::transfer::TransferProgress;
-use seawall::{AsyncIoSystem, Config};
+
+use crate::support::in_memory;
 
 /// What the server holds, and how it answers.
 #[derive(Clone)]
@@ -104,12 +105,6 @@ fn content(length: usize) -> Vec<u8> {
 
 const MIB: usize = 1024 * 1024;
 
-async fn system() -> AsyncIoSystem {
-    let mut config = Config::default();
-    config.database_url = "sqlite::memory:".into();
-    AsyncIoSystem::builder().config(config).build().await.unwrap()
-}
-
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -119,7 +114,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_small_file_arrives_whole_although_its_body_breaks() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let (server, target) = (Server::start(content(10_000)).await, folder.path().join("small"));
     server.change(|document| document.breaks_after = 4000);
     let progress = Arc::new(TransferProgress::default());
@@ -133,7 +128,7 @@ async fn a_small_file_arrives_whole_although_its_body_breaks() {
 
 #[tokio::test]
 async fn a_large_file_comes_in_parts_over_several_connections() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let bytes = content(40 * MIB + 17);
     let (server, target) = (Server::start(bytes.clone()).await, folder.path().join("large"));
     let connections = NonZeroUsize::new(4).unwrap();
@@ -149,7 +144,7 @@ async fn a_large_file_comes_in_parts_over_several_connections() {
 
 #[tokio::test]
 async fn a_download_that_was_given_up_goes_on_where_it_was_the_next_time() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let bytes = content(5 * MIB);
     let (server, target) = (Server::start(bytes.clone()).await, folder.path().join("file"));
     std::fs::write(&target, "old").unwrap();
@@ -170,7 +165,7 @@ async fn a_download_that_was_given_up_goes_on_where_it_was_the_next_time() {
 
 #[tokio::test]
 async fn what_was_begun_of_another_version_or_address_is_not_used() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let (server, target) = (Server::start(content(5 * MIB)).await, folder.path().join("file"));
     server.change(|document| document.breaks_after = 2 * MIB);
     io.download(&server.url, &target).patience(Duration::ZERO).run().await.unwrap_err();
@@ -192,7 +187,7 @@ async fn what_was_begun_of_another_version_or_address_is_not_used() {
 
 #[tokio::test]
 async fn a_document_that_changes_half_way_is_fetched_anew_and_never_mixed() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let (server, target) = (Server::start(content(5 * MIB)).await, folder.path().join("file"));
     server.change(|document| document.breaks_after = 2 * MIB);
     let changing = server.clone();
@@ -214,7 +209,7 @@ async fn a_document_that_changes_half_way_is_fetched_anew_and_never_mixed() {
 
 #[tokio::test]
 async fn a_wrong_checksum_leaves_the_old_file_and_nothing_to_go_on_with() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     for length in [100, 3 * MIB] {
         let (server, target) = (Server::start(vec![0; length]).await, folder.path().join("file"));
         std::fs::write(&target, "old").unwrap();
@@ -234,7 +229,7 @@ async fn a_wrong_checksum_leaves_the_old_file_and_nothing_to_go_on_with() {
 
 #[tokio::test]
 async fn a_file_without_an_announced_length_comes_too_but_not_beyond_the_largest_size() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let bytes = content(3 * MIB);
     let (server, target) = (Server::start(bytes.clone()).await, folder.path().join("file"));
     server.change(|document| document.sized = false);
@@ -251,7 +246,7 @@ async fn a_file_without_an_announced_length_comes_too_but_not_beyond_the_largest
 
 #[tokio::test]
 async fn a_dropped_download_leaves_the_file_as_it_was_and_the_next_one_succeeds() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let bytes = content(3 * MIB);
     let (server, target) = (Server::start(bytes.clone()).await, folder.path().join("file"));
     std::fs::write(&target, "old").unwrap();
@@ -274,7 +269,7 @@ async fn a_dropped_download_leaves_the_file_as_it_was_and_the_next_one_succeeds(
 
 #[tokio::test]
 async fn two_downloads_into_one_file_do_not_meet() {
-    let (io, folder) = (system().await, tempfile::tempdir().unwrap());
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let bytes = content(3 * MIB);
     let (server, target) = (Server::start(bytes.clone()).await, folder.path().join("file"));
     let download = || io.download(&server.url, &target).run();

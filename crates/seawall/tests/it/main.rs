@@ -18,3 +18,4 @@ mod stability;
 mod stats;
 mod support;
 mod system;
+mod upload;

@@ -20,3 +20,10 @@ pub(crate) async fn system_with(change: impl FnOnce(Builder) -> Builder) -> (Asy
     let builder = AsyncIoSystem::builder().config(config_in(folder.path()));
     (change(builder).build().await.unwrap(), folder)
 }
+
+/// A system whose database is in memory.
+pub(crate) async fn in_memory() -> AsyncIoSystem {
+    let mut config = Config::default();
+    config.database_url = "sqlite::memory:".into();
+    AsyncIoSystem::builder().config(config).build().await.unwrap()
+}
