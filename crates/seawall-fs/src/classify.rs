@@ -10,8 +10,11 @@ use crate::{FsRequest, FsResponse};
 /// | error | judged | so |
 /// |---|---|---|
 /// | `EINTR` `EAGAIN` `EBUSY` `ETXTBSY` `EDEADLK` `ESTALE` `ETIMEDOUT`, a file server out of reach | transient | repeated |
-/// | `EMFILE` `ENFILE` `ENOMEM` | overloaded | repeated, and counted against the target |
-/// | `ENOSPC` `EDQUOT` `EFBIG` `EROFS` `EACCES` `EPERM` `ENOENT` `EIO` and all others | permanent | told at once |
+/// | `EMFILE` `ENFILE` | overloaded | told only after a wait for a file to be closed: see [`FileService`](crate::FileService) |
+/// | `ENOMEM` | overloaded | repeated, and counted against the target |
+/// | `ENOSPC` `EDQUOT` | permanent | told at once, and no more is written to the device for a while |
+/// | a device that is full | refused | told at once |
+/// | `EFBIG` `EROFS` `EACCES` `EPERM` `ENOENT` `EIO` and all others | permanent | told at once |
 /// | any error of `fsync` | permanent | never repeated: a second `fsync` may succeed without the lost data |
 ///
 /// Which requests may be repeated, [`Operation::idempotency`](crate::Operation::idempotency) says. What a writer does

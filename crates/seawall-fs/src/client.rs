@@ -8,6 +8,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::losses::LossCounter;
 use crate::shelf::Shelf;
+use crate::span;
 use crate::{FileService, FsClassifier, FsConfig, FsRequest, FsResponse};
 
 /// File I/O that never half-writes. A clone is another handle on the same stack, slots and circuit breaker.
@@ -22,6 +23,8 @@ pub struct Fs {
     pub(crate) losses: LossCounter,
     /// Whether the stack is the default one and nothing else, which learns nothing from an answer of the page cache.
     plain: bool,
+    /// Who says whether a span is worth making, if any are to be made.
+    spans: Option<Arc<dyn Observer>>,
 }
 
 impl Fs {
@@ -31,9 +34,15 @@ impl Fs {
     /// # Errors
     /// When a value of the configuration is out of its bounds.
     pub fn new(config: &FsConfig, observer: Arc<dyn Observer>) -> Result<Self, InvalidConfig> {
-        let pipeline = Pipeline::new("fs", &config.pipeline(), FsClassifier, observer)?;
-        let stack = pipeline.layer(&config.target).layer(FileService::new(config));
-        Ok(Self { pipeline: Some(pipeline), plain: true, ..Self::from_service(stack) })
+        let spans = Some(Arc::clone(&observer));
+        let pipeline = Pipeline::new("fs", &config.pipeline(), FsClassifier, Arc::clone(&observer))?;
+        let stack = pipeline.layer(&config.target).layer(FileService::observed(config, observer));
+        Ok(Self {
+            pipeline: Some(pipeline),
+            plain: config.bytes_per_second.is_none() && !config.spans,
+            spans: spans.filter(|_| config.spans),
+            ..Self::from_service(stack)
+        })
     }
 
     /// A client over any stack of your own, usually layers around [`FileService`].
@@ -48,6 +57,7 @@ impl Fs {
             pipeline: None,
             losses: LossCounter::default(),
             plain: false,
+            spans: None,
         }
     }
 
@@ -58,8 +68,8 @@ impl Fs {
         L::Service: Service<FsRequest, Response = FsResponse, Error: Into<BoxError>, Future: Send + 'static>,
         L::Service: Clone + Send + Sync + 'static,
     {
-        let (pipeline, losses) = (self.pipeline.clone(), self.losses.clone());
-        Self { pipeline, losses, ..Self::from_service(layer.layer(self.shelf.stack().clone())) }
+        let (pipeline, losses, spans) = (self.pipeline.clone(), self.losses.clone(), self.spans.clone());
+        Self { pipeline, losses, spans, ..Self::from_service(layer.layer(self.shelf.stack().clone())) }
     }
 
     /// The default stack's pipeline, to look at its circuit or to switch it; none of a stack of your own.
@@ -72,6 +82,12 @@ impl Fs {
     /// # Errors
     /// Those of the operation and of the layers.
     pub async fn call(&self, request: FsRequest) -> Result<FsResponse, Error> {
+        if let Some(observer) = &self.spans
+            && observer.wants_span()
+        {
+            // In a box, because it is off unless asked for, and every future would have room for it otherwise.
+            return Box::pin(span::around(self.shelf.stack().clone(), request)).await;
+        }
         let mut stack = self.shelf.take();
         stack.ready().await?;
         let answer = stack.call(request);

@@ -1,4 +1,4 @@
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use seawall_core::{CircuitBreakerConfig, InvalidConfig, RetryBudgetConfig};
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 /// | `concurrency` | 64 | the most operations under way at once; further ones wait their turn |
 /// | `tiers` | `"auto"` | where operations are done: [`Tiers`] |
 /// | `chunk_size` | 262144 (256 KiB) | bytes per chunk of a stream, and bytes a writer gathers |
+/// | `bytes_per_second` | `"off"` | how much is read and written in a second |
+/// | `spans` | `false` | whether each operation has a span of its own, with its path |
 /// | `deadline` | `"off"` | the time of a whole operation, retries included |
 /// | `retry` | [`RetryConfig`] | how failed operations are repeated |
 /// | `retry_budget` | [`RetryBudgetConfig`] | how much repeating is spared |
@@ -35,6 +37,14 @@ pub struct FsConfig {
     pub tiers: Tiers,
     /// Bytes per chunk of a stream, and bytes a writer gathers while its previous write is under way.
     pub chunk_size: NonZeroUsize,
+    /// How many bytes are read and written in a second, all together; what else is asked of files costs nothing. A tenth
+    /// of a second's worth may come at once. What is written is paid for before, in its turn and by the deadline or not
+    /// at all; what a read has brought, by those who come next; a stream, by each chunk. `None` (`"off"`) is no limit.
+    #[serde(with = "seawall_core::or_off")]
+    pub bytes_per_second: Option<NonZeroU32>,
+    /// Whether each operation has a span of `tracing`, with its name, its path and how it failed. A span that nobody would
+    /// record is not made. What is told to the observer, and so every metric, is the same either way, without paths.
+    pub spans: bool,
     /// The time of a whole operation, retries included. Above zero; `None` (`"off"`) is no limit of its own.
     /// What a writer or a stream does after it was opened is under no limit but that of the call's context.
     #[serde(with = "seawall_core::or_off::duration")]
@@ -67,6 +77,8 @@ impl Default for FsConfig {
             concurrency: const { NonZeroUsize::new(64).unwrap() },
             tiers: Tiers::Auto,
             chunk_size: const { NonZeroUsize::new(256 * 1024).unwrap() },
+            bytes_per_second: None,
+            spans: false,
             deadline: None,
             retry: RetryConfig::default(),
             retry_budget: RetryBudgetConfig::default(),

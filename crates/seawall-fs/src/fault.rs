@@ -3,6 +3,7 @@ use std::io;
 use std::io::ErrorKind as Io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use seawall_core::{Error, FailureKind};
 
@@ -26,18 +27,25 @@ pub(crate) struct Fault {
     message: Cow<'static, str>,
     cause: Option<io::Error>,
     changed_nothing: bool,
+    retry_after: Option<Duration>,
 }
 
 impl Fault {
     /// A request that can never work, found out before anything was touched.
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind: FailureKind::Permanent, message: message.into(), cause: None, changed_nothing: true }
+        Self {
+            kind: FailureKind::Permanent,
+            message: message.into(),
+            cause: None,
+            changed_nothing: true,
+            retry_after: None,
+        }
     }
 
     /// The caller is gone, and nothing has been changed.
     pub(crate) fn abandoned() -> Self {
         let message = Cow::Borrowed("the caller gave up before anything was changed");
-        Self { kind: FailureKind::Cancelled, message, cause: None, changed_nothing: true }
+        Self { kind: FailureKind::Cancelled, message, cause: None, changed_nothing: true, retry_after: None }
     }
 
     /// The failure of a system call that does all or nothing: what failed was not done, unless it was asked of a file
@@ -59,13 +67,13 @@ impl Fault {
     /// Not even one thread could be started.
     pub(crate) fn no_thread() -> Self {
         let message = Cow::Borrowed("the system has no thread to spare: raise `ulimit -u` or run fewer");
-        Self { kind: OVERLOADED, message, cause: None, changed_nothing: true }
+        Self { kind: OVERLOADED, message, cause: None, changed_nothing: true, retry_after: None }
     }
 
     /// The runtime went away with work that was to be done.
     pub(crate) fn lost() -> Self {
         let message = Cow::Borrowed("the runtime shut down before it was done");
-        Self { kind: FailureKind::Cancelled, message, cause: None, changed_nothing: false }
+        Self { kind: FailureKind::Cancelled, message, cause: None, changed_nothing: false, retry_after: None }
     }
 
     /// A failed fsync is final, whatever its number: the kernel may have dropped the pages it could not
@@ -75,14 +83,48 @@ impl Fault {
         let message = Cow::Borrowed(
             "the data may not have reached the disk, and syncing again would not tell: write it anew",
         );
-        Self { kind: FailureKind::Permanent, message, cause: Some(cause), changed_nothing: false }
+        Self {
+            kind: FailureKind::Permanent,
+            message,
+            cause: Some(cause),
+            changed_nothing: false,
+            retry_after: None,
+        }
     }
 
     pub(crate) fn directory_sync(cause: io::Error) -> Self {
         let message = Cow::Borrowed(
             "the new content is in place, but may be gone after a power failure: its directory could not be synced",
         );
-        Self { kind: FailureKind::Permanent, message, cause: Some(cause), changed_nothing: false }
+        Self {
+            kind: FailureKind::Permanent,
+            message,
+            cause: Some(cause),
+            changed_nothing: false,
+            retry_after: None,
+        }
+    }
+
+    /// Not tried, because the device mounted at `mount` was full a moment ago.
+    pub(crate) fn no_room(mount: &Path, wait: Duration) -> Self {
+        let message = format!(
+            "not tried, because the device of `{}` is full: free space on it or write elsewhere; reads go on, and \
+             writes are tried again as soon as there is more room, or in {wait:.1?}",
+            mount.display()
+        );
+        Self {
+            kind: FailureKind::Refused,
+            message: message.into(),
+            cause: None,
+            changed_nothing: true,
+            retry_after: Some(wait),
+        }
+    }
+
+    /// Whether there was no room for it: on the device, or left of somebody's share.
+    pub(crate) fn is_for_want_of_room(&self) -> bool {
+        let cause = self.cause.as_ref().map(io::Error::kind);
+        matches!(cause, Some(Io::StorageFull | Io::QuotaExceeded))
     }
 
     /// Nothing that others see has been changed yet.
@@ -106,13 +148,22 @@ impl Fault {
             Some(number) => io::Error::from_raw_os_error(number),
             None => io::Error::from(cause.kind()),
         });
-        Self { kind: self.kind, message: self.message.clone(), cause, changed_nothing: self.changed_nothing }
+        Self {
+            kind: self.kind,
+            message: self.message.clone(),
+            cause,
+            changed_nothing: self.changed_nothing,
+            retry_after: self.retry_after,
+        }
     }
 
     pub(crate) fn label(self, label: &Label) -> Error {
         let mut error = label.error(self.kind, self.message);
         if let Some(cause) = self.cause {
             error = error.with_source(cause);
+        }
+        if let Some(wait) = self.retry_after {
+            error = error.with_retry_after(wait);
         }
         if self.changed_nothing { error.not_executed() } else { error }
     }
@@ -121,7 +172,13 @@ impl Fault {
 impl From<io::Error> for Fault {
     fn from(cause: io::Error) -> Self {
         let (kind, message) = classify(&cause);
-        Self { kind, message: Cow::Borrowed(message), cause: Some(cause), changed_nothing: false }
+        Self {
+            kind,
+            message: Cow::Borrowed(message),
+            cause: Some(cause),
+            changed_nothing: false,
+            retry_after: None,
+        }
     }
 }
 

@@ -10,11 +10,15 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use seawall_core::{CallContext, Error};
+use seawall_core::{CallContext, Error, Idempotency};
 
 use crate::engine::{Abandoned, Engine, in_time, turn};
+use crate::fault::{Fault, Label};
+use crate::full_devices::Place;
+use crate::operation::Room;
 use crate::work::{Attempt, Task};
 use crate::{FsRequest, FsResponse};
+use crate::{byte_rate, descriptors};
 
 /// The answer to a request. What the page cache has is there at the first poll; what it has not comes from a thread.
 #[must_use = "futures do nothing unless awaited"]
@@ -30,7 +34,9 @@ enum State {
 
 impl ResponseFuture {
     pub(crate) fn new(engine: &Engine, request: FsRequest) -> Self {
-        let waiting = if turn::is_over() {
+        let waiting = if engine.byte_rate().is_some() {
+            paid(engine.clone(), request).boxed()
+        } else if turn::is_over() {
             after_the_others(engine.clone(), request).boxed()
         } else {
             match attempt(engine, &request) {
@@ -62,8 +68,26 @@ impl fmt::Debug for ResponseFuture {
     }
 }
 
+/// Does it within the limit of bytes a second.
+async fn paid(engine: Engine, request: FsRequest) -> Result<FsResponse, Error> {
+    let operation = request.operation();
+    let Some(rate) = engine.byte_rate().cloned() else { return after_the_others(engine, request).await };
+    if request.bytes() > 0 || byte_rate::reads_content(operation) {
+        rate.pay(request.bytes()).await?;
+    }
+    let answer = after_the_others(engine, request).await;
+    if let Ok(response) = &answer
+        && byte_rate::reads_content(operation)
+    {
+        rate.owe(byte_rate::brought(operation, response));
+    }
+    answer
+}
+
 async fn after_the_others(engine: Engine, request: FsRequest) -> Result<FsResponse, Error> {
-    turn::let_others().await;
+    if turn::is_over() {
+        turn::let_others().await;
+    }
     match attempt(&engine, &request) {
         Attempt::Answered(answer) => label(answer, &request),
         Attempt::Missed(file) => on_a_thread(engine, request, file).await,
@@ -78,18 +102,55 @@ fn attempt(engine: &Engine, request: &FsRequest) -> Attempt<FsResponse> {
     turn::count(|| request.work().inline(engine, request.path()))
 }
 
-async fn on_a_thread(engine: Engine, request: FsRequest, opened: Option<File>) -> Result<FsResponse, Error> {
+async fn on_a_thread(
+    engine: Engine,
+    request: FsRequest,
+    mut opened: Option<File>,
+) -> Result<FsResponse, Error> {
     let label = request.label();
     let context = CallContext::current();
-    let attempt = context.attempt_number();
-    let (its_engine, its_label, work) = (engine.clone(), label.clone(), Arc::clone(request.work()));
-    let work = move |abandoned: &Abandoned| {
-        let opened = Cell::new(opened);
-        work.carry_out(&Task { engine: &its_engine, label: &its_label, attempt, abandoned, opened })
-    };
-    engine.run_in(request.operation().lane(), &label, context.deadline_at(), work).await
+    let (attempt, deadline) = (context.attempt_number(), context.deadline_at());
+    let mut until = None;
+    loop {
+        let work = on_its_device(&engine, &request, &label, attempt, opened.take());
+        match engine.run_in(request.operation().lane(), &label, deadline, work).await {
+            // No fault of the file system's, and over as soon as somebody closes a file.
+            Err(error) if descriptors::ran_out(&error) && may_be_repeated(&request, &error) => {
+                let until = *until.get_or_insert_with(|| descriptors::patience(deadline, attempt));
+                if !engine.descriptors().wait(until).await {
+                    return Err(error);
+                }
+            }
+            result => return result,
+        }
+    }
 }
 
-fn label(answer: Result<FsResponse, crate::fault::Fault>, request: &FsRequest) -> Result<FsResponse, Error> {
+fn may_be_repeated(request: &FsRequest, error: &Error) -> bool {
+    request.operation().idempotency() == Idempotency::Idempotent || !error.may_have_executed()
+}
+
+/// The work of a request, unless the device that it writes to is full.
+fn on_its_device(
+    engine: &Engine,
+    request: &FsRequest,
+    label: &Label,
+    attempt: u32,
+    opened: Option<File>,
+) -> impl FnOnce(&Abandoned) -> Result<FsResponse, Fault> + Send + 'static {
+    let (engine, label, work) = (engine.clone(), label.clone(), Arc::clone(request.work()));
+    let room = request.operation().room();
+    move |abandoned| {
+        let (full_devices, place) = (engine.full_devices(), Place::Path(&label.path));
+        let task = Task { engine: &engine, label: &label, attempt, abandoned, opened: Cell::new(opened) };
+        match room {
+            Room::Needed => full_devices.with_room(place, || work.carry_out(&task)),
+            Room::Perhaps => full_devices.watching(place, || work.carry_out(&task)),
+            Room::Unasked => work.carry_out(&task),
+        }
+    }
+}
+
+fn label(answer: Result<FsResponse, Fault>, request: &FsRequest) -> Result<FsResponse, Error> {
     answer.map_err(|fault| fault.label(&request.label()))
 }

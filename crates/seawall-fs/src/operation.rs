@@ -145,6 +145,17 @@ pub enum Operation {
     Run,
 }
 
+/// Whether an operation takes room on the device of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// It does, and is not even tried while the device is full.
+    Needed,
+    /// It may, and may make some: it is tried.
+    Perhaps,
+    /// It does not, or its work asks by itself.
+    Unasked,
+}
+
 impl Operation {
     /// The operation's name.
     pub const fn name(self) -> &'static str {
@@ -154,6 +165,30 @@ impl Operation {
     /// Whether it changes what is on the device.
     pub const fn writes(self) -> bool {
         self.facts().1
+    }
+
+    /// Whether it takes room on the device of its path.
+    pub(crate) const fn room(self) -> Room {
+        match self {
+            Self::Write
+            | Self::WriteAtomic
+            | Self::AtomicWriter
+            | Self::Append
+            | Self::AppendLog
+            | Self::CreateDir
+            | Self::CreateNew
+            | Self::Symlink
+            | Self::HardLink
+            | Self::TemporaryFile
+            | Self::TemporaryDir => Room::Needed,
+            // Each of their files is asked about, or the file that is open.
+            Self::WriteMany | Self::WriteAtomicMany | Self::Copy | Self::CopyTree | Self::WriteAt => {
+                Room::Unasked
+            }
+            // Removing makes room, and so may all the others that write.
+            _ if self.writes() => Room::Perhaps,
+            _ => Room::Unasked,
+        }
     }
 
     /// Whose threads do it.

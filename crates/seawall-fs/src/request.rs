@@ -99,6 +99,11 @@ impl FsResponse {
         value.downcast().map(|value| *value).map_err(|value| Self { value, type_name })
     }
 
+    /// The answer, if it is a `T`, to look at only.
+    pub(crate) fn peek<T: 'static>(&self) -> Option<&T> {
+        self.value.downcast_ref()
+    }
+
     pub(crate) const fn type_name(&self) -> &'static str {
         self.type_name
     }

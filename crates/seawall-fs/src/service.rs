@@ -1,6 +1,8 @@
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use seawall_core::Error;
+use seawall_core::{Error, Observer};
+use seawall_tower::Identity;
 use tower::Service;
 
 use crate::engine::Engine;
@@ -14,6 +16,12 @@ use crate::{FsConfig, FsRequest, FsResponse};
 /// `concurrency` threads, at most until the deadline of its [`CallContext`](seawall_core::CallContext). A clone shares
 /// the threads.
 ///
+/// # When there is not enough
+/// A call that meets the limit of open files (`EMFILE`, `ENFILE`) waits in its future until one is closed, to its
+/// deadline or for a minute, and only then fails. A device that is full (`ENOSPC`, `EDQUOT`) is not written to for a
+/// while, from a second up to half a minute, or until there is more room: such calls are
+/// [refused](seawall_core::FailureKind::Refused), while reading, removing and other devices go on.
+///
 /// # Cancel safety
 /// Dropping a future stops an operation that has not begun. One that has begun runs to its end on its
 /// thread, except that `read` stops at the next 8 MiB and that nothing is replaced any more: see
@@ -24,9 +32,18 @@ pub struct FileService {
 }
 
 impl FileService {
-    /// A service with threads of its own. Of the configuration it takes `concurrency`, `tiers` and `chunk_size`.
+    /// A service with threads of its own. Of the configuration it takes `concurrency`, `tiers`, `chunk_size` and
+    /// `bytes_per_second`.
     pub fn new(config: &FsConfig) -> Self {
-        Self { engine: Engine::new(config.concurrency, config.chunk_size, config.tiers) }
+        Self::observed(config, Arc::new(()))
+    }
+
+    /// The same, telling `observer` of the devices that are full and of who has to wait for the limit of bytes a second,
+    /// by the configured `target`.
+    pub fn observed(config: &FsConfig, observer: Arc<dyn Observer>) -> Self {
+        let identity = Identity::new(config.target.as_str()).pipeline("fs").observer(observer);
+        let engine = Engine::new(config.concurrency, config.chunk_size, config.tiers);
+        Self { engine: engine.guarded(config.bytes_per_second, identity) }
     }
 }
 

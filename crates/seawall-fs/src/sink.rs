@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use seawall_core::{CallContext, Error, FailureKind};
@@ -7,6 +8,7 @@ use seawall_core::{CallContext, Error, FailureKind};
 use crate::atomic::Replacement;
 use crate::engine::{Engine, Lane, Running, Slot};
 use crate::fault::{Fault, Label};
+use crate::full_devices::Place;
 
 /// More slices than this the kernel does not take in one call.
 const SLICES: usize = 64;
@@ -50,6 +52,10 @@ impl<D: Destination> Sink<D> {
 
     /// Takes `bytes` over, all of it or, when dropped or failing, nothing.
     pub(crate) async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+        if let Some(rate) = self.engine.byte_rate() {
+            self.check()?;
+            rate.pay(bytes.len() as u64).await?;
+        }
         if self.gathered_bytes >= self.engine.chunk_size() || self.write_is_over() {
             self.settle().await?;
         }
@@ -169,10 +175,15 @@ impl<D: Destination> Sink<D> {
         let mut destination = self.idle()?;
         let mut gathered = std::mem::take(&mut self.gathered);
         self.gathered_bytes = 0;
+        let (engine, path) = (self.engine.clone(), Arc::clone(&self.label.path));
         let write = move || match write_all(destination.file(), &mut gathered) {
             Ok(()) => Ok(destination),
             // The destination is dropped here, on the thread: nothing more can be done with it.
-            Err(cause) => Err(cause.into()),
+            Err(cause) => {
+                drop(destination);
+                engine.descriptors().closed();
+                engine.full_devices().watching(Place::Path(&path), || Err(cause.into()))
+            }
         };
         self.state = State::Writing(slot.start(write));
         Ok(())

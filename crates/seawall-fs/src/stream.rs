@@ -13,6 +13,8 @@ use futures_util::future::BoxFuture;
 use seawall_core::{CallContext, Error, FailureKind};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::byte_rate::Toll;
+use crate::descriptors::Closing;
 use crate::engine::{Abandoned, Engine, Need, Try, in_time, turn};
 use crate::fault::Label;
 use crate::read::{self, Batch, Then};
@@ -31,7 +33,9 @@ impl Fs {
             let path = &task.label.path;
             let file = read::open(path, offset)?;
             task.engine.look_at(path, Need::Content, || file.try_clone());
-            Ok(FileReader { engine: task.engine.clone(), label: task.label.clone(), file, on_threads: 0 })
+            let (engine, label) = (task.engine.clone(), task.label.clone());
+            let closing = Closing::tells(engine.descriptors());
+            Ok(FileReader { engine, label, file, on_threads: 0, closing })
         };
         let request = FsRequest::new(Operation::Stream, path.as_ref(), work);
         let (client, context) = (self.clone(), CallContext::current());
@@ -55,6 +59,8 @@ struct FileReader {
     file: File,
     /// Batches to be read on threads before anything else is tried.
     on_threads: u32,
+    /// Behind the file, to be dropped after it.
+    closing: Closing,
 }
 
 impl FileReader {
@@ -63,13 +69,13 @@ impl FileReader {
         self.on_threads = self.on_threads.saturating_sub(1);
         // A task of its own, so that the deadline is kept whether anybody polls or not.
         AbortOnDropHandle::new(tokio::spawn(async move {
-            let Self { engine, label, file, on_threads } = self;
+            let Self { engine, label, file, on_threads, closing } = self;
             let its = engine.clone();
             let work =
                 move |_: &Abandoned| Ok(read::batch(file, BATCH, its.chunk_size(), begun, its.buffers()));
             let Batch { chunks, then } = engine.run(&label, deadline, work).await?;
             let then = match then {
-                Then::More(file) => Ok(Some(Self { engine, label, file, on_threads })),
+                Then::More(file) => Ok(Some(Self { engine, label, file, on_threads, closing })),
                 Then::End => Ok(None),
                 Then::Failed(fault) => Err(fault.label(&label)),
             };
@@ -131,6 +137,7 @@ pub struct FileStream {
     state: State,
     chunks: VecDeque<Bytes>,
     deadline: Option<Instant>,
+    toll: Toll<Bytes>,
 }
 
 enum State {
@@ -149,7 +156,12 @@ impl FileStream {
         opening: impl Future<Output = Result<FileReader, Error>> + Send + 'static,
         deadline: Option<Instant>,
     ) -> Self {
-        Self { state: State::Opening(Box::pin(opening)), chunks: VecDeque::new(), deadline }
+        Self {
+            state: State::Opening(Box::pin(opening)),
+            chunks: VecDeque::new(),
+            deadline,
+            toll: Toll::of(None),
+        }
     }
 
     /// Goes on reading: from the page cache while that answers, else on a thread.
@@ -204,12 +216,27 @@ impl Stream for FileStream {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
+            match ready!(this.toll.poll(cx)) {
+                Some(Err(error)) => {
+                    this.chunks.clear();
+                    this.state = State::Failed(error);
+                }
+                paid @ Some(Ok(_)) => return Poll::Ready(paid),
+                None => {}
+            }
             if let Some(chunk) = this.chunks.pop_front() {
-                return Poll::Ready(Some(Ok(chunk)));
+                let bytes = chunk.len();
+                match this.toll.pass(chunk, bytes, this.deadline) {
+                    Some(chunk) => return Poll::Ready(Some(Ok(chunk))),
+                    None => continue,
+                }
             }
             match &mut this.state {
                 State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
-                    Ok(reader) => this.state = State::At(reader, Vec::new()),
+                    Ok(reader) => {
+                        this.toll = Toll::of(reader.engine.byte_rate().cloned());
+                        this.state = State::At(reader, Vec::new());
+                    }
                     Err(error) => this.state = State::Failed(error),
                 },
                 State::Yielding(others, ..) => {

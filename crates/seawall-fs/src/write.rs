@@ -9,6 +9,7 @@ use futures_util::stream::FuturesOrdered;
 use seawall_core::{Error, FailureKind};
 
 use crate::fault::{Fault, Label};
+use crate::full_devices::Place;
 use crate::work::Task;
 use crate::{Fs, FsRequest, Operation};
 
@@ -71,8 +72,11 @@ impl Fs {
         let files = Arc::clone(&group);
         let work = move |task: &Task<'_>| {
             let write_one = |(path, content): &(PathBuf, Bytes)| {
-                let written =
-                    if task.abandoned.is_set() { Err(Fault::abandoned()) } else { write(path, content) };
+                let written = if task.abandoned.is_set() {
+                    Err(Fault::abandoned())
+                } else {
+                    task.engine.full_devices().with_room(Place::Path(path), || write(path, content))
+                };
                 written.map_err(|fault| {
                     fault.label(&Label { operation: task.label.operation, path: Arc::from(&**path) })
                 })

@@ -10,6 +10,7 @@ use seawall_core::{CallContext, Error, FailureKind};
 use super::{Durability, Replacement, sync_directory};
 use crate::engine::{Abandoned, Engine, Lane};
 use crate::fault::{Fault, Label};
+use crate::full_devices::Place;
 use crate::work::Task;
 use crate::write::{Group, groups};
 use crate::{Fs, FsRequest, Operation};
@@ -93,7 +94,8 @@ impl Fs {
                     if task.abandoned.is_set() {
                         return Err(Fault::abandoned());
                     }
-                    begin(path, content, commit)
+                    let full_devices = task.engine.full_devices();
+                    full_devices.with_room(Place::Path(path), || begin(path, content, commit))
                 })
                 .collect();
             Ok(Begun { engine: task.engine.clone(), label: task.label.clone(), replacements })

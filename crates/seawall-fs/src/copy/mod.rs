@@ -14,6 +14,7 @@ use crate::atomic::Replacement;
 use crate::commit_gate::CommitGate;
 use crate::engine::Abandoned;
 use crate::fault::Fault;
+use crate::full_devices::Place;
 use crate::work::Task;
 use crate::{Durability, Fs, FsRequest, Operation, Progress, read};
 
@@ -72,8 +73,10 @@ impl Fs {
         options: &CopyOptions,
     ) -> Result<u64, Error> {
         let (to, options): (Arc<Path>, _) = (Arc::from(to.as_ref()), options.clone());
-        let work =
-            move |task: &Task<'_>| copy(&task.label.path, &to, &options, task.engine.gate(), task.abandoned);
+        let work = move |task: &Task<'_>| {
+            let copy = || copy(&task.label.path, &to, &options, task.engine.gate(), task.abandoned);
+            task.engine.full_devices().with_room(Place::Path(&to), copy)
+        };
         self.ask(FsRequest::new(Operation::Copy, from.as_ref(), work)).await
     }
 }

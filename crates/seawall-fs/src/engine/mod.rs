@@ -15,12 +15,13 @@ mod worker;
 
 use std::fs::File;
 use std::io;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use seawall_core::{Error, FailureKind};
+use seawall_tower::Identity;
 
 pub(crate) use self::abandoned::Abandoned;
 pub(crate) use self::buffers::Buffers;
@@ -29,8 +30,11 @@ pub(crate) use self::forecast::{Need, Try};
 use self::pool::Pool;
 use self::slot::until;
 pub(crate) use self::slot::{Running, Slot};
+use crate::byte_rate::ByteRate;
 use crate::commit_gate::CommitGate;
+use crate::descriptors::Descriptors;
 use crate::fault::{Fault, Label};
+use crate::full_devices::FullDevices;
 use crate::{Tiers, sys};
 
 /// The most operations that wait for a thread.
@@ -55,6 +59,9 @@ struct Shared {
     buffers: Buffers,
     /// `None` if nothing is to be tried without a thread.
     forecasts: Option<Forecasts>,
+    descriptors: Arc<Descriptors>,
+    full_devices: FullDevices,
+    byte_rate: Option<Arc<ByteRate>>,
 }
 
 /// Which threads do a piece of work.
@@ -79,7 +86,34 @@ impl Engine {
             gate: CommitGate::default(),
             buffers: Buffers::default(),
             forecasts: (sys::HAS_CACHED_CALLS && tiers != Tiers::Threads).then(Forecasts::new),
+            descriptors: Arc::default(),
+            full_devices: FullDevices::default(),
+            byte_rate: None,
         }))
+    }
+
+    /// The same with a limit of bytes a second, telling what it refuses to whoever the identity says. Nobody else may
+    /// have it yet.
+    pub(crate) fn guarded(mut self, bytes_per_second: Option<NonZeroU32>, identity: Identity) -> Self {
+        let shared = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
+        shared.byte_rate = bytes_per_second.map(|limit| Arc::new(ByteRate::new(identity.clone(), limit)));
+        shared.full_devices = FullDevices::new(identity);
+        self
+    }
+
+    /// The limit of bytes a second, if there is one.
+    pub(crate) fn byte_rate(&self) -> Option<&Arc<ByteRate>> {
+        self.0.byte_rate.as_ref()
+    }
+
+    /// Those who wait for a file to be closed.
+    pub(crate) fn descriptors(&self) -> &Arc<Descriptors> {
+        &self.0.descriptors
+    }
+
+    /// The devices that nothing is to be written to.
+    pub(crate) fn full_devices(&self) -> &FullDevices {
+        &self.0.full_devices
     }
 
     pub(crate) fn chunk_size(&self) -> usize {
@@ -162,7 +196,13 @@ impl Engine {
         refuse_what_is_late(label, deadline)?;
         let abandoned = Abandoned::default();
         let seen = abandoned.clone();
-        let work = move || if seen.is_set() { Err(Fault::abandoned()) } else { work(&seen) };
+        let descriptors = Arc::clone(&self.0.descriptors);
+        let work = move || {
+            let done = if seen.is_set() { Err(Fault::abandoned()) } else { work(&seen) };
+            // Most work has closed what it opened by now.
+            descriptors.closed();
+            done
+        };
         let outcome = self.pool(lane).submit(work).ok_or_else(|| queue_full(label))?;
         let waiting = Waiting { running: Running(outcome), abandoned };
         let Some(ending) = until(deadline, waiting.running.ending()).await else {
@@ -191,7 +231,11 @@ impl Engine {
     /// Drops `value` on a thread, because that blocks: it closes or removes files.
     pub(crate) fn dispose<T: Send + 'static>(&self, value: T) {
         // With the queue full it is dropped here, which is still better than never.
-        drop(self.0.threads.submit(move || drop(value)));
+        let descriptors = Arc::clone(&self.0.descriptors);
+        drop(self.0.threads.submit(move || {
+            drop(value);
+            descriptors.closed();
+        }));
     }
 
     fn pool(&self, lane: Lane) -> &Pool {

@@ -13,6 +13,7 @@ use super::device;
 use super::open::How;
 use super::unwritten::Batch;
 use crate::fault::Fault;
+use crate::full_devices::Place;
 use crate::work::Task;
 use crate::{File, Operation};
 
@@ -224,7 +225,10 @@ impl File {
 
 pub(super) async fn write(open: Arc<super::open::OpenFile>, batch: Arc<Batch>) -> Result<Done, Error> {
     let (file, bytes) = (Arc::clone(&open), batch.bytes() as u64);
-    let work = move |_: &Task<'_>| batch.write_to(&file);
+    let work = move |task: &Task<'_>| {
+        let place = Place::File(file.file(), &file.path);
+        task.engine.full_devices().with_room(place, || batch.write_to(&file))
+    };
     let request = crate::FsRequest::about(Operation::WriteAt, Arc::clone(&open.path), work).of_bytes(bytes);
     open.fs.ask(request).await.map(|end| Done::Written { end })
 }

@@ -224,9 +224,13 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        if self.how != How::Reading {
+        let file = self.file.take();
+        if self.how == How::Reading {
+            drop(file);
+            self.engine.descriptors().closed();
+        } else {
             // Closing what was written may wait for a file server.
-            self.engine.dispose(self.file.take());
+            self.engine.dispose(file);
         }
     }
 }

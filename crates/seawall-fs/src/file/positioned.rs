@@ -10,6 +10,7 @@ use seawall_core::Error;
 use super::device;
 use super::open::How;
 use crate::fault::Fault;
+use crate::full_devices::Place;
 use crate::work::Task;
 use crate::{File, FsRequest, Operation};
 
@@ -103,13 +104,16 @@ impl File {
     pub async fn write_vectored_at(&self, offset: u64, parts: Vec<Bytes>) -> Result<(), Error> {
         let bytes = parts.iter().map(|part| part.len() as u64).sum();
         let open = Arc::clone(&self.open);
-        let work = move |_: &Task<'_>| {
+        let work = move |task: &Task<'_>| {
             open.check()?;
             if !matches!(open.how, How::Reading | How::Writing) {
                 return Err(Fault::invalid("opened so that all is written at the end: use `write_bytes`"));
             }
             let (mut offset, mut chunks) = (offset, VecDeque::from(parts.clone()));
-            Ok(open.changing(|| device::write_out(open.file(), open.how, &mut offset, &mut chunks))?)
+            let mut write =
+                || open.changing(|| device::write_out(open.file(), open.how, &mut offset, &mut chunks));
+            let place = Place::File(open.file(), &open.path);
+            task.engine.full_devices().with_room(place, || Ok(write()?))
         };
         let request = FsRequest::about(Operation::WriteAt, Arc::clone(&self.open.path), work);
         self.open.fs.ask(request.of_bytes(bytes)).await

@@ -3,7 +3,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use futures_util::Stream;
@@ -13,6 +13,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::splitter::{Splitter, Then};
 use super::{LineBatch, LineOptions};
+use crate::byte_rate::Toll;
+use crate::descriptors::Closing;
 use crate::engine::Engine;
 use crate::fault::{Fault, Label};
 use crate::read;
@@ -38,6 +40,7 @@ pub struct LineBatches {
     state: State,
     batches: VecDeque<LineBatch>,
     deadline: Option<Instant>,
+    toll: Toll<LineBatch>,
 }
 
 enum State {
@@ -53,6 +56,8 @@ struct Reader {
     label: Label,
     file: File,
     splitter: Splitter,
+    /// Behind the file, to be dropped after it.
+    _closing: Closing,
 }
 
 /// What one visit to a thread has read.
@@ -94,14 +99,22 @@ impl LineBatches {
             }
             let file = read::open(&task.label.path, 0)?;
             let splitter = Splitter::new(options, task.engine.chunk_size().min(MOST));
-            Ok(Reader { engine: task.engine.clone(), label: task.label.clone(), file, splitter })
+            let (engine, label) = (task.engine.clone(), task.label.clone());
+            let closing = Closing::tells(engine.descriptors());
+            Ok(Reader { engine, label, file, splitter, _closing: closing })
         };
         let request = FsRequest::new(Operation::Lines, path, work);
         let label = request.label();
         let (client, context) = (client.clone(), CallContext::current());
         let deadline = context.deadline_at();
         let opening = context.scope(async move { client.ask(request).await });
-        Self { label, state: State::Opening(Box::pin(opening)), batches: VecDeque::new(), deadline }
+        Self {
+            label,
+            state: State::Opening(Box::pin(opening)),
+            batches: VecDeque::new(),
+            deadline,
+            toll: Toll::of(None),
+        }
     }
 }
 
@@ -111,12 +124,27 @@ impl Stream for LineBatches {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         loop {
+            match ready!(this.toll.poll(cx)) {
+                Some(Err(error)) => {
+                    this.batches.clear();
+                    this.state = State::Failed(error);
+                }
+                paid @ Some(Ok(_)) => return Poll::Ready(paid),
+                None => {}
+            }
             if let Some(batch) = this.batches.pop_front() {
-                return Poll::Ready(Some(Ok(batch)));
+                let bytes = batch.data().len();
+                match this.toll.pass(batch, bytes, this.deadline) {
+                    Some(batch) => return Poll::Ready(Some(Ok(batch))),
+                    None => continue,
+                }
             }
             this.state = match std::mem::replace(&mut this.state, State::Over) {
                 State::Opening(mut opening) => match opening.as_mut().poll(cx) {
-                    Poll::Ready(Ok(reader)) => State::Reading(reader.read_ahead(this.deadline)),
+                    Poll::Ready(Ok(reader)) => {
+                        this.toll = Toll::of(reader.engine.byte_rate().cloned());
+                        State::Reading(reader.read_ahead(this.deadline))
+                    }
                     Poll::Ready(Err(error)) => State::Failed(error),
                     Poll::Pending => {
                         this.state = State::Opening(opening);

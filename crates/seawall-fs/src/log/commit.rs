@@ -11,6 +11,7 @@ use super::frame::HEADER;
 use super::options::LogOptions;
 use crate::engine::{Engine, Lane, in_time};
 use crate::fault::{Fault, Label};
+use crate::full_devices::Place;
 
 /// Gathers records while a write is under way, and writes them together.
 #[derive(Debug)]
@@ -132,8 +133,10 @@ impl Writer {
                 }
             };
             let records: Vec<Bytes> = waiting.iter().map(|one| one.record.clone()).collect();
+            let (engine, path) = (engine.clone(), Arc::clone(&label.path));
             let mut running = slot.start(move || {
-                let written = file.append(&records);
+                let place = Place::Path(&path);
+                let written = engine.full_devices().watching(place, || file.append(&records));
                 (file, written)
             });
             match running.finish(label, None).await {

@@ -13,6 +13,7 @@ use super::{TreeOptions, TreeReport};
 use crate::copy::{self, CopyOptions};
 use crate::engine::{Abandoned, Engine};
 use crate::fault::{Fault, Label};
+use crate::full_devices::Place;
 use crate::work::Task;
 use crate::{EntryKind, Fs, FsRequest, Operation, WalkEntry};
 
@@ -214,9 +215,9 @@ impl Tree {
                 self.options.progress.add_file();
             }
             EntryKind::File => {
-                report.bytes += self.in_its_directory(&to, || {
-                    copy::copy(&from, &to, &self.copying(), self.engine.gate(), abandoned)
-                })?;
+                let copy = || copy::copy(&from, &to, &self.copying(), self.engine.gate(), abandoned);
+                report.bytes += self
+                    .in_its_directory(&to, || self.engine.full_devices().with_room(Place::Path(&to), copy))?;
                 report.files += 1;
             }
             EntryKind::Symlink => {

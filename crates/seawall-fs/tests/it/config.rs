@@ -8,6 +8,7 @@ fn the_defaults_are_those_of_the_table() {
     assert_eq!(config.target, "local");
     assert_eq!(config.concurrency.get(), 64);
     assert_eq!(config.chunk_size.get(), 262_144);
+    assert_eq!((config.bytes_per_second, config.spans), (None, false));
     assert_eq!(config.deadline, None);
     assert_eq!(config.retry, seawall_tower::RetryConfig::default());
     assert_eq!(config.retry_budget, seawall_core::RetryBudgetConfig::default());

@@ -4,11 +4,14 @@
 mod append;
 mod atomic;
 mod attributes;
+mod bad_days;
+mod byte_rate;
 mod config;
 #[cfg(target_os = "linux")]
 mod conformance;
 mod copy;
 mod crash;
+mod descriptors;
 mod doors;
 mod file;
 mod file_model;
@@ -18,8 +21,10 @@ mod locks;
 mod log;
 mod names;
 mod operations;
+mod process;
 mod retries;
 mod root;
+mod spans;
 mod standard_streams;
 mod stream;
 mod temporary;
