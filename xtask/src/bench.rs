@@ -7,7 +7,7 @@ use crate::{Result, run, workspace};
 /// The workspace of the benchmarks.
 pub(crate) const MANIFEST: &str = "crates/seawall-bench/Cargo.toml";
 
-pub(crate) fn run(name: &str, json: bool) -> Result {
+pub(crate) fn run(name: &str, json: bool, quick: bool) -> Result {
     let names = binaries(&workspace::metadata(&["--manifest-path", MANIFEST])?);
     if !names.iter().any(|known| known == name) {
         return Err(format!("there is no benchmark `{name}`; there are: {}", names.join(", ")).into());
@@ -18,9 +18,7 @@ pub(crate) fn run(name: &str, json: bool) -> Result {
         run::run(&mut run::cargo(["build", "--release", "-p", "seawall-cli"]))?;
         bench.env("BENCH_SEAWALL_BIN", workspace::target_directory()?.join("release/seawall"));
     }
-    if json {
-        bench.args(["--", "--json"]);
-    }
+    bench.arg("--").args(json.then_some("--json")).args(quick.then_some("--quick"));
     run::run(&mut bench)
 }
 

@@ -54,6 +54,9 @@ enum Command {
         /// Print the results as JSON
         #[arg(long)]
         json: bool,
+        /// Work on less data, and take fewer turns, if it can
+        #[arg(long)]
+        quick: bool,
     },
     /// Judge in simulation what the default stack promises
     Sim {
@@ -73,7 +76,7 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
         Command::Advisories => deny::advisories(),
-        Command::Bench { name, json } => bench::run(&name, json),
+        Command::Bench { name, json, quick } => bench::run(&name, json, quick),
         Command::Sim { docs: true, .. } => sim::write_page(),
         Command::Sim { seeds, docs: false } => sim::check(seeds),
     };

@@ -74,7 +74,7 @@ impl Pool {
     /// Threads for work that is mostly done by the processor.
     pub(super) fn new(name: &'static str, bound: NonZeroUsize, places: NonZeroUsize) -> Self {
         let cores = thread::available_parallelism().map_or(2, NonZeroUsize::get);
-        Self::with(name, bound, places, 2 * cores, desk::BURST)
+        Self::with(name, bound, places, cores.max(2), desk::BURST)
     }
 
     /// Threads for work that mostly waits: each does one thing at a time, and there may be all of them at once.
