@@ -4,6 +4,7 @@ use std::io;
 use tempfile::NamedTempFile;
 
 use super::target::Target;
+use crate::temporary::create_new;
 
 const PREFIX: &str = ".seawall-";
 const SUFFIX: &str = ".tmp";
@@ -55,34 +56,20 @@ impl Temporary {
 }
 
 pub(super) fn named(target: &Target) -> io::Result<NamedTempFile> {
+    // Private until it has the target's own mode, so that nobody reads what they could not read before; else less the
+    // umask, as for any new file.
+    let mode = if target.permissions.is_some() { 0o600 } else { 0o666 };
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
-    match &target.permissions {
-        // Private until it has the target's own mode, so that nobody reads what they could not read
-        // before.
-        Some(permissions) => {
-            let temporary = builder.tempfile_in(&target.directory)?;
-            set_permissions(temporary.as_file(), permissions)?;
-            Ok(temporary)
-        }
-        None => with_usual_mode(&mut builder).tempfile_in(&target.directory),
+    let temporary = builder.make_in(&target.directory, |path| create_new(path, mode))?;
+    if let Some(permissions) = &target.permissions {
+        set_permissions(temporary.as_file(), permissions)?;
     }
+    Ok(temporary)
 }
 
 fn set_permissions(file: &File, permissions: &fs::Permissions) -> io::Result<()> {
     file.set_permissions(permissions.clone())
-}
-
-#[cfg(unix)]
-fn with_usual_mode<'b, 'a, 'c>(builder: &'b mut tempfile::Builder<'a, 'c>) -> &'b tempfile::Builder<'a, 'c> {
-    use std::os::unix::fs::PermissionsExt;
-    // Less the umask, as for any new file.
-    builder.permissions(fs::Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn with_usual_mode<'b, 'a, 'c>(builder: &'b mut tempfile::Builder<'a, 'c>) -> &'b tempfile::Builder<'a, 'c> {
-    builder
 }
 
 #[cfg(target_os = "linux")]

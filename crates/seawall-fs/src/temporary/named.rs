@@ -6,6 +6,7 @@ use seawall_core::Error;
 use tempfile::TempPath;
 
 use super::TemporaryOptions;
+use super::create_new;
 use super::file::OPTIONS;
 use crate::engine::Engine;
 use crate::file::Opened;
@@ -27,8 +28,9 @@ impl Fs {
     ) -> Result<NamedTemporaryFile, Error> {
         let (directory, options) = (options.directory(), options.clone());
         let work = move |task: &Task<'_>| {
-            let (file, path) =
-                options.make(|builder, directory| builder.tempfile_in(directory))?.into_parts();
+            let (file, path) = options
+                .make(|builder, directory| builder.make_in(directory, |path| create_new(path, 0o600)))?
+                .into_parts();
             let removal = Removal { path: Some(path), engine: task.engine.clone() };
             Ok((Opened::new(file, OPTIONS(), task), removal))
         };

@@ -44,7 +44,7 @@ fn many_times_more_files_than_there_may_be_are_opened_as_others_are_closed() {
             let options = TemporaryOptions { directory: Some(directory.path().into()), ..Default::default() };
             let all = (0..600).map(async |number: usize| {
                 let (path, new) = (&path, directory.path().join(number.to_string()));
-                match number % 6 {
+                match number % 7 {
                     0 => {
                         let mut file = fs.open(path, OpenOptions::new().read(true)).await?;
                         // Held open for a while.
@@ -66,6 +66,11 @@ fn many_times_more_files_than_there_may_be_are_opened_as_others_are_closed() {
                     4 => {
                         let mut lines = fs.line_batches(path, LineOptions::default());
                         assert_eq!(lines.try_next().await?.unwrap().text().unwrap().count(), 1);
+                    }
+                    5 => {
+                        let named = fs.named_temporary_file(&options).await?;
+                        yields(number).await;
+                        named.close().await?;
                     }
                     _ => {
                         let _file = fs.temporary_file(&options).await?;
