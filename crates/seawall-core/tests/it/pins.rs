@@ -3,13 +3,13 @@
 use std::future::Ready;
 
 use seawall_core::{
-    Admission, Arm, Attention, BoxError, ByKind, CallContext, ChaosConfig, CircuitBreaker,
+    Admission, Arm, Attention, AttributeValue, BoxError, ByKind, CallContext, ChaosConfig, CircuitBreaker,
     CircuitBreakerConfig, CircuitMode, CircuitState, Decision, Departure, EndpointId, Epoch, Error, Event,
     Ewma, Failure, FailureKind, Fate, Fault, Gcra, Hedge, HedgeConfig, Idempotency, InjectedError, Injection,
-    InvalidConfig, Jitter, Limit, LimitAlgorithm, LimitConfig, MovingQuantile, Name, Narrowed, Origin,
-    Outcome, OutlierConfig, OutlierDetector, Priority, RateLimitConfig, RateLimiter, Refusal, Refused,
-    RetryBudget, RetryBudgetConfig, RetryBudgetForm, Rollout, RolloutConfig, Sample, Scoped,
-    SharedRetryBudget, Spread, WaitKey, WaitQueue, WaitQueueConfig,
+    InvalidConfig, Jitter, Limit, LimitAlgorithm, LimitConfig, Measurement, MovingQuantile, Name, Narrowed,
+    Origin, Outcome, OutlierConfig, OutlierDetector, Priority, RateLimitConfig, RateLimiter, Refusal,
+    Refused, RetryBudget, RetryBudgetConfig, RetryBudgetForm, Rollout, RolloutConfig, Sample, Scoped,
+    SharedRetryBudget, Slack, Spread, WaitKey, WaitQueue, WaitQueueConfig,
 };
 
 fn shared<T: Clone + Send + Sync + 'static>() {}
@@ -19,6 +19,7 @@ fn crosses<T: Send + Sync + 'static>() {}
 fn configurations_handles_and_words_are_cloned_and_cross_threads() {
     shared::<Arm>();
     shared::<Attention>();
+    shared::<AttributeValue<'static>>();
     shared::<ByKind>();
     shared::<CallContext>();
     shared::<ChaosConfig>();
@@ -39,6 +40,7 @@ fn configurations_handles_and_words_are_cloned_and_cross_threads() {
     shared::<Jitter>();
     shared::<LimitAlgorithm>();
     shared::<LimitConfig>();
+    shared::<Measurement<'static>>();
     shared::<Name>();
     shared::<Origin<'static>>();
     shared::<OutlierConfig>();
@@ -51,6 +53,7 @@ fn configurations_handles_and_words_are_cloned_and_cross_threads() {
     shared::<RetryBudgetForm>();
     shared::<RolloutConfig>();
     shared::<SharedRetryBudget>();
+    shared::<Slack>();
     shared::<WaitQueueConfig>();
 }
 
