@@ -27,7 +27,7 @@ async fn answers_come_in_the_order_of_their_requests_each_with_its_own_error() {
     let bodies: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(|a| a.body().clone())).collect();
     assert_eq!(bodies[0].as_ref().unwrap(), "1");
     assert_eq!(answers[1].as_ref().unwrap().status(), StatusCode::GONE);
-    assert_eq!(bodies[2].as_ref().unwrap_err().kind(), FailureKind::Permanent);
+    assert_eq!(bodies[2].as_ref().unwrap_err().kind(), FailureKind::Refused);
     assert_eq!(bodies[3].as_ref().unwrap(), "4");
     assert!(!bodies[4].as_ref().unwrap_err().may_have_executed());
 }
