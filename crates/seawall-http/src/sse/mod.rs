@@ -11,7 +11,7 @@
 //! | it answers 204 | ends |
 //! | it answers with another status, or another content type | ends with an error that says so |
 //! | an event is larger than `max_event_size` | ends with an error |
-//! | the deadline of the [`CallContext`](seawall_core::CallContext) it was made in passes, or comes before the next attempt | ends with a [`Timeout`](seawall_core::FailureKind::Timeout) |
+//! | the deadline of the [`CallContext`] it was made in passes, or comes before the next attempt | ends with a [`Timeout`](seawall_core::FailureKind::Timeout) |
 //!
 //! Over HTTP/1.1 a stream has one of the connections that `max_connections_per_host` allows for as long as it is read.
 //!

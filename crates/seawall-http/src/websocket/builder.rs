@@ -31,7 +31,7 @@ type Resume = Box<dyn Fn(&mut Uri, &mut HeaderMap, &str) + Send + Sync>;
 
 impl RequestBuilder {
     /// Begins a WebSocket to the request's URL, which may be `ws:`, `wss:`, `http:` or `https:`: see
-    /// [`websocket`](self). Its [`timeout`](Self::timeout) is that of the whole stream.
+    /// [`websocket`](mod@crate::websocket). Its [`timeout`](Self::timeout) is that of the whole stream.
     ///
     /// # Errors
     ///

@@ -1,7 +1,6 @@
 //! Many small calls at once: throughput, the slowest hundredth, and processor time.
 
 use std::error::Error;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ enum Kind {
 impl Kind {
     const ALL: [Self; 4] = [Self::Reqwest, Self::Middleware, Self::Seawall, Self::Telling];
 
-    fn client(self) -> Result<Client, Box<dyn Error>> {
+    fn client(self) -> Result<Client, Box<dyn Error + Send + Sync>> {
         Ok(match self {
             Self::Reqwest => Client::Reqwest(bare()?),
             Self::Middleware => Client::Middleware(middlewares()?),
@@ -71,7 +70,7 @@ struct Measured {
     bytes: f64,
 }
 
-pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error>> {
+pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let url = format!("{}/small/one", server.url);
     let (reqwest, middleware, seawall, telemetry) = (0, 1, 2, 3);
@@ -159,7 +158,7 @@ fn seawall_of(observer: Arc<dyn seawall_core::Observer>) -> Result<Http, seawall
 }
 
 /// What a call allocates, counted on one thread, and how many bytes that is.
-fn allocations_of(kind: Kind, url: &str) -> Result<(f64, f64), Box<dyn Error>> {
+fn allocations_of(kind: Kind, url: &str) -> Result<(f64, f64), Box<dyn Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // The connections belong to the runtime that made them, so the client is one of this runtime's too.
     let client = {
@@ -188,7 +187,7 @@ async fn measure(
     load(client, url, CALLS / 10).await?;
     let (used, begun) = (processor_time(), Instant::now());
     let mut latencies = load(client, url, CALLS).await?;
-    let (took, used) = (begun.elapsed(), processor_time() - used);
+    let (took, used) = (begun.elapsed(), processor_time().saturating_sub(used));
     let calls = (TASKS * CALLS) as f64;
     latencies.sort_unstable();
     measured.calls_per_second.push(calls / took.as_secs_f64());

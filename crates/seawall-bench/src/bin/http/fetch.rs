@@ -29,7 +29,7 @@ const SMALL_FILES: Job = Job { what: "2,000 files of 1 KiB", path: "small", file
 const LARGE_FILES: Job =
     Job { what: "4 files of 256 MiB", path: "large", files: 4, megabytes: 4.0 * (LARGE >> 20) as f64 };
 
-pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error>> {
+pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error + Send + Sync>> {
     let Some(seawall) = std::env::var_os("BENCH_SEAWALL_BIN").map(PathBuf::from) else {
         return Err("set BENCH_SEAWALL_BIN to the release binary, or run `cargo xtask bench http`".into());
     };
@@ -104,7 +104,11 @@ fn options(jobs: usize, connections: usize) -> [String; 5] {
 }
 
 /// The list for us and for aria2c, and the same as curl's configuration.
-fn lists(folder: &Path, server: &Server, job: Job) -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
+fn lists(
+    folder: &Path,
+    server: &Server,
+    job: Job,
+) -> Result<(PathBuf, PathBuf), Box<dyn Error + Send + Sync>> {
     let (mut list, mut config) = (String::new(), String::new());
     for number in 0..job.files {
         let url = format!("{}/{}/{number}", server.url, job.path);
@@ -118,7 +122,7 @@ fn lists(folder: &Path, server: &Server, job: Job) -> Result<(PathBuf, PathBuf),
 }
 
 /// Runs a command and checks that everything arrived; the seconds it took.
-fn time(mut command: Command, into: &Path, job: Job) -> Result<f64, Box<dyn Error>> {
+fn time(mut command: Command, into: &Path, job: Job) -> Result<f64, Box<dyn Error + Send + Sync>> {
     let begun = Instant::now();
     let status = command.stdout(Stdio::null()).status().map_err(|error| {
         format!("{}: {error}; `cargo xtask setup --bench` installs it", command.get_program().display())

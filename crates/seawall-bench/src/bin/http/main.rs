@@ -4,6 +4,8 @@
 //! Rounds are taken in turn, and the best of each side are compared. The server shares the machine's processors with
 //! whoever is measured, so a ratio of throughputs says less than one of processor time: both are printed.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures by the real clock")]
+
 mod calls;
 mod fetch;
 mod server;
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<Vec<seawall_bench::Comparison>, Box<dyn std::error::Error>> {
+fn run() -> Result<Vec<seawall_bench::Comparison>, Box<dyn std::error::Error + Send + Sync>> {
     let server = server::Server::start()?;
     let mut comparisons = calls::compare(&server)?;
     comparisons.extend(fetch::compare(&server)?);

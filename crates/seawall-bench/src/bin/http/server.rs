@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use bytes::Bytes;
 
 /// Makes this program the server.
@@ -49,10 +50,15 @@ pub(crate) fn serve() -> ExitCode {
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
             println!("http://{}", listener.local_addr()?);
-            axum::serve(listener, router()).tcp_nodelay(true).await
+            axum::serve(listener.tap_io(nodelay), router()).await
         })
     });
     served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+}
+
+/// What a server of small answers does. A connection that cannot is slower, not wrong.
+fn nodelay(connection: &mut tokio::net::TcpStream) {
+    let _ = connection.set_nodelay(true);
 }
 
 fn router() -> Router {
