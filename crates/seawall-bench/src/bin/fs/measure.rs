@@ -122,7 +122,7 @@ impl Bench {
     }
 
     /// What one operation allocates on its caller's thread, in a runtime that has no other.
-    pub(crate) fn allocated<F>(&self, operation: impl Fn() -> F) -> io::Result<(f64, f64)>
+    pub(crate) fn allocated<F>(operation: impl Fn() -> F) -> io::Result<(f64, f64)>
     where
         F: Future<Output = io::Result<()>>,
     {

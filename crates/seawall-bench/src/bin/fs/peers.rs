@@ -11,7 +11,7 @@ use opendal::Operator;
 /// opendal's local files, as one opens them.
 pub(crate) fn opendal(root: &Path) -> io::Result<Operator> {
     let builder = opendal::services::Fs::default().root(&root.display().to_string());
-    Ok(Operator::new(builder).map_err(io::Error::other)?)
+    Operator::new(builder).map_err(io::Error::other)
 }
 
 /// The part of a path that opendal wants.

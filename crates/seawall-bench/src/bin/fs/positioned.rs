@@ -44,7 +44,7 @@ fn subjects<'a>(bench: &'a Bench, data: &'a Data, count: usize) -> io::Result<Ve
     let file = Arc::new(file);
     let its = Arc::clone(&file);
     let allocations =
-        bench.allocated(|| async { check(its.read_at(0, SMALL).await.map_err(io::Error::other)?.len()) })?;
+        Bench::allocated(|| async { check(its.read_at(0, SMALL).await.map_err(io::Error::other)?.len()) })?;
     let ours = move || {
         let file = Arc::clone(&file);
         bench.in_tasks(DEPTH, count, move |number| {

@@ -63,10 +63,9 @@ fn subjects<'a>(bench: &'a Bench, data: &'a Data, tasks: usize) -> io::Result<Ve
             async move { check(fs.read(&paths[number], LIMIT).await.map_err(io::Error::other)?.len()) }
         })
     };
-    let ours =
-        Subject::new("seawall", ours).allocating(bench.allocated(|| async {
-            check(bench.fs.read(first, LIMIT).await.map_err(io::Error::other)?.len())
-        })?);
+    let ours = Subject::new("seawall", ours).allocating(Bench::allocated(|| async {
+        check(bench.fs.read(first, LIMIT).await.map_err(io::Error::other)?.len())
+    })?);
 
     let its = Arc::clone(&paths);
     let tokio_fs = move || {
@@ -77,7 +76,7 @@ fn subjects<'a>(bench: &'a Bench, data: &'a Data, tasks: usize) -> io::Result<Ve
         })
     };
     let tokio_fs = Subject::new("tokio::fs", tokio_fs)
-        .allocating(bench.allocated(|| async { check(tokio::fs::read(first).await?.len()) })?);
+        .allocating(Bench::allocated(|| async { check(tokio::fs::read(first).await?.len()) })?);
 
     let its = Arc::clone(&paths);
     let async_fs = move || {

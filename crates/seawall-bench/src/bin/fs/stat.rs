@@ -48,7 +48,8 @@ fn subjects<'a>(bench: &'a Bench, data: &'a Data) -> io::Result<Vec<Subject<'a>>
     };
     let first = &data.paths[0];
     let metadata = || async { check(bench.fs.metadata(first).await.map_err(io::Error::other)?.len()) };
-    let one_by_one = Subject::new("seawall, 64 at a time", one_by_one).allocating(bench.allocated(metadata)?);
+    let one_by_one =
+        Subject::new("seawall, 64 at a time", one_by_one).allocating(Bench::allocated(metadata)?);
 
     let its = Arc::clone(&paths);
     let tokio_fs = move || {
