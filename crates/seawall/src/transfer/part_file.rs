@@ -20,10 +20,15 @@ impl PartFile {
     pub(super) async fn open(fs: &Fs, path: &Path, patience: Duration) -> Result<Option<Self>, Error> {
         loop {
             let file = fs.open(path, OpenOptions::new().read(true).write(true).create(true)).await?;
-            let Ok(lock) = tokio::time::timeout(patience, file.lock(LockKind::Exclusive)).await else {
-                return Ok(None);
+            // Asking takes a thread, and so some time, even if nobody holds it: none of that is waiting.
+            let lock = match file.try_lock(LockKind::Exclusive).await? {
+                Some(lock) => lock,
+                None => match tokio::time::timeout(patience, file.lock(LockKind::Exclusive)).await {
+                    Ok(lock) => lock?,
+                    Err(_elapsed) => return Ok(None),
+                },
             };
-            let held = Self { _lock: lock?, file };
+            let held = Self { _lock: lock, file };
             // Whoever held it before us may have put it in its target's place: then it is no longer ours to write.
             if held.is_at(fs, path).await {
                 return Ok(Some(held));
