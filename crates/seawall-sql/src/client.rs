@@ -10,7 +10,6 @@ use tower::{Layer, Service, ServiceExt};
 use crate::TableSchema;
 use crate::database::Database;
 use crate::endpoint::Endpoint;
-use crate::named::Dialect;
 use crate::query::strange;
 use crate::{
     Action, Connection, Execute, Query, Reply, SqlClassifier, SqlConfig, SqlStats, Statement, Transaction,
@@ -46,7 +45,8 @@ pub struct Sql {
 
 impl Sql {
     /// Opens a database: `sqlite:///path/to/file.db` (created if it is not there, unless the URL says `?mode=rw` or
-    /// `?mode=ro`), `sqlite::memory:` or `postgres://user:password@host:port/database`.
+    /// `?mode=ro`), `sqlite::memory:`, `postgres://user:password@host:port/database` or
+    /// `mysql://user:password@host:port/database`, where `mariadb://` says the same.
     ///
     /// A database in memory belongs to this client and its clones and has one connection for everything: whoever
     /// holds a transaction or a stream makes all others wait.
@@ -113,7 +113,7 @@ impl Sql {
         self.service.clone().oneshot(statement).await
     }
 
-    /// Begins a transaction that may write: `BEGIN IMMEDIATE` on SQLite, `BEGIN` on Postgres.
+    /// Begins a transaction that may write: `BEGIN IMMEDIATE` on SQLite, `BEGIN` elsewhere.
     ///
     /// It keeps a connection until its end; on SQLite the only one that writes, so that writers queue here and
     /// not in the file's lock.
@@ -179,13 +179,10 @@ impl Sql {
         pool.acquire().await?.run(Connection::ping).await
     }
 
-    /// Which database it is, as OpenTelemetry's `db.system.name` names it: `sqlite` or `postgresql`. Nothing for a
-    /// client over a service of somebody else's.
+    /// Which database it is, as OpenTelemetry's `db.system.name` names it: `sqlite`, `postgresql`, `mysql` or `mariadb`.
+    /// Nothing for a client over a service of somebody else's.
     pub fn system(&self) -> Option<&'static str> {
-        Some(match self.database.as_ref()?.0.texts.dialect() {
-            Dialect::Sqlite => "sqlite",
-            Dialect::Postgres => "postgresql",
-        })
+        Some(self.database.as_ref()?.0.system)
     }
 
     /// How the pools stand; nothing for a client over a service of somebody else's.

@@ -18,6 +18,8 @@ pub(crate) struct Database(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) name: String,
+    /// Which database it is, as `OpenTelemetry` names it.
+    pub(crate) system: &'static str,
     pub(crate) texts: CompiledCache,
     pub(crate) writer: Pool,
     pub(crate) readers: Option<Pool>,
@@ -46,11 +48,13 @@ impl Database {
             }
             #[cfg(feature = "postgres")]
             Options::Postgres(_) => (size, None, None),
+            #[cfg(feature = "mysql")]
+            Options::MySql(_) => (size, None, None),
         };
         let writer = Pool::new(&name, opener(false), writers, &config.pool);
-        drop(writer.acquire().await?);
-        let inner =
-            Inner { name, texts: CompiledCache::new(dialect), writer, readers, _keeper: Mutex::new(keeper) };
+        let system = writer.acquire().await?.session().system();
+        let texts = CompiledCache::new(dialect);
+        let inner = Inner { name, system, texts, writer, readers, _keeper: Mutex::new(keeper) };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -113,7 +117,12 @@ impl Inner {
             if !compiled.parameters.contains(name) {
                 let known = match compiled.parameters.as_slice() {
                     [] => String::from("has no parameters"),
-                    known => format!("has `:{}`", known.join("`, `:")),
+                    known => {
+                        let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
+                        known.sort_unstable();
+                        known.dedup();
+                        format!("has `:{}`", known.join("`, `:"))
+                    }
                 };
                 return Err(self.wrong(format!("a value is bound to `:{name}`, but the statement {known}")));
             }

@@ -25,6 +25,8 @@ pub(crate) enum Options {
     },
     #[cfg(feature = "postgres")]
     Postgres(Box<sqlx::postgres::PgConnectOptions>),
+    #[cfg(feature = "mysql")]
+    MySql(Box<sqlx::mysql::MySqlConnectOptions>),
 }
 
 impl Endpoint {
@@ -34,6 +36,8 @@ impl Endpoint {
             Options::Sqlite { .. } => Dialect::Sqlite,
             #[cfg(feature = "postgres")]
             Options::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "mysql")]
+            Options::MySql(_) => Dialect::MySql,
         }
     }
 
@@ -45,17 +49,25 @@ impl Endpoint {
             "sqlite" => sqlite(url, config),
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => postgres(url),
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => mysql(url),
             #[cfg(not(feature = "sqlite"))]
             "sqlite" => Err(not_compiled_in("sqlite")),
             #[cfg(not(feature = "postgres"))]
             "postgres" | "postgresql" => Err(not_compiled_in("postgres")),
+            #[cfg(not(feature = "mysql"))]
+            "mysql" | "mariadb" => Err(not_compiled_in("mysql")),
             // The text is not shown: it may be a password with a typing error in front.
-            _ => Err(bad_url("the URL does not begin with `sqlite:` or `postgres:`, as in `sqlite:///var/lib/app.db` or `postgres://user:password@host/database`".into())),
+            _ => Err(bad_url(
+                "the URL does not begin with `sqlite:`, `postgres:` or `mysql:`, as in `sqlite:///var/lib/app.db` or \
+                 `postgres://user:password@host/database`"
+                    .into(),
+            )),
         }
     }
 }
 
-#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+#[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 fn not_compiled_in(feature: &str) -> Error {
     bad_url(format!("this database is not compiled in: enable the feature `{feature}` of seawall-sql"))
 }
@@ -154,4 +166,29 @@ fn postgres(url: &str) -> Result<Endpoint, Error> {
     let database = options.get_database().unwrap_or(options.get_username());
     let name = format!("{}:{}/{database}", options.get_host(), options.get_port());
     Ok(Endpoint { name, options: Options::Postgres(Box::new(options)) })
+}
+
+#[cfg(feature = "mysql")]
+fn mysql(url: &str) -> Result<Endpoint, Error> {
+    use std::str::FromStr;
+
+    use sqlx::ConnectOptions;
+    use sqlx::mysql::MySqlConnectOptions;
+
+    let options = MySqlConnectOptions::from_str(url)
+        .map_err(|error| {
+            bad_url(format!("the MySQL URL cannot be read: {}", crate::classify::words(&error)))
+        })?
+        // Moments are read as what they are in UTC; another zone would make them others.
+        .timezone(String::from("+00:00"))
+        // Our own session settings say so, with what else they say.
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .disable_statement_logging();
+    let database = options.get_database().unwrap_or_default();
+    let name = match options.get_socket() {
+        Some(socket) => format!("{}/{database}", socket.display()),
+        None => format!("{}:{}/{database}", options.get_host(), options.get_port()),
+    };
+    Ok(Endpoint { name, options: Options::MySql(Box::new(options)) })
 }

@@ -65,6 +65,18 @@ impl FromValue for Vec<u8> {
     }
 }
 
+/// Those of MySQL that are too large for [`Value::Integer`] come as text.
+impl FromValue for u64 {
+    fn from_value(value: &Value) -> Result<Self, &'static str> {
+        const WANTED: &str = "one that fits 64 bits unsigned";
+        match value {
+            Value::Integer(value) => Self::try_from(*value).map_err(|_negative| WANTED),
+            Value::Text(digits) => digits.parse().map_err(|_other| "an integer"),
+            _ => Err("an integer"),
+        }
+    }
+}
+
 macro_rules! integer {
     ($($target:ty: $name:literal),+ $(,)?) => {$(
         impl FromValue for $target {
@@ -86,6 +98,5 @@ integer! {
     u8: "one that fits 8 bits unsigned",
     u16: "one that fits 16 bits unsigned",
     u32: "one that fits 32 bits unsigned",
-    u64: "one that fits 64 bits unsigned",
     usize: "one that fits a size",
 }

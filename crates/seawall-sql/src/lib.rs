@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
-    not(all(feature = "sqlite", feature = "postgres")),
+    not(all(feature = "sqlite", feature = "postgres", feature = "mysql")),
     allow(
         dead_code,
         unused_variables,
@@ -8,8 +8,10 @@
     )
 )]
 
-#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
-compile_error!("seawall-sql needs a database: enable the feature `sqlite`, `postgres` or both");
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+compile_error!(
+    "seawall-sql needs a database: enable the feature `sqlite`, `postgres` or `mysql`, or several"
+);
 
 mod bulk;
 mod classify;

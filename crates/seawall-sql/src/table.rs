@@ -9,9 +9,10 @@ pub enum ColumnType {
     Integer,
     /// A floating-point number of 64 bits; `DOUBLE PRECISION`, or `REAL` in SQLite.
     Real,
-    /// A moment with its offset from UTC, travelling as text; `TIMESTAMPTZ`, or `TEXT` in SQLite.
+    /// A moment with its offset from UTC, travelling as text; `TIMESTAMPTZ`, `TEXT` in SQLite, or in MySQL
+    /// `DATETIME(6)`, which is stored in UTC.
     Timestamp,
-    /// Text in UTF-8.
+    /// Text in UTF-8; `TEXT`, or `LONGTEXT` in MySQL.
     Text,
     /// Any other type, by its SQL name; values travel as text and the database reads them.
     Other(String),

@@ -22,6 +22,9 @@ pub const COMMIT_UNKNOWN: &str = "sql_commit";
 /// Why a transaction of Postgres takes nothing but a return to a savepoint.
 const FAILED_STATEMENT: &str = "an earlier statement failed";
 
+/// Why a transaction takes nothing at all any more.
+const UNDONE: &str = "an earlier statement failed and undid the whole transaction";
+
 /// A transaction that may write: made by [`Sql::begin`](crate::Sql::begin).
 ///
 /// Dropped, cancelled or timed out anywhere before the end of [`commit`](Self::commit), it is undone, and its
@@ -37,7 +40,7 @@ impl Transaction {
     pub(crate) async fn begin(mut lease: Lease, database: Database) -> Result<Self, Error> {
         let begin = match database.0.texts.dialect() {
             Dialect::Sqlite => "BEGIN IMMEDIATE",
-            Dialect::Postgres => "BEGIN",
+            Dialect::Postgres | Dialect::MySql => "BEGIN",
         };
         // Before it is sent: a `BEGIN` that is cancelled half-way must not be handed on.
         lease.session().in_transaction = true;
@@ -58,9 +61,13 @@ impl Transaction {
     /// Creates a table within this transaction, to be filled by it.
     ///
     /// # Errors
-    /// As [`Sql::create_table`](crate::Sql::create_table).
+    /// As [`Sql::create_table`](crate::Sql::create_table). Also [`FailureKind::Permanent`] on MySQL and MariaDB, which
+    /// would commit what was done so far.
     pub async fn create_table(&mut self, table: &TableSchema) -> Result<(), Error> {
         self.usable()?;
+        if self.database.0.texts.dialect() == Dialect::MySql {
+            return Err(self.database.0.wrong(commits("create")));
+        }
         let created = schema::create(&mut self.lease, table).await;
         if created.is_err() {
             self.spoiled = Some("a table could not be created");
@@ -156,6 +163,9 @@ impl Transaction {
                 );
             }
         };
+        if let Some(word) = compiled.commits {
+            return Err(inner.wrong(commits(word)));
+        }
         if !(mends && self.spoiled == Some(FAILED_STATEMENT)) {
             self.usable()?;
         }
@@ -183,11 +193,12 @@ impl Transaction {
         }
         match self.database.0.texts.dialect() {
             Dialect::Postgres => Some(FAILED_STATEMENT),
+            Dialect::MySql => source.is_some_and(classify::mysql_undid_all).then_some(UNDONE),
             // SQLite undoes only the statement, unless the table or the error demands more; then it is in no
             // transaction any more and would commit what follows piece by piece. A second BEGIN tells.
             Dialect::Sqlite => {
                 let begun = self.lease.attempt(|connection| connection.run(Arc::from("BEGIN"))).await;
-                begun.is_ok().then_some("an earlier statement failed and undid the whole transaction")
+                begun.is_ok().then_some(UNDONE)
             }
         }
     }
@@ -200,6 +211,10 @@ impl Transaction {
             }
         }
     }
+}
+
+fn commits(word: &str) -> String {
+    format!("`{word}` would commit the transaction before its end: do it outside of one")
 }
 
 impl fmt::Debug for Transaction {

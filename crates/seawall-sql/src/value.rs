@@ -5,13 +5,14 @@ use std::fmt;
 pub enum Value {
     /// No value.
     Null,
-    /// `true` or `false`. SQLite has none: it stores and returns 1 and 0.
+    /// `true` or `false`. SQLite and MySQL have none: they store and return 1 and 0.
     Bool(bool),
     /// A whole number.
     Integer(i64),
     /// A floating-point number.
     Real(f64),
-    /// Text; also the form in which Postgres' `numeric`, `uuid`, `json`, dates and times arrive.
+    /// Text; also the form in which `numeric`, `uuid`, `json`, dates and times arrive, and those integers of MySQL that
+    /// are unsigned and too large for [`Integer`](Self::Integer).
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),

@@ -1,5 +1,7 @@
 //! Bulk loading: the fastest way each database has, and the search for the rows it refuses.
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
@@ -10,6 +12,7 @@ use std::sync::Arc;
 
 use seawall_core::Error;
 
+use crate::named::Dialect;
 use crate::pool::{Fault, Lease, deadline_passed};
 use crate::{Connection, RowBatch, TableSchema, classify, schema};
 
@@ -53,7 +56,8 @@ pub(crate) async fn load(lease: &mut Lease, table: &TableSchema, batch: &RowBatc
         );
         return Err(schema::wrong(lease.name(), message));
     }
-    let target = Target::new(table).map_err(|message| schema::wrong(lease.name(), message))?;
+    let dialect = lease.session().connection.dialect();
+    let target = Target::new(table, dialect).map_err(|message| schema::wrong(lease.name(), message))?;
     let mut loaded = Loaded::default();
     let mut at = 0;
     let mut step = batch.len();
@@ -92,23 +96,32 @@ struct Target {
     columns: Vec<String>,
     #[cfg(feature = "postgres")]
     types: Vec<String>,
+    /// Which columns are moments.
+    #[cfg(feature = "mysql")]
+    moments: Vec<bool>,
 }
 
 impl Target {
-    fn new(table: &TableSchema) -> Result<Self, String> {
+    fn new(table: &TableSchema, dialect: Dialect) -> Result<Self, String> {
         Ok(Self {
-            name: schema::quote_table(&table.name)?,
+            name: schema::table_name(&table.name, dialect)?,
             columns: table
                 .columns
                 .iter()
-                .map(|column| schema::quote(&column.name))
+                .map(|column| schema::quote(&column.name, dialect))
                 .collect::<Result<_, _>>()?,
             #[cfg(feature = "postgres")]
             types: table
                 .columns
                 .iter()
-                .map(|column| schema::type_name(&column.column_type, false).map(str::to_owned))
+                .map(|column| schema::type_name(&column.column_type, dialect).map(str::to_owned))
                 .collect::<Result<_, _>>()?,
+            #[cfg(feature = "mysql")]
+            moments: table
+                .columns
+                .iter()
+                .map(|column| column.column_type == crate::ColumnType::Timestamp)
+                .collect(),
         })
     }
 }
@@ -138,6 +151,8 @@ async fn attempt(
                 Connection::Postgres(connection) => {
                     postgres::insert(connection, target, batch, range, part).await
                 }
+                #[cfg(feature = "mysql")]
+                Connection::MySql(connection) => mysql::insert(connection, target, batch, range, part).await,
             }
         }
     });

@@ -1,5 +1,9 @@
 //! The databases: one variant of [`Connection`] each, and what differs between them.
 
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "mysql")]
+mod mysql_values;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(feature = "postgres")]
@@ -11,6 +15,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use crate::named::Dialect;
 use crate::{Row, Value};
 
 /// A connection of one of the databases, as sqlx has it; what
@@ -24,6 +29,9 @@ pub enum Connection {
     /// A connection to a Postgres server.
     #[cfg(feature = "postgres")]
     Postgres(sqlx::PgConnection),
+    /// A connection to a MySQL or MariaDB server.
+    #[cfg(feature = "mysql")]
+    MySql(sqlx::MySqlConnection),
 }
 
 /// How rows of a stream travel: a few at a time, so that the channel is not the cost.
@@ -41,27 +49,45 @@ const STREAM_CHUNK: usize = 64;
 
 /// Calls the same function of the variant's own module.
 macro_rules! each {
-    ($connection:expr, $inner:ident => sqlite $sqlite:expr, postgres $postgres:expr) => {
+    ($connection:expr, $inner:ident => sqlite $sqlite:expr, postgres $postgres:expr, mysql $mysql:expr) => {
         match $connection {
             #[cfg(feature = "sqlite")]
             Connection::Sqlite($inner) => $sqlite,
             #[cfg(feature = "postgres")]
             Connection::Postgres($inner) => $postgres,
+            #[cfg(feature = "mysql")]
+            Connection::MySql($inner) => $mysql,
         }
     };
 }
 
 impl Connection {
+    /// By whose rules it reads what it is sent.
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => Dialect::Sqlite,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Dialect::Postgres,
+            #[cfg(feature = "mysql")]
+            Self::MySql(_) => Dialect::MySql,
+        }
+    }
+
     /// Runs a text without parameters; also several statements.
     pub(crate) async fn run(&mut self, sql: Arc<str>) -> Result<(), sqlx::Error> {
-        each!(self, c => sqlite sqlite::run(c, sql).await, postgres postgres::run(c, sql).await)
+        each!(self, c =>
+            sqlite sqlite::run(c, sql).await,
+            postgres postgres::run(c, sql).await,
+            mysql mysql::run(c, sql).await)
     }
 
     /// How many rows a statement changed.
     pub(crate) async fn execute(&mut self, sql: Arc<str>, values: &[&Value]) -> Result<u64, sqlx::Error> {
         each!(self, c =>
             sqlite sqlite::execute(c, sql, values).await,
-            postgres postgres::execute(c, sql, values).await)
+            postgres postgres::execute(c, sql, values).await,
+            mysql mysql::change(c, sql, values).await)
     }
 
     /// All rows of a statement, or its first one only.
@@ -73,7 +99,8 @@ impl Connection {
     ) -> Result<Vec<Row>, sqlx::Error> {
         each!(self, c =>
             sqlite sqlite::fetch(c, sql, values, first_only).await,
-            postgres postgres::fetch(c, sql, values, first_only).await)
+            postgres postgres::fetch(c, sql, values, first_only).await,
+            mysql mysql::fetch(c, sql, values, first_only).await)
     }
 
     /// Sends the rows of a statement until they end, or until nobody receives them, which is `false`.
@@ -85,19 +112,20 @@ impl Connection {
     ) -> Result<bool, sqlx::Error> {
         each!(self, c =>
             sqlite sqlite::stream(c, sql, values, rows).await,
-            postgres postgres::stream(c, sql, values, rows).await)
+            postgres postgres::stream(c, sql, values, rows).await,
+            mysql mysql::stream(c, sql, values, rows).await)
     }
 
     /// Makes sure that the other side answers.
     pub(crate) async fn ping(&mut self) -> Result<(), sqlx::Error> {
         use sqlx::Connection as _;
-        each!(self, c => sqlite c.ping().await, postgres c.ping().await)
+        each!(self, c => sqlite c.ping().await, postgres c.ping().await, mysql c.ping().await)
     }
 
     /// Says goodbye and waits until the connection is closed.
     pub(crate) async fn close(self) -> Result<(), sqlx::Error> {
         use sqlx::Connection as _;
-        each!(self, c => sqlite c.close().await, postgres c.close().await)
+        each!(self, c => sqlite c.close().await, postgres c.close().await, mysql c.close().await)
     }
 }
 

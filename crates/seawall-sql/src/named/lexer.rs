@@ -9,9 +9,35 @@ const WRITING: &[&str] = &[
     "vacuum",
 ];
 /// Words that a text that reads begins with.
-const READING: &[&str] = &["explain", "select", "show", "table", "values", "with"];
+const READING: &[&str] = &["desc", "describe", "explain", "select", "show", "table", "values", "with"];
 /// Words that move a session into or out of a transaction when a statement begins with them.
 const CONTROL: &[&str] = &["abort", "begin", "commit", "end", "release", "rollback", "savepoint", "start"];
+
+/// The same in the dialect of MySQL.
+const CONTROL_MYSQL: &[&str] = &["xa"];
+/// Words that a statement begins with which MySQL commits the open transaction for, whatever becomes of it.
+/// <https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html>
+const COMMITTING: &[&str] = &[
+    "alter",
+    "analyze",
+    "cache",
+    "check",
+    "create",
+    "drop",
+    "flush",
+    "grant",
+    "install",
+    "load",
+    "lock",
+    "optimize",
+    "rename",
+    "repair",
+    "reset",
+    "revoke",
+    "truncate",
+    "uninstall",
+    "unlock",
+];
 
 /// Turns `:name` into placeholders and leaves every other byte as it is.
 pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Compiled, String> {
@@ -32,6 +58,9 @@ pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Compiled, String> 
         first_word: None,
         writes: false,
         control: None,
+        commits: None,
+        making: false,
+        hints: 0,
     };
     lexer.run()?;
     let reads = !lexer.writes && lexer.first_word.is_some_and(|word| READING.contains(&word));
@@ -40,6 +69,7 @@ pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Compiled, String> 
         parameters: lexer.parameters,
         reads,
         transaction_control: lexer.control,
+        commits: lexer.commits,
     })
 }
 
@@ -68,26 +98,36 @@ struct Lexer<'t> {
     first_word: Option<&'static str>,
     writes: bool,
     control: Option<&'static str>,
+    commits: Option<&'static str>,
+    /// The word before was `create`, `drop` or `replace`.
+    making: bool,
+    /// How many comments are open that are statement to the server.
+    hints: usize,
 }
 
 impl Lexer<'_> {
     fn run(&mut self) -> Result<(), String> {
-        let postgres = self.dialect == Dialect::Postgres;
+        let [sqlite, postgres, mysql] =
+            [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql].map(|dialect| self.dialect == dialect);
         while let Some(&byte) = self.bytes.get(self.at) {
             match byte {
-                b'\'' => self.quoted(b'\'', false)?,
-                b'"' => self.quoted(b'"', false)?,
+                // A backslash means nothing to `"` where the mode ANSI_QUOTES makes names of what it quotes. No name
+                // ends with one, so it does not matter.
+                b'\'' | b'"' => self.quoted(byte, mysql)?,
                 b'`' if !postgres => self.quoted(b'`', false)?,
-                b'[' if !postgres => self.quoted(b']', false)?,
-                b'-' if self.peek(1) == Some(b'-') => self.line_comment(),
+                b'[' if sqlite => self.quoted(b']', false)?,
+                b'-' if self.begins_line_comment() => self.line_comment(),
+                b'#' if mysql => self.line_comment(),
+                b'/' if mysql && self.begins_hint() => self.hint(),
+                b'*' if self.hints > 0 && self.peek(1) == Some(b'/') => {
+                    self.hints -= 1;
+                    self.at += 2;
+                }
                 b'/' if self.peek(1) == Some(b'*') => self.block_comment()?,
                 b'$' if postgres => self.dollar()?,
-                b'$' | b'@' | b'?' | b'#' if !postgres => {
-                    return Err(format!(
-                        "`{}` at byte {} is a positional parameter: write `:name` and bind by name",
-                        byte as char, self.at
-                    ));
-                }
+                b'$' if mysql => self.word()?,
+                b'?' if mysql => return Err(self.positional(byte)),
+                b'$' | b'@' | b'?' | b'#' if sqlite => return Err(self.positional(byte)),
                 b':' => self.colon(),
                 byte if is_word(byte) => self.word()?,
                 byte => {
@@ -109,6 +149,11 @@ impl Lexer<'_> {
         }
         self.out.push_str(&self.text[self.copied..]);
         Ok(())
+    }
+
+    fn positional(&self, byte: u8) -> String {
+        let (sign, at) = (byte as char, self.at);
+        format!("`{sign}` at byte {at} is a positional parameter: write `:name` and bind by name")
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -139,13 +184,33 @@ impl Lexer<'_> {
         Ok(())
     }
 
+    /// MySQL takes two dashes for two minus signs unless a blank follows.
+    fn begins_line_comment(&self) -> bool {
+        let blank = |byte: u8| byte.is_ascii_whitespace() || byte.is_ascii_control();
+        self.peek(1) == Some(b'-') && (self.dialect != Dialect::MySql || self.peek(2).is_none_or(blank))
+    }
+
+    fn begins_hint(&self) -> bool {
+        self.text[self.at..].starts_with("/*!") || self.text[self.at..].starts_with("/*M!")
+    }
+
+    /// A comment that is read as part of the statement, all of it or from a version of the server on. What is in it is
+    /// read here too; only its brackets are not.
+    fn hint(&mut self) {
+        self.hints += 1;
+        self.at += if self.peek(2) == Some(b'M') { 4 } else { 3 };
+        while self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+    }
+
     fn line_comment(&mut self) {
         while self.peek(0).is_some_and(|byte| byte != b'\n') {
             self.at += 1;
         }
     }
 
-    /// Postgres nests block comments; SQLite does not, and lets the end of the text close one.
+    /// Postgres nests block comments; the others do not, and SQLite lets the end of the text close one.
     fn block_comment(&mut self) -> Result<(), String> {
         let start = self.at;
         let mut depth = 0_usize;
@@ -167,7 +232,7 @@ impl Lexer<'_> {
         }
         match self.dialect {
             Dialect::Sqlite => Ok(()),
-            Dialect::Postgres => Err(format!("the comment opened at byte {start} is never closed")),
+            _ => Err(format!("the comment opened at byte {start} is never closed")),
         }
     }
 
@@ -214,13 +279,22 @@ impl Lexer<'_> {
             return;
         }
         let name = &self.text[start + 1..=start + name];
-        let number = self.parameters.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.parameters.push(name.to_owned());
-            self.parameters.len() - 1
-        }) + 1;
         self.out.push_str(&self.text[self.copied..start]);
-        let sign = if self.dialect == Dialect::Postgres { '$' } else { '?' };
-        write!(self.out, "{sign}{number}").expect("writing into a string cannot fail");
+        let known = self.parameters.iter().position(|known| known == name);
+        let number = match known {
+            // Its placeholders have no numbers, so every one is bound.
+            Some(place) if self.dialect != Dialect::MySql => place + 1,
+            _ => {
+                self.parameters.push(name.to_owned());
+                self.parameters.len()
+            }
+        };
+        match self.dialect {
+            Dialect::Sqlite => write!(self.out, "?{number}"),
+            Dialect::Postgres => write!(self.out, "${number}"),
+            Dialect::MySql => write!(self.out, "?"),
+        }
+        .expect("writing into a string cannot fail");
         self.at = start + 1 + name.len();
         self.copied = self.at;
         self.before = Before::Operand;
@@ -241,25 +315,35 @@ impl Lexer<'_> {
         let among =
             |list: &[&'static str]| list.iter().copied().find(|known| word.eq_ignore_ascii_case(known));
         self.writes |= among(WRITING).is_some();
+        if self.dialect == Dialect::MySql {
+            // What is temporary is made and dropped without a commit.
+            if self.making && word.eq_ignore_ascii_case("temporary") {
+                self.commits = None;
+            }
+            self.making = among(&["create", "drop", "replace"]).is_some();
+            if self.first_word == Some("set") && word.eq_ignore_ascii_case("autocommit") {
+                self.control = self.control.or(Some("set autocommit"));
+            }
+        }
         if self.control == Some("rollback") && word.eq_ignore_ascii_case("to") {
             self.control = Some(ROLLBACK_TO);
         }
         if self.statement_begins {
             self.statement_begins = false;
+            let mysql = self.dialect == Dialect::MySql;
+            let control = among(CONTROL).or(among(CONTROL_MYSQL).filter(|_| mysql));
+            self.commits = self.commits.or(among(COMMITTING).filter(|_| mysql));
             match self.first_word {
                 None => {
-                    self.first_word = Some(among(READING).unwrap_or("other"));
-                    self.control = among(CONTROL);
-                    // The body of a trigger or function has a `begin`, an `end` and semicolons of its own.
-                    if word.eq_ignore_ascii_case("create") {
-                        self.first_word = Some("create");
-                    }
+                    // The body of a trigger or function has a `begin`, an `end` and semicolons of its own: hence `create`.
+                    self.first_word = Some(among(READING).or(among(&["create", "set"])).unwrap_or("other"));
+                    self.control = control;
                 }
                 Some("create") => {}
                 Some(_) => {
                     // What follows the first statement may write all the same.
                     self.writes |= among(READING).is_none();
-                    self.control = self.control.or(among(CONTROL));
+                    self.control = self.control.or(control);
                 }
             }
         }
@@ -353,6 +437,52 @@ mod tests {
     }
 
     #[test]
+    fn mysql_is_read_by_its_own_rules() {
+        let read = |text| {
+            let compiled = compile(text, Dialect::MySql).unwrap();
+            (compiled.sql.to_string(), compiled.parameters)
+        };
+        // Its placeholders have no numbers: a name used twice is bound twice.
+        assert_eq!(
+            read("select :a + :b + :a"),
+            ("select ? + ? + ?".into(), ["a", "b", "a"].map(String::from).to_vec())
+        );
+        for text in [
+            r#"select 'it\'s :a', 'x\\', "a\" :b""#,
+            "select `:a``:b`",
+            "select 1 # :a\n",
+            "select 1 -- :a\n",
+            "select 1 --",
+            "select /* :a /* :b */ 1",
+            "set @a := 1, @@session.time_zone = '+00:00'",
+            "select a$b from $t",
+        ] {
+            assert_eq!(read(text), (text.to_owned(), vec![]), "{text}");
+        }
+        assert_eq!(read(r"select 'x\\', :a, `\`, :b").1, ["a", "b"]);
+        assert_eq!(read("select 5--:a"), ("select 5--?".into(), vec!["a".into()]));
+        assert_eq!(read("select /*! 1 + */ /*!50000 :a + */ /*M!100100 :b */ + :c").1, ["a", "b", "c"]);
+        assert!(compile("select /*! :a", Dialect::MySql).is_ok());
+        for text in ["select ?", "select 'x\\'", "select /* x"] {
+            assert!(compile(text, Dialect::MySql).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_commits_by_the_way_is_found_where_it_does() {
+        let commits = |text| compile(text, Dialect::MySql).unwrap().commits;
+        assert_eq!(commits("CREATE TABLE t (a int)"), Some("create"));
+        assert_eq!(commits("create or replace table t (temporary int)"), Some("create"));
+        assert_eq!(commits("select 1; truncate t"), Some("truncate"));
+        assert_eq!(commits("/*!50000 drop table t */"), Some("drop"));
+        assert_eq!(commits("create temporary table t (a int)"), None);
+        assert_eq!(commits("create or replace temporary table t (a int)"), None);
+        assert_eq!(commits("drop temporary table t"), None);
+        assert_eq!(commits("update t set a = 1"), None);
+        assert_eq!(compile("create table t (a int)", Dialect::Postgres).unwrap().commits, None);
+    }
+
+    #[test]
     fn finds_what_would_move_the_session_into_a_transaction() {
         let control = |text| compile(text, Dialect::Sqlite).unwrap().transaction_control;
         assert_eq!(control("BEGIN"), Some("begin"));
@@ -360,6 +490,12 @@ mod tests {
         assert_eq!(control("rollback"), Some("rollback"));
         assert_eq!(control("rollback transaction to x"), Some(ROLLBACK_TO));
         assert_eq!(control("select 'begin'"), None);
+        let mysql = |text| compile(text, Dialect::MySql).unwrap().transaction_control;
+        assert_eq!(mysql("START TRANSACTION"), Some("start"));
+        assert_eq!(mysql("/*!40000 begin */"), Some("begin"));
+        assert_eq!(mysql("xa begin 'x'"), Some("xa"));
+        assert_eq!(mysql("set session autocommit = 0"), Some("set autocommit"));
+        assert_eq!(mysql("set @autocommit_was = 1"), None);
         assert_eq!(control("create trigger x after insert on t begin update t set a = 1; end"), None);
     }
 }

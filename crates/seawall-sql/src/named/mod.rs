@@ -18,6 +18,8 @@ pub(crate) const ROLLBACK_TO: &str = "rollback to";
 pub(crate) enum Dialect {
     Sqlite,
     Postgres,
+    /// Also that of MariaDB.
+    MySql,
 }
 
 /// A text whose parameters are placeholders.
@@ -25,10 +27,12 @@ pub(crate) enum Dialect {
 pub(crate) struct Compiled {
     /// What the database is sent.
     pub(crate) sql: Arc<str>,
-    /// The name behind each placeholder, from the first on.
+    /// The name behind each placeholder, from the first on; more than once where placeholders have no numbers.
     pub(crate) parameters: Vec<String>,
     /// Whether the text certainly only reads: every word that could write is absent.
     pub(crate) reads: bool,
     /// The first word found that begins, ends or nests a transaction, in lower case.
     pub(crate) transaction_control: Option<&'static str>,
+    /// The word that makes a server commit the transaction it is in, in lower case.
+    pub(crate) commits: Option<&'static str>,
 }

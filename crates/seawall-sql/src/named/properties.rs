@@ -1,5 +1,7 @@
 //! Whatever stands around the parameters reaches the database byte for byte.
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 
 use super::{Dialect, compile};
@@ -10,12 +12,16 @@ fn piece(dialect: Dialect) -> BoxedStrategy<(String, Option<String>)> {
     let quoted = |open: &'static str, close: &'static str, inner: &'static str| {
         inner.prop_map(move |inner| format!("{open}{inner}{close}")).boxed()
     };
+    // A backslash is a character as any other, but where it is not.
+    let mysql = dialect == Dialect::MySql;
+    let plain =
+        |plain: &'static str, without_backslash: &'static str| if mysql { without_backslash } else { plain };
     let mut pieces = vec![
         "[a-z]{1,3}".prop_map(|name| (format!(":{name}"), Some(name))).boxed(),
-        text(quoted("'", "'", "([^'\0]|''){0,8}")),
-        text(quoted("\"", "\"", "([^\"\0]|\"\"){0,8}")),
-        text(quoted("--", "\n", "[^\n\0]{0,8}")),
-        text(quoted("/*", "*/", "[^*/\0]{0,8}")),
+        text(quoted("'", "'", plain("([^'\0]|''){0,8}", "([^'\\\\\0]|''){0,8}"))),
+        text(quoted("\"", "\"", plain("([^\"\0]|\"\"){0,8}", "([^\"\\\\\0]|\"\"){0,8}"))),
+        text(quoted("-- ", "\n", "[^\n\0]{0,8}")),
+        text(quoted("/*", "*/", "[^*/!\0]{0,8}").boxed()),
         text(
             prop::sample::select(vec!["::", ":=", "(", ")", ",", "=", "+", ";", "é", "12", "a", ": "])
                 .prop_map(String::from)
@@ -29,6 +35,12 @@ fn piece(dialect: Dialect) -> BoxedStrategy<(String, Option<String>)> {
             pieces.push(text(quoted("E'", "'", "([^'\\\\\0]|''|\\\\[^\0]){0,8}")));
             pieces.push(text(quoted("/*/*", "*/*/", "[^*/\0]{0,8}")));
             pieces.push(text(Just(String::from("arr[lo:hi]")).boxed()));
+        }
+        Dialect::MySql => {
+            pieces.push(text(quoted("`", "`", "([^`\0]|``){0,8}")));
+            pieces.push(text(quoted("# ", "\n", "[^\n\0]{0,8}")));
+            pieces.push(text(quoted("'", "'", "([^'\\\\\0]|''|\\\\[^\0]){0,8}")));
+            pieces.push(text(quoted("/*!50000 ", "*/", "[a-z0-9 ]{0,8}")));
         }
         Dialect::Sqlite => {
             pieces.push(text(quoted("`", "`", "([^`\0]|``){0,8}")));
@@ -45,12 +57,17 @@ fn check(dialect: Dialect, pieces: &[(String, Option<String>)]) -> Result<(), Te
         match name {
             None => expected.push_str(text),
             Some(name) => {
-                let number = names.iter().position(|known| known == name).unwrap_or_else(|| {
+                let known =
+                    names.iter().position(|known| known == name).filter(|_| dialect != Dialect::MySql);
+                let number = known.unwrap_or_else(|| {
                     names.push(name.clone());
                     names.len() - 1
                 }) + 1;
-                expected.push(if dialect == Dialect::Postgres { '$' } else { '?' });
-                expected.push_str(&number.to_string());
+                match dialect {
+                    Dialect::Sqlite => write!(expected, "?{number}").unwrap(),
+                    Dialect::Postgres => write!(expected, "${number}").unwrap(),
+                    Dialect::MySql => expected.push('?'),
+                }
             }
         }
         expected.push(' ');
@@ -74,8 +91,13 @@ proptest! {
     }
 
     #[test]
+    fn mysql_texts_change_in_their_parameters_only(pieces in prop::collection::vec(piece(Dialect::MySql), 0..12)) {
+        check(Dialect::MySql, &pieces)?;
+    }
+
+    #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,40}", odd in "['\"$:/*\\[\\]eE\\\\a-c-]{0,40}") {
-        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::MySql] {
             let _ = compile(&text, dialect);
             let _ = compile(&odd, dialect);
         }

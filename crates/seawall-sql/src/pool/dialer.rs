@@ -33,25 +33,59 @@ pub(crate) enum Interrupt {
         backend: crate::driver::postgres::Backend,
         patience: std::time::Duration,
     },
+    #[cfg(feature = "mysql")]
+    MySql {
+        options: Box<sqlx::mysql::MySqlConnectOptions>,
+        backend: crate::driver::mysql::Backend,
+        patience: std::time::Duration,
+    },
 }
 
 impl Interrupt {
+    /// Which database it is, as `OpenTelemetry` names it.
+    pub(super) fn system(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => "postgresql",
+            #[cfg(feature = "mysql")]
+            Self::MySql { backend, .. } if backend.is_mariadb => "mariadb",
+            #[cfg(feature = "mysql")]
+            Self::MySql { .. } => "mysql",
+        }
+    }
+
     pub(super) fn now(self) {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(switch) => switch.store(true, Ordering::Relaxed),
             #[cfg(feature = "postgres")]
             Self::Postgres { options, backend, patience } => {
-                // Where there is no runtime any more, the server finds out by itself.
-                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    runtime.spawn(async move {
-                        let cancel = crate::driver::postgres::cancel(&options, &backend);
-                        // Nobody is left to be told: at worst the statement runs to its end.
-                        let _ = tokio::time::timeout(patience, cancel).await;
-                    });
-                }
+                in_background(
+                    patience,
+                    async move { crate::driver::postgres::cancel(&options, &backend).await },
+                );
+            }
+            #[cfg(feature = "mysql")]
+            Self::MySql { options, backend, patience } => {
+                in_background(patience, async move { crate::driver::mysql::cancel(&options, backend).await });
             }
         }
+    }
+}
+
+/// Where there is no runtime any more, the server finds out by itself.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn in_background(
+    patience: std::time::Duration,
+    cancel: impl std::future::Future<Output = Result<(), sqlx::Error>> + Send + 'static,
+) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move {
+            // Nobody is left to be told: at worst the statement runs to its end.
+            let _ = tokio::time::timeout(patience, cancel).await;
+        });
     }
 }
 
@@ -73,6 +107,15 @@ impl Opener {
                 (
                     Connection::Postgres(connection),
                     Interrupt::Postgres { options: options.clone(), backend, patience },
+                )
+            }
+            #[cfg(feature = "mysql")]
+            Options::MySql(options) => {
+                let (connection, backend) = crate::driver::mysql::open(options).await?;
+                let patience = shared.config.connect_timeout;
+                (
+                    Connection::MySql(connection),
+                    Interrupt::MySql { options: options.clone(), backend, patience },
                 )
             }
         };

@@ -43,6 +43,11 @@ impl Session {
         }
     }
 
+    /// Which database it is, as `OpenTelemetry` names it.
+    pub(crate) fn system(&self) -> &'static str {
+        self.interrupt.system()
+    }
+
     pub(crate) fn is_worn_out(&self, now: Instant) -> bool {
         now >= self.worn_out_at
     }

@@ -8,6 +8,8 @@ mod cancellation;
 mod client;
 mod config;
 mod locations;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -48,6 +48,12 @@ macro_rules! on_every_database {
             async fn postgres() {
                 body(&seawall_testkit::servers::postgres_url().unwrap()).await;
             }
+
+            #[cfg(feature = "mysql")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn mariadb() {
+                body(&seawall_testkit::servers::mariadb_url().unwrap()).await;
+            }
         }
     )+};
 }

@@ -19,7 +19,12 @@ on_every_database! {
 
     async fn a_schema_is_part_of_the_name(url: &str) {
         let sql = connect(url).await;
-        let schema = if url.starts_with("sqlite") { "main" } else { "public" };
+        let schema = match url.split_once(':').unwrap().0 {
+            "sqlite" => "main",
+            // Its schemas are its databases.
+            "mysql" => url.rsplit_once('/').unwrap().1,
+            _ => "public",
+        };
         sql.create_table(&table(&format!("{schema}.t"), &[("a", Integer)])).await.unwrap();
         assert!(sql.table(&format!("{schema}.t")).await.unwrap().is_some());
         assert!(sql.table("t").await.unwrap().is_some());

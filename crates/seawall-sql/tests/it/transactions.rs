@@ -54,6 +54,13 @@ on_every_database! {
         let sql = connect(url).await;
         let made = crate::support::table("t", &[("a", seawall_sql::ColumnType::Integer)]);
         let mut undone = sql.begin().await.unwrap();
+        if url.starts_with("mysql") {
+            // It would commit what was done so far, and leave what follows to itself.
+            let refused = undone.create_table(&made).await.unwrap_err();
+            assert!(refused.to_string().contains("`create` would commit"), "{refused}");
+            assert_eq!(sql.table("t").await.unwrap(), None);
+            return;
+        }
         undone.create_table(&made).await.unwrap();
         undone.rollback().await.unwrap();
         assert_eq!(sql.table("t").await.unwrap(), None);

@@ -88,6 +88,9 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the account of `table`, and makes the ledger where there is none yet.
     pub(crate) async fn open(sql: &Sql, table: &str) -> Result<Self, Error> {
+        if matches!(sql.system(), Some("mysql" | "mariadb")) {
+            return Err(wrong(table, "rows are ingested into SQLite and Postgres only".to_owned()));
+        }
         let exists = sql.table(TABLE).await?.is_some();
         if !exists && let Err(error) = sql.execute(CREATE).await {
             // Somebody else may have made it in the same moment, which even `if not exists` does not forgive.

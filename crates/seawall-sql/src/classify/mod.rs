@@ -1,8 +1,11 @@
+mod codes;
+
 use std::time::Duration;
 
 use seawall_core::{ByKind, Classify, Error, Failure, FailureKind, Outcome};
 
 use crate::Reply;
+use codes::{LOST, POSTGRES, SQLITE, STALE, WRONG, verdict};
 
 /// What an answer of the database means to everybody who has to act on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,107 +20,14 @@ pub(crate) struct Verdict {
     advice: &'static str,
 }
 
-const fn verdict(kind: FailureKind, may_have_executed: bool, session_survives: bool) -> Verdict {
-    Verdict { kind, may_have_executed, session_survives, about_data: false, advice: "" }
-}
-
-const fn advise(verdict: Verdict, advice: &'static str) -> Verdict {
-    Verdict { advice, ..verdict }
-}
-
-const OVERLOADED: FailureKind = FailureKind::Overloaded { retry_after: None };
-/// The input is at fault and the statement was undone.
-const WRONG: Verdict = verdict(FailureKind::Permanent, false, true);
-/// A value is at fault.
-const DATA: Verdict = Verdict { about_data: true, ..WRONG };
-/// Somebody else was in the way; the statement was undone.
-const CONFLICT: Verdict = verdict(FailureKind::Transient, false, true);
-/// The connection is gone, and nobody knows what became of the statement.
-const LOST: Verdict = verdict(FailureKind::Transient, true, false);
-/// The session is of no more use; the statement was not run.
-const STALE: Verdict = verdict(FailureKind::Transient, false, false);
-
-/// Postgres: SQLSTATEs, and classes of them by their first two characters. A whole code goes before its class.
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-const POSTGRES: &[(&str, Verdict)] = &[
-    ("08", LOST),
-    ("22", DATA),
-    ("23", DATA),
-    ("25006", advise(STALE, "the server takes no writes: it is a replica, or was demoted")),
-    (
-        "25P02",
-        advise(
-            verdict(FailureKind::Permanent, false, false),
-            "an earlier statement of the transaction failed: roll it back",
-        ),
-    ),
-    ("25P03", STALE),
-    ("25P04", verdict(FailureKind::Timeout, false, false)),
-    ("26000", STALE),
-    (
-        "28",
-        advise(verdict(FailureKind::Permanent, false, false), "check the user and the password of the URL"),
-    ),
-    (
-        "3D000",
-        advise(verdict(FailureKind::Permanent, false, false), "check the database of the URL, or create it"),
-    ),
-    ("40001", CONFLICT),
-    ("40003", LOST),
-    ("40P01", CONFLICT),
-    ("42P05", STALE),
-    ("42P18", advise(WRONG, "say what type the parameter has, as in `:name::text`")),
-    ("53100", advise(WRONG, "make room on the server's disk")),
-    ("53300", verdict(OVERLOADED, false, false)),
-    ("53", verdict(OVERLOADED, false, true)),
-    ("54", DATA),
-    ("55006", CONFLICT),
-    ("55P03", CONFLICT),
-    // It was undone, but making it again would take as long again: only if it is known to be repeatable.
-    ("57014", verdict(FailureKind::Timeout, true, true)),
-    ("57P01", LOST),
-    ("57P02", LOST),
-    ("57P03", STALE),
-    ("57P05", STALE),
-    ("58", LOST),
-    ("P0001", DATA),
-];
-
-/// SQLite: primary result codes, the low byte of the extended ones. <https://www.sqlite.org/rescode.html>
-const SQLITE: &[(i32, Verdict)] = &[
-    (5, CONFLICT),
-    (6, CONFLICT),
-    (7, verdict(OVERLOADED, false, false)),
-    (8, advise(WRONG, "make the file and its folder writable; statements that write go through `execute`")),
-    (9, verdict(FailureKind::Timeout, true, false)),
-    (10, LOST),
-    (
-        11,
-        advise(
-            verdict(FailureKind::Permanent, false, false),
-            "restore the file from a backup, or use `sqlite3 .recover`",
-        ),
-    ),
-    (13, advise(verdict(FailureKind::Permanent, false, false), "make room on the disk")),
-    (
-        14,
-        advise(
-            verdict(FailureKind::Permanent, false, false),
-            "check that the folder exists and that the file may be opened",
-        ),
-    ),
-    (15, STALE),
-    (17, STALE),
-    (18, DATA),
-    (19, DATA),
-    (20, DATA),
-    (26, advise(verdict(FailureKind::Permanent, false, false), "the file is something else: check the path")),
-];
-
 /// Says what an error of the driver means.
 pub(crate) fn judge(error: &sqlx::Error) -> Verdict {
     match error {
         sqlx::Error::Database(error) => {
+            #[cfg(feature = "mysql")]
+            if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+                return mysql(error.number(), error.code().unwrap_or_default(), error.message());
+            }
             let code = error.code().unwrap_or_default();
             // Postgres' codes have five characters, SQLite's are numbers of at most four digits.
             if code.len() == 5 {
@@ -143,6 +53,30 @@ pub(crate) fn judge(error: &sqlx::Error) -> Verdict {
         sqlx::Error::Encode(_) => WRONG,
         _ => verdict(FailureKind::Permanent, true, false),
     }
+}
+
+/// What the server of MySQL's kind means by a number.
+#[cfg(feature = "mysql")]
+fn mysql(number: u16, state: &str, message: &str) -> Verdict {
+    // Other options keep the server from doing other things.
+    if number == 1290 && !message.contains("read") {
+        return WRONG;
+    }
+    let known = codes::MYSQL.iter().find(|(known, _)| *known == number).map(|(_, verdict)| *verdict);
+    let class = || codes::MYSQL_CLASSES.iter().find(|(class, _)| state.starts_with(class));
+    known.or_else(|| class().map(|(_, verdict)| *verdict)).unwrap_or(WRONG)
+}
+
+/// Whether MySQL undid the whole transaction, or may have, so that what follows would be committed piece by piece.
+#[cfg(feature = "mysql")]
+pub(crate) fn mysql_undid_all(error: &sqlx::Error) -> bool {
+    let number = crate::driver::mysql::number(error);
+    number.is_some_and(|number| matches!(number, 1020 | 1180 | 1205 | 1206 | 1213 | 1412 | 1613 | 1614))
+}
+
+#[cfg(not(feature = "mysql"))]
+pub(crate) fn mysql_undid_all(_: &sqlx::Error) -> bool {
+    false
 }
 
 /// The driver's error as Seawall's.
@@ -204,5 +138,48 @@ impl Classify<Reply, Error> for SqlClassifier {
 
     fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
         Classify::<Reply, Error>::note_attempts(&ByKind, error, attempts, elapsed);
+    }
+}
+
+#[cfg(all(test, feature = "mysql"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_mysql_mean_what_they_mean_everywhere() {
+        let kind = |number, state| {
+            let judged = mysql(number, state, "running with the --read-only option");
+            (judged.kind, judged.may_have_executed, judged.session_survives, judged.about_data)
+        };
+        let overloaded = FailureKind::Overloaded { retry_after: None };
+        for (number, state, meaning) in [
+            (1213, "40001", (FailureKind::Transient, false, true, false)),
+            (1205, "HY000", (FailureKind::Transient, false, true, false)),
+            (1040, "08004", (overloaded, false, false, false)),
+            (1203, "42000", (overloaded, false, false, false)),
+            (1226, "42000", (overloaded, false, false, false)),
+            (1053, "08S01", (FailureKind::Transient, true, false, false)),
+            (1927, "70100", (FailureKind::Transient, true, false, false)),
+            (3024, "HY000", (FailureKind::Timeout, true, true, false)),
+            (1969, "70100", (FailureKind::Timeout, true, true, false)),
+            (1290, "HY000", (FailureKind::Transient, false, false, false)),
+            (1792, "25006", (FailureKind::Transient, false, false, false)),
+            (1836, "HY000", (FailureKind::Transient, false, false, false)),
+            (1615, "HY000", (FailureKind::Transient, false, false, false)),
+            (1062, "23000", (FailureKind::Permanent, false, true, true)),
+            (1264, "22003", (FailureKind::Permanent, false, true, true)),
+            (1064, "42000", (FailureKind::Permanent, false, true, false)),
+            (1146, "42S02", (FailureKind::Permanent, false, true, false)),
+            (1045, "28000", (FailureKind::Permanent, false, false, false)),
+        ] {
+            assert_eq!(kind(number, state), meaning, "{number}");
+        }
+        let other = mysql(1290, "HY000", "running with the --secure-file-priv option");
+        assert_eq!((other.kind, other.session_survives), (FailureKind::Permanent, true));
+    }
+
+    #[test]
+    fn no_number_is_in_the_table_twice() {
+        assert!(codes::MYSQL.is_sorted_by(|(before, _), (after, _)| before < after));
     }
 }
