@@ -1,83 +1,123 @@
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use seawall_core::{CallContext, Error, FailureKind};
+use seawall_core::{CallContext, Error, FailureKind, Name};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// How a load ended. The error is shared because every waiter gets it.
-pub(crate) type Landed = Result<Bytes, Arc<Error>>;
+use crate::Value;
+
+/// How a load ended: with a value, or with the knowledge that nobody who was asked has one. The error is shared because
+/// every waiter gets it.
+pub(crate) type Landed<V> = Result<Option<V>, Arc<Error>>;
 
 /// The loads under way, one per key at most.
 ///
 /// Its lock also orders loads against writes: whoever writes or removes a key first disowns the load of
 /// that key, so a load that read its data before an invalidation can never put it back after.
-#[derive(Default)]
-pub(crate) struct Flights(Mutex<Table>);
+pub(crate) struct Flights<K, V> {
+    table: Mutex<Table<K, V>>,
+    under_way: AtomicUsize,
+}
 
-#[derive(Default)]
-pub(crate) struct Table {
-    under_way: HashMap<Arc<str>, Flight>,
+struct Table<K, V> {
+    flights: HashMap<K, Flight<V>>,
     launched: u64,
 }
 
-struct Flight {
+struct Flight<V> {
     number: u64,
-    landing: watch::Receiver<Option<Landed>>,
+    landing: watch::Receiver<Option<Landed<V>>>,
 }
 
 /// The loading task's end of a flight.
-pub(crate) struct Pilot {
-    pub(crate) key: Arc<str>,
+pub(crate) struct Pilot<K, V> {
+    pub(crate) key: K,
     number: u64,
-    tower: watch::Sender<Option<Landed>>,
+    tower: watch::Sender<Option<Landed<V>>>,
 }
 
 /// A waiter's end of a flight.
-pub(crate) struct Waiter(watch::Receiver<Option<Landed>>);
+pub(crate) struct Waiter<V>(watch::Receiver<Option<Landed<V>>>);
 
-impl Flights {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
-        // Nothing in a critical section can be left half done, so a poisoned table is still right.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// The loads under way, locked.
+pub(crate) struct Locked<'a, K, V> {
+    table: MutexGuard<'a, Table<K, V>>,
+    under_way: &'a AtomicUsize,
+}
+
+impl<K, V> Default for Flights<K, V> {
+    fn default() -> Self {
+        let table = Table { flights: HashMap::new(), launched: 0 };
+        Self { table: Mutex::new(table), under_way: AtomicUsize::new(0) }
     }
 }
 
-impl Table {
-    pub(crate) fn join(&self, key: &str) -> Option<Waiter> {
-        self.under_way.get(key).map(|flight| Waiter(flight.landing.clone()))
+impl<K, V> Flights<K, V> {
+    pub(crate) fn lock(&self) -> Locked<'_, K, V> {
+        // Nothing in a critical section can be left half done, so a poisoned table is still right.
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { table, under_way: &self.under_way }
     }
 
-    pub(crate) fn launch(&mut self, key: Arc<str>) -> (Pilot, Waiter) {
-        self.launched += 1;
-        let number = self.launched;
+    /// Whether no load is under way that began before this was asked: one that begins now reads its data later than
+    /// whatever its asker did before.
+    pub(crate) fn is_quiet(&self) -> bool {
+        // Orders what the asker did before against the look, as the launch of a flight orders itself against its reading.
+        fence(SeqCst);
+        self.under_way.load(SeqCst) == 0
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Locked<'_, K, V> {
+    pub(crate) fn join<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Waiter<V>>
+    where
+        K: Borrow<Q>,
+    {
+        self.table.flights.get(key).map(|flight| Waiter(flight.landing.clone()))
+    }
+
+    pub(crate) fn launch(&mut self, key: K) -> (Pilot<K, V>, Waiter<V>) {
+        self.table.launched += 1;
+        let number = self.table.launched;
         let (tower, landing) = watch::channel(None);
-        self.under_way.insert(Arc::clone(&key), Flight { number, landing: landing.clone() });
+        let flight = Flight { number, landing: landing.clone() };
+        if self.table.flights.insert(key.clone(), flight).is_none() {
+            self.under_way.fetch_add(1, SeqCst);
+        }
         (Pilot { key, number, tower }, Waiter(landing))
     }
 
     /// Forgets the load of `key`: it still answers those who wait, but its result is not kept.
-    pub(crate) fn disown(&mut self, key: &str) {
-        self.under_way.remove(key);
+    pub(crate) fn disown<Q: Hash + Eq + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        if self.table.flights.remove(key).is_some() {
+            self.under_way.fetch_sub(1, SeqCst);
+        }
     }
 
     pub(crate) fn disown_all(&mut self) {
-        self.under_way.clear();
+        self.table.flights.clear();
+        self.under_way.store(0, SeqCst);
     }
 
     /// Ends a load. `false` says that it had been disowned.
-    pub(crate) fn end(&mut self, pilot: &Pilot) -> bool {
-        let owned = self.under_way.get(&pilot.key).is_some_and(|flight| flight.number == pilot.number);
+    pub(crate) fn end(&mut self, pilot: &Pilot<K, V>) -> bool {
+        let owned = self.table.flights.get(&pilot.key).is_some_and(|flight| flight.number == pilot.number);
         if owned {
-            self.under_way.remove(&pilot.key);
+            self.disown(&pilot.key);
         }
         owned
     }
 }
 
-impl Pilot {
-    pub(crate) fn announce(&self, landed: Landed) {
+impl<K, V> Pilot<K, V> {
+    pub(crate) fn announce(&self, landed: Landed<V>) {
         // Nobody waiting is fine: the load was for the cache.
         self.tower.send_replace(Some(landed));
     }
@@ -91,11 +131,11 @@ pub(crate) enum Unloaded {
     Missed(Error),
 }
 
-impl Waiter {
+impl<V: Value> Waiter<V> {
     /// Waits for the load, at most until the deadline of the call. Dropping the wait leaves the load alone.
     ///
     /// `name` is what an error shows: the key, or what stands for it where keys are not to be seen.
-    pub(crate) async fn wait(mut self, name: &str) -> Result<Bytes, Unloaded> {
+    pub(crate) async fn wait(mut self, name: &Name) -> Result<Option<V>, Unloaded> {
         let landing = self.0.wait_for(Option::is_some);
         let landed = match CallContext::current_deadline() {
             None => landing.await,
@@ -108,7 +148,7 @@ impl Waiter {
             },
         };
         match landed.as_deref() {
-            Ok(Some(Ok(value))) => Ok(value.clone()),
+            Ok(Some(Ok(value))) => Ok(value.as_ref().map(V::share)),
             Ok(Some(Err(cause))) => Err(Unloaded::Failed(Arc::clone(cause))),
             _ => {
                 let why = "the load was abandoned: its runtime shut down";
@@ -120,9 +160,9 @@ impl Waiter {
 
 impl Unloaded {
     /// An error about the key, which has the load's as its source.
-    pub(crate) fn about(self, key: &str) -> Error {
+    pub(crate) fn about(self, name: &Name) -> Error {
         match self {
-            Self::Failed(cause) => echo(key, &cause),
+            Self::Failed(cause) => echo(name, &cause),
             Self::Missed(error) => error,
         }
     }
@@ -137,14 +177,14 @@ impl Unloaded {
 }
 
 /// One waiter's copy of a load's error, which stays reachable as its source.
-fn echo(key: &str, cause: &Arc<Error>) -> Error {
-    let mut copy = error(cause.kind(), key, "loading failed").with_source(Arc::clone(cause));
+fn echo(name: &Name, cause: &Arc<Error>) -> Error {
+    let mut copy = error(cause.kind(), name, "loading failed").with_source(Arc::clone(cause));
     if let Some(wait) = cause.retry_after() {
         copy = copy.with_retry_after(wait);
     }
     if cause.may_have_executed() { copy } else { copy.not_executed() }
 }
 
-fn error(kind: FailureKind, key: &str, message: &'static str) -> Error {
-    Error::new(kind, "cache", key.to_owned()).with_message(message)
+fn error(kind: FailureKind, name: &Name, message: &'static str) -> Error {
+    Error::new(kind, "cache", name.clone()).with_message(message)
 }

@@ -1,169 +1,262 @@
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::borrow::Borrow;
+use std::hash::Hash;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::FutureExt;
-use seawall_core::{CallContext, Error, FailureKind, InvalidConfig};
-use serde::Serialize;
-use tokio::time::{Instant, timeout};
+use seawall_core::{Error, Event};
 
-use crate::codec::encode;
-use crate::flight::{Flights, Pilot, Waiter};
+use crate::chance::Chance;
+use crate::clock::{Clock, Moment};
+use crate::engine::Engine;
+use crate::entry::{Circumstances, Entry, Kept};
+use crate::flight::Flights;
 use crate::stats::Counters;
-use crate::store::{Entry, Found, Store};
-use crate::{CacheConfig, Ttl};
-
-/// Longer than any process lives, and far from the end of what a clock can hold.
-const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+use crate::tier::{Message, Remote, TierListener, Write};
+use crate::versions::Versions;
+use crate::voice::Voice;
+use crate::{CacheConfig, CacheStats, Key, Tags, Ttl, Value, early};
 
 /// What all handles on one cache share.
-pub(crate) struct Shared {
-    pub(crate) store: Store,
-    pub(crate) flights: Flights,
-    jitter: Mutex<fastrand::Rng>,
-    pub(crate) counters: Counters,
+pub(crate) struct Shared<K, V> {
+    pub(crate) engine: Engine<K, Entry<V>>,
+    pub(crate) flights: Flights<K, V>,
+    pub(crate) versions: Versions,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) config: CacheConfig,
+    pub(crate) voice: Voice,
 }
 
-impl Shared {
-    pub(crate) fn new(config: &CacheConfig) -> Result<Self, InvalidConfig> {
-        config.validate()?;
-        Ok(Self {
-            store: Store::new(config.capacity),
-            flights: Flights::default(),
-            jitter: Mutex::new(config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
-            counters: Counters::default(),
-            config: config.clone(),
-        })
-    }
+/// What memory has for one who would load it otherwise.
+pub(crate) enum Found<V> {
+    Fresh(V),
+    /// Fresh, but this look-up is the one to renew it; with the moment at which it would expire.
+    Early(V, Moment),
+    Stale(V),
+    /// Stale, but not to be renewed yet: a load has just failed.
+    Resting(V),
+    Failed(Arc<Error>),
+    Missing,
+}
 
-    /// Joins the load of `key`, or starts it. The loader says how long its value is kept, if it is.
-    ///
-    /// `name` is what errors show: the key, or what stands for it where keys are not to be seen.
-    pub(crate) fn load<T, F, Fut>(self: &Arc<Self>, key: &str, name: &str, loader: F) -> Load
+impl<K: Key, V: Value> Shared<K, V> {
+    /// The fresh value of `key`. Counts.
+    #[inline]
+    pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
     where
-        T: Serialize,
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output = Result<(T, Option<Ttl>), Error>> + Send + 'static,
+        K: Borrow<Q>,
     {
-        let (pilot, waiter) = {
-            let mut flights = self.flights.lock();
-            if let Some(waiter) = flights.join(key) {
-                return Load::UnderWay(waiter);
-            }
-            // Looked up again under the lock: a load may have landed since the caller looked.
-            if let Found::Fresh(bytes) = self.store.find(key, Instant::now()) {
-                return Load::Landed(bytes);
-            }
-            flights.launch(key.into())
+        let now = self.clock.now();
+        let Some(entry) = self.engine.find(key) else {
+            self.counters.lane().misses.count();
+            return None;
         };
-        self.counters.loads.count();
-        let flight = InFlight { shared: Arc::clone(self), pilot, landed: false };
-        let limit = self.config.load_timeout;
-        let name: Arc<str> = name.into();
-        tokio::spawn(loader_context(limit).scope(async move {
-            let making = AssertUnwindSafe(async {
-                let (value, ttl) = loader().await?;
-                Ok((encode(&name, &value)?, ttl))
-            });
-            let made = match timeout(limit, making.catch_unwind()).await {
-                Ok(Ok(made)) => made,
-                Ok(Err(panic)) => Err(failure(FailureKind::Permanent, &name, describe(&*panic))),
-                Err(_elapsed) => {
-                    let words = format!("the loader took longer than {limit:?}");
-                    Err(failure(FailureKind::Timeout, &name, words))
-                }
+        if now < entry.fresh_until && (entry.ties.is_none() || self.still_holds(&entry, now)) {
+            let Kept::Value(value) = entry.kept else {
+                self.counters.lane().misses.count();
+                return None;
             };
-            flight.land(made);
-        }));
-        Load::UnderWay(waiter)
+            self.counters.lane().hits.count();
+            return Some(value);
+        }
+        self.drop_if_over(key, &entry, now);
+        self.counters.lane().misses.count();
+        None
     }
 
-    pub(crate) fn entry(&self, value: Bytes, ttl: Ttl) -> Entry {
-        let spread = {
-            let mut rng = self.jitter.lock().unwrap_or_else(PoisonError::into_inner);
-            1.0 + self.config.jitter * (2.0 * rng.f64() - 1.0)
+    /// What there is under `key`, for one who can load it. Counts.
+    #[inline]
+    pub(crate) fn look_up<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Found<V>
+    where
+        K: Borrow<Q>,
+    {
+        let found = self.find(key);
+        let lane = self.counters.lane();
+        match &found {
+            Found::Fresh(_) | Found::Early(..) => lane.hits.count(),
+            Found::Stale(_) | Found::Resting(_) => lane.stale_hits.count(),
+            Found::Failed(_) => lane.failure_hits.count(),
+            Found::Missing => lane.misses.count(),
+        }
+        found
+    }
+
+    #[inline]
+    fn find<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Found<V>
+    where
+        K: Borrow<Q>,
+    {
+        let Some(entry) = self.engine.find(key) else { return Found::Missing };
+        let now = self.clock.now();
+        let serves = now < entry.stale_until;
+        if !serves || !(entry.ties.is_none() || self.still_holds(&entry, now)) {
+            self.drop_if_over(key, &entry, now);
+            return Found::Missing;
+        }
+        let value = match entry.kept {
+            Kept::Value(value) => value,
+            Kept::Failure(error) => return Found::Failed(error),
         };
-        let fresh_until = Instant::now() + ttl.fresh.min(LONGEST).mul_f64(spread);
-        Entry { value, fresh_until, stale_until: fresh_until + ttl.stale.min(LONGEST) }
+        let Entry { quiet_until, fresh_until, cost, .. } = entry;
+        match (now < quiet_until, now < fresh_until) {
+            (true, true) => return Found::Fresh(value),
+            (true, false) => return Found::Resting(value),
+            (false, false) => return Found::Stale(value),
+            (false, true) => {}
+        }
+        if early::is_due(now, fresh_until, cost, self.config.early_refresh, self.chance.draw()) {
+            return Found::Early(value, fresh_until);
+        }
+        Found::Fresh(value)
     }
-}
 
-/// How a value that was not in the cache is come by.
-pub(crate) enum Load {
-    Landed(Bytes),
-    UnderWay(Waiter),
-}
+    fn still_holds(&self, entry: &Entry<V>, now: Moment) -> bool {
+        let holds = entry.holds(now, &self.versions);
+        if holds {
+            entry.touch(now);
+        }
+        holds
+    }
 
-/// A load under way. Dropped before it landed, when its runtime shuts down, it clears its key for the next
-/// one.
-struct InFlight {
-    shared: Arc<Shared>,
-    pilot: Pilot,
-    landed: bool,
-}
-
-impl InFlight {
-    fn land(mut self, made: Result<(Bytes, Option<Ttl>), Error>) {
-        self.landed = true;
-        match made {
-            Ok((value, ttl)) => {
-                let entry = ttl.map(|ttl| self.shared.entry(value.clone(), ttl));
-                let mut flights = self.shared.flights.lock();
-                if flights.end(&self.pilot)
-                    && let Some(entry) = entry
-                {
-                    self.shared.store.insert(Arc::clone(&self.pilot.key), entry);
-                }
-                drop(flights);
-                self.pilot.announce(Ok(value));
-            }
-            Err(error) => {
-                self.shared.counters.load_failures.count();
-                self.shared.flights.lock().end(&self.pilot);
-                self.pilot.announce(Err(Arc::new(error)));
-            }
+    fn drop_if_over<Q: Hash + Eq + ?Sized>(&self, key: &Q, entry: &Entry<V>, now: Moment)
+    where
+        K: Borrow<Q>,
+    {
+        if entry.is_over(now, &self.versions) {
+            // Asked again under the lock: another caller may have renewed it since.
+            self.engine.remove_if(key, |entry| entry.is_over(now, &self.versions));
         }
     }
 }
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if !self.landed {
-            self.shared.flights.lock().end(&self.pilot);
+impl<K: Key, V: Value> Shared<K, V> {
+    /// An entry that begins to live `age` nanoseconds ago.
+    pub(crate) fn entry(&self, value: V, ttl: Ttl, age: u64, cost: u64, tags: Tags, seen: u64) -> Entry<V> {
+        let given = Circumstances {
+            now: self.clock.now(),
+            age,
+            memory_time: self.remote.is_some().then_some(self.config.second_tier.memory_time),
+            cost,
+            beta: self.config.early_refresh,
+            tags,
+            seen,
+        };
+        Entry::new(value, ttl, given)
+    }
+
+    /// The time to live with its jitter.
+    pub(crate) fn spread(&self, ttl: Ttl) -> Ttl {
+        if self.config.jitter == 0.0 {
+            return ttl;
+        }
+        ttl.spread(1.0 + self.config.jitter * (2.0 * self.chance.draw() - 1.0))
+    }
+
+    /// Puts a value into memory, and says what is to be put into the second tier.
+    pub(crate) fn set(&self, key: K, value: V, ttl: Ttl, tags: Tags) -> Ttl {
+        let ttl = self.spread(ttl);
+        let entry = self.entry(value, ttl, 0, 0, tags, self.versions.now());
+        if self.flights.is_quiet() {
+            self.engine.insert(key, entry);
+        } else {
+            let mut flights = self.flights.lock();
+            flights.disown(&key);
+            self.engine.insert(key, entry);
+        }
+        ttl
+    }
+
+    pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        let mut flights = self.flights.lock();
+        flights.disown(key);
+        self.engine.remove(key).is_some()
+    }
+
+    pub(crate) fn clear(&self) {
+        let mut flights = self.flights.lock();
+        flights.disown_all();
+        self.engine.clear();
+    }
+
+    pub(crate) fn invalidate(&self, tags: &[u64]) {
+        for tag in tags {
+            self.versions.invalidate(*tag);
+        }
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn calendar(&self) -> u64 {
+        self.clock.calendar(self.clock.now())
+    }
+
+    pub(crate) fn stats(&self) -> CacheStats {
+        let Self { engine, counters, .. } = self;
+        CacheStats {
+            hits: counters.sum(|lane| &lane.hits),
+            stale_hits: counters.sum(|lane| &lane.stale_hits),
+            failure_hits: counters.sum(|lane| &lane.failure_hits),
+            misses: counters.sum(|lane| &lane.misses),
+            loads: counters.loads.total(),
+            load_failures: counters.load_failures.total(),
+            stale_on_error: counters.stale_on_error.total(),
+            early_refreshes: counters.early_refreshes.total(),
+            second_tier_hits: counters.second_tier_hits.total(),
+            second_tier_misses: counters.second_tier_misses.total(),
+            second_tier_failures: counters.second_tier_failures.total(),
+            second_tier_skips: counters.second_tier_skips.total(),
+            invalidations_heard: counters.invalidations_heard.total(),
+            evictions: engine.evictions(),
+            rejected: engine.rejected(),
+            entries: engine.entries(),
+            weight: engine.weight(),
         }
     }
 }
 
-/// The caller's context, but with a deadline of the load's own: the others who wait may have longer than
-/// the caller.
-fn loader_context(limit: Duration) -> CallContext {
-    CallContext::current().without_deadline().within(limit, Instant::now().into_std())
+impl<K: Key, V: Value> Shared<K, V> {
+    /// Puts a value into both tiers.
+    pub(crate) async fn set_everywhere(&self, key: K, value: V, ttl: Ttl, tags: Tags) -> Result<(), Error> {
+        let Some(remote) = &self.remote else {
+            self.set(key, value, ttl, tags);
+            return Ok(());
+        };
+        let payload = remote.encode(&value)?;
+        let ttl = self.set(key.clone(), value, ttl, tags.clone());
+        let write = Write { payload, ttl, cost: 0, now: self.calendar() };
+        // What fails is counted and told by the guard. Memory has the value, so this is no reason to fail the caller.
+        let _told = remote.set(&key, &tags, &write).await;
+        Ok(())
+    }
 }
 
-fn failure(kind: FailureKind, name: &str, message: String) -> Error {
-    Error::new(kind, "cache", name.to_owned()).with_message(message)
+impl<K: Key, V: Value> TierListener for Shared<K, V> {
+    fn heard(&self, message: &[u8]) {
+        let Some(remote) = &self.remote else { return };
+        let Some(message) = remote.understand(message) else { return };
+        self.counters.invalidations_heard.count();
+        match message {
+            Message::Key(text) => match remote.read_key(&text) {
+                Some(key) => drop(self.remove(&key)),
+                // No key of ours, or of another version of ours: better nothing than something outdated.
+                None => self.clear(),
+            },
+            Message::Tags(tags) => self.invalidate(&tags),
+            Message::All => self.clear(),
+        }
+    }
+
+    fn missed(&self) {
+        self.counters.invalidations_heard.count();
+        self.clear();
+    }
 }
 
-fn describe(panic: &(dyn std::any::Any + Send)) -> String {
-    let words =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the loader panicked: {}", words.unwrap_or("without a message"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_landed_since_the_caller_looked_is_not_loaded_again() {
-        let shared = Arc::new(Shared::new(&CacheConfig::default()).unwrap());
-        let ttl = Ttl::fresh(Duration::from_mins(1));
-        shared.store.insert("a".into(), shared.entry(Bytes::from_static(b"1"), ttl));
-        let load = shared.load("a", "a", || async { Ok((2, None)) });
-        assert!(matches!(load, Load::Landed(value) if value == "1"));
-        assert_eq!(shared.counters.loads.total(), 0);
+impl<K, V> Shared<K, V> {
+    pub(crate) fn tell(&self, event: &Event) {
+        self.voice.tell(event);
     }
 }

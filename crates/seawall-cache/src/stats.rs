@@ -1,43 +1,97 @@
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 /// What a [`Cache`](crate::Cache) has done since it was made, and what it holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// Look-ups answered with a fresh entry.
+    /// Look-ups answered with a fresh entry from memory.
     pub hits: u64,
     /// Look-ups answered with an entry past its time to live, while it was renewed.
     pub stale_hits: u64,
-    /// Look-ups that found nothing to serve.
+    /// Look-ups answered with a remembered failure.
+    pub failure_hits: u64,
+    /// Look-ups that found nothing to serve in memory.
     pub misses: u64,
-    /// Loads begun.
+    /// Loads begun, those that the second tier then answered included.
     pub loads: u64,
     /// Loads that ended in an error, a panic or the load time-out.
     pub load_failures: u64,
+    /// Failed loads that were answered with the value from before.
+    pub stale_on_error: u64,
+    /// Loads begun before the expiry, by chance.
+    pub early_refreshes: u64,
+    /// Look-ups and loads that the second tier answered.
+    pub second_tier_hits: u64,
+    /// Look-ups and loads that the second tier had nothing for.
+    pub second_tier_misses: u64,
+    /// Requests of the second tier that failed or took too long.
+    pub second_tier_failures: u64,
+    /// Requests of the second tier that were not made because its circuit is open.
+    pub second_tier_skips: u64,
+    /// Invalidations heard from other processes.
+    pub invalidations_heard: u64,
     /// Entries pushed out to make room.
     pub evictions: u64,
-    /// Values not kept because one alone was too large.
+    /// Values not kept because one alone was too heavy.
     pub rejected: u64,
     /// Entries held now, expired ones that nobody asked for again included.
     pub entries: u64,
-    /// What they weigh, in bytes.
+    /// What they weigh: bytes, or what the cache's weigher says.
     pub weight: u64,
 }
 
-/// The running counts; relaxed, because each is read alone.
+/// The running counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) hits: Counter,
-    pub(crate) stale_hits: Counter,
-    pub(crate) misses: Counter,
+    lanes: [Lane; LANES],
     pub(crate) loads: Counter,
     pub(crate) load_failures: Counter,
+    pub(crate) stale_on_error: Counter,
+    pub(crate) early_refreshes: Counter,
+    pub(crate) second_tier_hits: Counter,
+    pub(crate) second_tier_misses: Counter,
+    pub(crate) second_tier_failures: Counter,
+    pub(crate) second_tier_skips: Counter,
+    pub(crate) invalidations_heard: Counter,
 }
 
+/// What every look-up counts. Threads that count in one place would wait for each other longer than for the look-up, so
+/// they have lanes of their own, as far as these reach.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Lane {
+    pub(crate) hits: Counter,
+    pub(crate) stale_hits: Counter,
+    pub(crate) failure_hits: Counter,
+    pub(crate) misses: Counter,
+}
+
+const LANES: usize = 8;
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static LANE: usize = THREADS.fetch_add(1, Relaxed) % LANES;
+}
+
+impl Counters {
+    #[inline]
+    pub(crate) fn lane(&self) -> &Lane {
+        // A thread that is ending has no lane any more.
+        &self.lanes[LANE.try_with(|lane| *lane).unwrap_or(0)]
+    }
+
+    pub(crate) fn sum(&self, of: fn(&Lane) -> &Counter) -> u64 {
+        self.lanes.iter().map(|lane| of(lane).total()).sum()
+    }
+}
+
+/// Relaxed, because each is read alone.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
+    #[inline]
     pub(crate) fn count(&self) {
         self.0.fetch_add(1, Relaxed);
     }

@@ -5,14 +5,14 @@ use seawall_core::Observer;
 use tower_layer::Layer;
 
 use super::Cached;
-use super::voice::Voice;
+use crate::voice::Voice;
 use crate::{Cache, Ttl};
 
 /// Puts a [`Cached`] around services; all of them share the cache, and so the answers to the same key.
 ///
 /// `K` is the function that makes a key of a request, `T` says how long a response is kept ([`TimeToLive`]).
 ///
-/// [`TimeToLive`]: super::TimeToLive
+/// [`TimeToLive`]: crate::TimeToLive
 #[derive(Clone)]
 pub struct CacheLayer<K, T = Ttl> {
     cache: Cache,
@@ -31,7 +31,7 @@ impl<K> CacheLayer<K> {
 
 impl<K, T> CacheLayer<K, T> {
     /// Says how long each response is kept, if at all: a `Fn(&Response) -> Option<Ttl>`, or any other
-    /// [`TimeToLive`](super::TimeToLive).
+    /// [`TimeToLive`](crate::TimeToLive).
     pub fn keep_for<P>(self, ttl: P) -> CacheLayer<K, P> {
         CacheLayer { cache: self.cache, key: self.key, ttl, voice: self.voice }
     }

@@ -5,6 +5,7 @@
 //! - **Single-flight**: however many calls miss, one goes to the service, in a task of its own. A caller that gives up,
 //!   at its [`CallContext`](seawall_core::CallContext) deadline or by being dropped, stops nothing.
 //! - **Stale while it is renewed, and if that fails**: by the [`Ttl`](crate::Ttl).
+//! - **Tags and the second tier**: by the [`TimeToLive`](crate::TimeToLive) and the cache.
 //! - **Failures are never kept.** They reach all who wait as they are.
 //!
 //! The layer is always ready, because a hit needs nothing of the service. That is asked for readiness in the task of
@@ -47,11 +48,6 @@
 pub mod future;
 mod layer;
 mod service;
-mod ttl_of;
-mod voice;
 
 pub use layer::CacheLayer;
 pub use service::Cached;
-pub use ttl_of::TimeToLive;
-
-const STRATEGY: &str = "cache";

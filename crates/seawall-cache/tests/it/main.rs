@@ -6,7 +6,12 @@ mod expiry;
 mod layer;
 mod loading;
 mod memory;
+mod model;
+mod second_tier;
 mod stampede;
+mod terms;
+mod two_tiers;
+mod typed;
 mod values;
 
 use std::num::NonZeroU64;

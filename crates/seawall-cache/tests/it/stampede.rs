@@ -66,3 +66,58 @@ fn threads_that_miss_at_the_same_moment_cause_one_load_each_time() {
         }
     });
 }
+
+/// A future that counts how often it is polled.
+struct Counted<F> {
+    inner: std::pin::Pin<Box<F>>,
+    polls: u32,
+}
+
+impl<F: Future> Future for Counted<F> {
+    type Output = (F::Output, u32);
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        self.polls += 1;
+        let polls = self.polls;
+        self.inner.as_mut().poll(cx).map(|output| (output, polls))
+    }
+}
+
+async fn ten_thousand_misses(workers: usize) {
+    let cache: seawall_cache::Cache<u64, u64> = seawall_cache::Cache::builder("popular").build().unwrap();
+    let loads = Arc::new(AtomicU32::new(0));
+    let waiters: Vec<_> = (0..10_000)
+        .map(|_| {
+            let (cache, loads) = (cache.clone(), Arc::clone(&loads));
+            let waiting = async move {
+                let loader = move || async move {
+                    loads.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    Ok(42)
+                };
+                cache.get_or_load(&1, MINUTE, loader).await
+            };
+            tokio::spawn(Counted { inner: Box::pin(waiting), polls: 0 })
+        })
+        .collect();
+    for waiter in waiters {
+        let (value, polls) = waiter.await.unwrap();
+        assert_eq!(value.unwrap(), 42);
+        assert!(polls <= 3, "{polls} polls with {workers} workers");
+    }
+    assert_eq!(loads.load(Ordering::Relaxed), 1);
+    assert_eq!(cache.stats().loads, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_tasks_that_miss_one_key_call_the_source_once_and_are_polled_thrice_at_most() {
+    ten_thousand_misses(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn and_so_it_is_on_several_threads() {
+    ten_thousand_misses(4).await;
+}

@@ -3,18 +3,19 @@ use std::sync::Arc;
 
 use seawall_core::{Event, Observer, Origin};
 
-use super::STRATEGY;
+/// What caches and their layers are called in events.
+pub(crate) const STRATEGY: &str = "cache";
 
-/// What a layer is called in errors and events, and who is told of them.
+/// What a cache or a layer is called in errors and events, and who is told of them.
 #[derive(Clone)]
-pub(super) struct Voice {
-    pub(super) pipeline: &'static str,
-    pub(super) name: Arc<str>,
-    pub(super) observer: Option<Arc<dyn Observer>>,
+pub(crate) struct Voice {
+    pub(crate) pipeline: &'static str,
+    pub(crate) name: Arc<str>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Voice {
-    pub(super) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, event: &Event) {
         if let Some(observer) = &self.observer {
             let origin = Origin { pipeline: self.pipeline, strategy: STRATEGY, target: &self.name };
             observer.observe(origin, event);
