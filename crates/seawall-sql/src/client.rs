@@ -2,18 +2,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seawall_core::{Error, FailureKind, Idempotency, Observer};
-use seawall_tower::Pipeline;
+use seawall_core::{Error, FailureKind, Observer, SharedRetryBudget};
+use seawall_tower::{Identity, Pipeline};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::TableSchema;
 use crate::database::Database;
 use crate::endpoint::Endpoint;
-use crate::query::strange;
+use crate::named::Dialect;
 use crate::{
-    Action, Connection, Execute, Query, Reply, SqlClassifier, SqlConfig, SqlStats, Statement, Transaction,
-    schema,
+    Connection, Execute, Query, Reply, SqlClassifier, SqlConfig, SqlStats, Statement, Transaction,
+    TransactionBuilder, schema,
 };
 
 /// A client of one database: a name for one erased tower service from [`Statement`] to [`Reply`].
@@ -41,6 +41,7 @@ pub struct Sql {
     /// What is behind the service, unless it is somebody else's.
     database: Option<Database>,
     pipeline: Option<Pipeline<SqlClassifier>>,
+    identity: Identity,
 }
 
 impl Sql {
@@ -59,6 +60,7 @@ impl Sql {
     /// The password of the URL is in none of them.
     pub async fn connect(url: &str, config: &SqlConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url, config)?;
+        let identity = Identity::new(endpoint.name.as_str()).pipeline("sql").observer(Arc::clone(&observer));
         let pipeline =
             Pipeline::new("sql", &config.pipeline, SqlClassifier, observer).map_err(|invalid| {
                 Error::new(FailureKind::Permanent, "sql", endpoint.name.clone())
@@ -68,7 +70,7 @@ impl Sql {
         let layer = pipeline.layer(&endpoint.name);
         let database = Database::connect(endpoint, config).await?;
         let service = BoxCloneSyncService::new(layer.layer(database.clone()));
-        Ok(Self { service, database: Some(database), pipeline: Some(pipeline) })
+        Ok(Self { service, database: Some(database), pipeline: Some(pipeline), identity })
     }
 
     /// A client over any service, for a stack or a double of your own.
@@ -79,7 +81,8 @@ impl Sql {
         S: Service<Statement, Response = Reply, Error = Error> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
-        Self { service: BoxCloneSyncService::new(service), database: None, pipeline: None }
+        let identity = Identity::new("service").pipeline("sql");
+        Self { service: BoxCloneSyncService::new(service), database: None, pipeline: None, identity }
     }
 
     /// The same client with a layer in front of everything it has.
@@ -113,7 +116,8 @@ impl Sql {
         self.service.clone().oneshot(statement).await
     }
 
-    /// Begins a transaction that may write: `BEGIN IMMEDIATE` on SQLite, `BEGIN` elsewhere.
+    /// Begins a transaction that may write: `BEGIN IMMEDIATE` on SQLite, `BEGIN` elsewhere. The caller ends it;
+    /// [`transaction`](Self::transaction) does it by itself, and runs it again where that helps.
     ///
     /// It keeps a connection until its end; on SQLite the only one that writes, so that writers queue here and
     /// not in the file's lock.
@@ -121,16 +125,45 @@ impl Sql {
     /// # Errors
     /// As any call; nothing was executed. Cancel safe: a begun transaction that nobody receives is undone.
     pub async fn begin(&self) -> Result<Transaction, Error> {
-        let statement = Statement {
-            text: Arc::from(""),
-            parameters: Arc::default(),
-            action: Action::Begin,
-            idempotency: Idempotency::Idempotent,
-        };
-        match self.call(statement).await? {
-            Reply::Transaction(transaction) => Ok(transaction),
-            other => Err(strange(&other)),
-        }
+        self.build_transaction().begin().await
+    }
+
+    /// Runs the work in a transaction: commits when it returns `Ok`, rolls back when it returns an error, and runs all of
+    /// it again after a serialization failure or a deadlock. See [`TransactionBuilder::run`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall_core::Error> {
+    /// # use std::sync::Arc;
+    /// # use seawall_core::Error;
+    /// # use seawall_sql::{Sql, SqlConfig};
+    /// # let sql = Sql::connect("sqlite::memory:", &SqlConfig::default(), Arc::new(())).await?;
+    /// # sql.execute("create table counter (n integer)").await?;
+    /// # sql.execute("insert into counter values (1)").await?;
+    /// let before = sql
+    ///     .transaction(async |tx| {
+    ///         let (n,): (i64,) = tx.query("select n from counter").fetch_one().await?;
+    ///         tx.execute("update counter set n = :n").bind("n", n + 1).await?;
+    ///         Ok::<_, Error>(n)
+    ///     })
+    ///     .await?;
+    /// assert_eq!(before, 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// What the work returned; the client's own where the transaction could not be begun or committed.
+    pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Transaction) -> Result<T, E> + Clone,
+        E: From<Error>,
+    {
+        self.build_transaction().run(work).await
+    }
+
+    /// Says how a transaction is made: its isolation, whether it only reads, how often it is run again, how long it may
+    /// take, and what tells whether it was committed.
+    pub fn build_transaction(&self) -> TransactionBuilder<'_> {
+        TransactionBuilder::new(self)
     }
 
     /// Creates a table.
@@ -222,7 +255,25 @@ impl Sql {
             .with_message(format!("{in_use} connections were still at work after {patience:?}")))
     }
 
-    fn database(&self) -> Result<&Database, Error> {
+    /// The budget that repeats are paid from; none for a client over a service of somebody else's.
+    pub(crate) fn retry_budget(&self) -> Option<SharedRetryBudget> {
+        Some(self.pipeline.as_ref()?.retry_budget(self.identity.target()))
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What errors call the database.
+    pub(crate) fn name(&self) -> &str {
+        self.identity.target()
+    }
+
+    pub(crate) fn dialect(&self) -> Result<Dialect, Error> {
+        Ok(self.database()?.0.texts.dialect())
+    }
+
+    pub(crate) fn database(&self) -> Result<&Database, Error> {
         self.database.as_ref().ok_or_else(|| {
             Error::new(FailureKind::Permanent, "sql", "client")
                 .with_message("this client stands on a service of its own and has no pool")

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -23,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) texts: CompiledCache,
     pub(crate) writer: Pool,
     pub(crate) readers: Option<Pool>,
+    /// Whether the table of idempotency keys was seen.
+    pub(crate) has_idempotency_table: AtomicBool,
     /// Keeps a database in memory alive while its only working connection is replaced.
     _keeper: Mutex<Option<Connection>>,
 }
@@ -53,16 +56,25 @@ impl Database {
         };
         let writer = Pool::new(&name, opener(false), writers, &config.pool);
         let system = writer.acquire().await?.session().system();
-        let texts = CompiledCache::new(dialect);
-        let inner = Inner { name, system, texts, writer, readers, _keeper: Mutex::new(keeper) };
+        let inner = Inner {
+            name,
+            system,
+            texts: CompiledCache::new(dialect),
+            writer,
+            readers,
+            has_idempotency_table: AtomicBool::new(false),
+            _keeper: Mutex::new(keeper),
+        };
         Ok(Self(Arc::new(inner)))
     }
 
     async fn answer(&self, statement: Statement) -> Result<Reply, Error> {
         let inner = &self.0;
-        if statement.action == Action::Begin {
-            let lease = inner.writer.acquire().await?;
-            return Ok(Reply::Transaction(Transaction::begin(lease, self.clone()).await?));
+        if let Action::Begin(mode) = statement.action {
+            let pool = inner.readers.as_ref().filter(|_| mode.read_only).unwrap_or(&inner.writer);
+            let lease = pool.acquire().await?;
+            let transaction = Transaction::begin(lease, self.clone(), mode).await?;
+            return Ok(Reply::Transaction(Box::new(transaction)));
         }
         let compiled = inner.compile(&statement)?;
         if let Some(word) = compiled.transaction_control {
@@ -140,7 +152,7 @@ impl Inner {
             return;
         }
         let reads = match statement.action {
-            Action::Begin => true,
+            Action::Begin(_) => true,
             Action::Execute => false,
             _ => self.texts.of(&statement.text).is_ok_and(|compiled| compiled.reads),
         };

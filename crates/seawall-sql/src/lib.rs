@@ -44,10 +44,44 @@ pub use query::{Execute, Query};
 pub use row::{ColumnIndex, FromRow, Row};
 pub use rows::{Cell, RowBatch};
 pub use schema::quote_table;
+/// ```
+/// use seawall_core::Error;
+/// use seawall_sql::{Sql, Transaction, transaction};
+///
+/// struct Accounts {
+///     sql: Sql,
+/// }
+///
+/// impl Accounts {
+///     #[transaction(on = self.sql, isolation = "serializable", retries = 5, timeout = "2s")]
+///     async fn transfer(&self, tx: &mut Transaction, from: i64, to: i64, amount: i64) -> Result<(), Error> {
+///         let change = "update account set balance = balance + :change where id = :id";
+///         tx.execute(change).bind("change", -amount).bind("id", from).await?;
+///         tx.execute(change).bind("change", amount).bind("id", to).await?;
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+/// # let sql = Sql::connect("sqlite::memory:", &Default::default(), std::sync::Arc::new(())).await?;
+/// sql.execute("create table account (id integer primary key, balance integer)").await?;
+/// sql.execute("insert into account values (1, 100), (2, 0)").await?;
+/// let accounts = Accounts { sql: sql.clone() };
+/// accounts.transfer(1, 2, 30).await?;
+///
+/// let balances: Vec<(i64,)> = sql.query("select balance from account order by id").fetch_all().await?;
+/// assert_eq!(balances, [(70,), (30,)]);
+/// # Ok(()) }
+/// ```
+#[cfg(feature = "macros")]
+pub use seawall_macros::transaction;
 /// The drivers, for [`Sql::with_connection`].
 pub use sqlx;
 pub use statement::{Action, Reply, Statement};
 pub use stream::RowStream;
 pub use table::{Column, ColumnType, TableSchema};
-pub use transaction::{COMMIT_UNKNOWN, Transaction};
+pub use transaction::{
+    ALREADY_COMMITTED, COMMIT_UNKNOWN, IDEMPOTENCY_TABLE, Isolation, Transaction, TransactionBuilder,
+    TransactionMode,
+};
 pub use value::Value;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use seawall_core::{CallContext, Idempotency};
 use seawall_tower::Replay;
 
-use crate::{Row, RowStream, SqlClassifier, Transaction, Value};
+use crate::{Row, RowStream, SqlClassifier, Transaction, TransactionMode, Value};
 
 /// What a client asks of its database: the request of the tower service behind [`Sql`](crate::Sql).
 ///
@@ -29,8 +29,8 @@ pub enum Action {
     FetchAll,
     /// Its rows as they come: [`Reply::Stream`].
     Stream,
-    /// A transaction that may write, begun: [`Reply::Transaction`]. There is no text.
-    Begin,
+    /// A transaction, begun: [`Reply::Transaction`]. There is no text.
+    Begin(TransactionMode),
 }
 
 /// What a database answers: the response of the tower service behind [`Sql`](crate::Sql).
@@ -44,7 +44,7 @@ pub enum Reply {
     /// The rows it is returning.
     Stream(RowStream),
     /// The transaction it began.
-    Transaction(Transaction),
+    Transaction(Box<Transaction>),
 }
 
 impl Statement {

@@ -7,12 +7,17 @@ mod bulk;
 mod cancellation;
 mod client;
 mod config;
+mod deadlines;
 mod locations;
+#[cfg(feature = "macros")]
+mod macros;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pool;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod repeats;
+mod savepoints;
 mod statements;
 mod stream;
 mod tables;

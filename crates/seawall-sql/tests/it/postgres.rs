@@ -3,24 +3,10 @@ use std::time::Duration;
 
 use seawall_core::{CallContext, FailureKind};
 use seawall_sql::{COMMIT_UNKNOWN, Row, Sql};
-use seawall_testkit::proxy::{Direction, Fault, FaultProxy, Faults};
+use seawall_testkit::proxy::{Direction, Fault, Faults};
 use seawall_testkit::servers::{Postgres, postgres_url};
 
-use crate::support::{connect, connect_with, count};
-
-fn through(url: &str, proxy: &FaultProxy) -> String {
-    let mut url = url::Url::parse(url).unwrap();
-    url.set_host(Some("127.0.0.1")).unwrap();
-    url.set_port(Some(proxy.addr().port())).unwrap();
-    url.query_pairs_mut().append_pair("sslmode", "disable");
-    url.into()
-}
-
-async fn proxied(url: &str) -> FaultProxy {
-    let parsed = url::Url::parse(url).unwrap();
-    let upstream = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
-    FaultProxy::start(upstream.parse().unwrap(), 7).await.unwrap()
-}
+use crate::support::{connect, connect_with, count, proxied, through};
 
 #[tokio::test]
 async fn values_take_the_type_that_the_server_expects() {

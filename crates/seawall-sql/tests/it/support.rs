@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use seawall_sql::{Cell, Column, ColumnType, RowBatch, Sql, SqlConfig, TableSchema};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use seawall_testkit::proxy::FaultProxy;
 
 /// An SQLite file that is gone with its folder.
 pub(crate) struct File {
@@ -78,4 +80,23 @@ pub(crate) fn batch(width: usize, cells: &[Cell<'_>]) -> RowBatch {
 pub(crate) async fn count(sql: &Sql, table: &str) -> i64 {
     let (count,) = sql.query(&format!("select count(*) from {table}")).fetch_one().await.unwrap();
     count
+}
+
+/// The URL of what is behind the proxy, through it.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn through(url: &str, proxy: &FaultProxy) -> String {
+    let mut url = url::Url::parse(url).unwrap();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(Some(proxy.addr().port())).unwrap();
+    let mode = if url.scheme() == "mysql" { ("ssl-mode", "DISABLED") } else { ("sslmode", "disable") };
+    url.query_pairs_mut().append_pair(mode.0, mode.1);
+    url.into()
+}
+
+/// A proxy in front of a server.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) async fn proxied(url: &str) -> FaultProxy {
+    let parsed = url::Url::parse(url).unwrap();
+    let upstream = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
+    FaultProxy::start(upstream.parse().unwrap(), 7).await.unwrap()
 }

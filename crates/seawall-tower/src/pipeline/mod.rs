@@ -53,7 +53,7 @@ use blueprint::Blueprint;
 pub use call::{CallLayer, CallService};
 pub use config::PipelineConfig;
 pub use layer::PipelineLayer;
-use seawall_core::{ByKind, InvalidConfig, Observer};
+use seawall_core::{ByKind, InvalidConfig, Observer, SharedRetryBudget};
 pub use service::PipelineService;
 pub use stability::{Load, StabilityWarning};
 use target::Target;
@@ -179,6 +179,12 @@ impl<C: Clone> Pipeline<C> {
     /// [pause](RateLimiterHandle::pause): for a client whose target says in its own words when to come back.
     pub fn rate_limiter(&self, target: &str) -> RateLimiterHandle {
         self.target(target).limiter.clone()
+    }
+
+    /// The budget that repeats of calls to `target` are paid from: for a client that repeats more than single calls,
+    /// such as transactions.
+    pub fn retry_budget(&self, target: &str) -> SharedRetryBudget {
+        self.target(target).budget.clone()
     }
 
     fn target(&self, name: &str) -> Arc<Target<C>> {

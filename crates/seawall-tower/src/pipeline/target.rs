@@ -47,7 +47,7 @@ pub(super) struct Target<C> {
     pub(super) classifier: C,
     pub(super) deadline: DeadlineLayer,
     pub(super) retry: RetryPolicy<C>,
-    budget: SharedRetryBudget,
+    pub(super) budget: SharedRetryBudget,
     hedge: HedgeHandle,
     pub(super) hedge_settings: Arc<HedgeSettings<C>>,
     pub(super) hedges: Switch,

@@ -1,51 +1,54 @@
 use std::fmt;
 use std::sync::Arc;
 
-use seawall_core::{CallContext, Error, FailureKind};
+use seawall_core::{Error, FailureKind};
 
+use super::TransactionMode;
+use super::begin::Frame;
+use super::undone::undoes_transaction;
 use crate::bulk::{self, Loaded};
 use crate::database::{Database, run};
 use crate::named::{Dialect, ROLLBACK_TO};
-use crate::pool::{Lease, until};
+use crate::pool::Lease;
 use crate::{Execute, Query, Reply, RowBatch, Statement, TableSchema, classify, schema};
-
-/// The layer of the one error after which nobody knows whether a transaction was committed.
-///
-/// ```
-/// # use seawall_core::Error;
-/// fn ask_before_repeating(error: &Error) -> bool {
-///     error.layer() == seawall_sql::COMMIT_UNKNOWN
-/// }
-/// ```
-pub const COMMIT_UNKNOWN: &str = "sql_commit";
 
 /// Why a transaction of Postgres takes nothing but a return to a savepoint.
 const FAILED_STATEMENT: &str = "an earlier statement failed";
+pub(super) const LOST: &str = "the connection was lost";
+pub(super) const UNDONE: &str = "an earlier statement failed and undid the whole transaction";
 
-/// Why a transaction takes nothing at all any more.
-const UNDONE: &str = "an earlier statement failed and undid the whole transaction";
-
-/// A transaction that may write: made by [`Sql::begin`](crate::Sql::begin).
+/// A transaction: made by [`Sql::begin`](crate::Sql::begin), or lent to the work of
+/// [`Sql::transaction`](crate::Sql::transaction).
 ///
 /// Dropped, cancelled or timed out anywhere before the end of [`commit`](Self::commit), it is undone, and its
-/// connection is closed rather than mended.
+/// connection is closed rather than mended. One of whose statements was cancelled half-way can only be rolled back.
 pub struct Transaction {
-    lease: Lease,
+    pub(super) lease: Lease,
+    pub(super) frame: Frame,
     database: Database,
     /// Why nothing more may be done but undo it.
-    spoiled: Option<&'static str>,
+    pub(super) spoiled: Option<&'static str>,
+    /// It came to nothing through no fault of its own: how.
+    pub(super) undone: Option<FailureKind>,
+    /// How many savepoints of ours it is inside of.
+    pub(super) savepoints: u32,
 }
 
 impl Transaction {
-    pub(crate) async fn begin(mut lease: Lease, database: Database) -> Result<Self, Error> {
-        let begin = match database.0.texts.dialect() {
-            Dialect::Sqlite => "BEGIN IMMEDIATE",
-            Dialect::Postgres | Dialect::MySql => "BEGIN",
-        };
+    pub(crate) async fn begin(
+        mut lease: Lease,
+        database: Database,
+        mode: TransactionMode,
+    ) -> Result<Self, Error> {
+        let borrowed_writer = database.0.readers.is_none();
+        let frame = Frame::of(database.0.texts.dialect(), mode, borrowed_writer);
         // Before it is sent: a `BEGIN` that is cancelled half-way must not be handed on.
         lease.session().in_transaction = true;
-        lease.run(|connection| connection.run(Arc::from(begin))).await.map_err(Error::not_executed)?;
-        Ok(Self { lease, database, spoiled: None })
+        lease
+            .run(|connection| connection.run(Arc::from(&*frame.begin)))
+            .await
+            .map_err(Error::not_executed)?;
+        Ok(Self { lease, frame, database, spoiled: None, undone: None, savepoints: 0 })
     }
 
     /// A statement with `:name` parameters whose rows are wanted.
@@ -69,10 +72,10 @@ impl Transaction {
             return Err(self.database.0.wrong(commits("create")));
         }
         let created = schema::create(&mut self.lease, table).await;
-        if created.is_err() {
+        created.inspect_err(|error| {
+            self.note(error);
             self.spoiled = Some("a table could not be created");
-        }
-        created
+        })
     }
 
     /// Loads a batch of rows by the fastest way that the database has, within this transaction.
@@ -86,59 +89,10 @@ impl Transaction {
     pub async fn bulk_insert(&mut self, table: &TableSchema, batch: &RowBatch) -> Result<Loaded, Error> {
         self.usable()?;
         let loaded = bulk::load(&mut self.lease, table, batch).await;
-        if loaded.is_err() {
+        loaded.inspect_err(|error| {
+            self.note(error);
             self.spoiled = Some("a bulk insert failed");
-        }
-        loaded
-    }
-
-    /// Makes everything permanent.
-    ///
-    /// The `COMMIT` runs in a task of its own: dropping this future does not cut it in two, and does not undo it.
-    ///
-    /// # Errors
-    /// [`FailureKind::Permanent`] if an earlier statement failed, or if the database refuses (a deferred
-    /// constraint): everything is undone. If the connection is lost or the deadline passes while the `COMMIT` is
-    /// under way, nobody knows whether it happened: that error is of the layer [`COMMIT_UNKNOWN`], of kind
-    /// [`FailureKind::Transient`] or [`FailureKind::Timeout`], and
-    /// [may have been executed](Error::may_have_executed). Look for the transaction's effects before repeating it.
-    pub async fn commit(mut self) -> Result<(), Error> {
-        if let Err(error) = self.usable() {
-            if self.lease.session().is_usable() {
-                // Whatever comes of it, nothing is committed; at best the connection can be used again.
-                let _ = self.rollback().await;
-            }
-            return Err(error);
-        }
-        let name = self.lease.name().to_owned();
-        let mut lease = self.lease;
-        let commit = tokio::spawn(async move {
-            let result = lease.attempt(|connection| connection.run(Arc::from("COMMIT"))).await;
-            lease.session().in_transaction = result.is_err();
-            result
-        });
-        let unknown = |kind, message: &'static str| {
-            Error::new(kind, COMMIT_UNKNOWN, name.clone()).with_message(message)
-        };
-        match until(CallContext::current_deadline(), commit).await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(crate::pool::Fault::Driver(error)))) => {
-                let judged = classify::judge(&error);
-                if judged.may_have_executed {
-                    let message = "the connection was lost during COMMIT: it is unknown whether the transaction was committed";
-                    return Err(unknown(judged.kind, message).with_source(error));
-                }
-                Err(classify::error(&name, error))
-            }
-            Ok(_) => Err(unknown(
-                FailureKind::Transient,
-                "the task of the COMMIT was stopped: it is unknown whether the transaction was committed",
-            )),
-            Err(_elapsed) => Err(unknown(
-                FailureKind::Timeout,
-                "no answer to COMMIT before the deadline: it is unknown whether the transaction was committed",
-            )),
-        }
+        })
     }
 
     /// Undoes everything.
@@ -146,8 +100,12 @@ impl Transaction {
     /// # Errors
     /// If the database could not be told. It is undone all the same, as the connection is closed.
     pub async fn rollback(mut self) -> Result<(), Error> {
-        self.lease.run(|connection| connection.run(Arc::from("ROLLBACK"))).await?;
-        self.lease.session().in_transaction = false;
+        // One that was left half-way is closed, not mended, and that undoes it.
+        if self.lease.session().is_usable() {
+            let rollback = self.frame.rollback;
+            self.lease.run(|connection| connection.run(Arc::from(rollback))).await?;
+            self.lease.session().in_transaction = false;
+        }
         Ok(())
     }
 
@@ -176,22 +134,32 @@ impl Transaction {
         let result = run(&mut self.lease, &compiled, statement).await;
         match &result {
             Ok(_) => self.spoiled = None,
-            Err(error) => self.spoiled = self.spoiled.or(self.aftermath(error).await),
+            Err(error) => {
+                self.note(error);
+                self.spoiled = self.spoiled.or(self.aftermath(error).await);
+            }
         }
         result
+    }
+
+    /// Remembers that all of it may be made again, whatever becomes of the error.
+    pub(super) fn note(&mut self, error: &Error) {
+        if undoes_transaction(error) {
+            self.undone = Some(error.kind());
+        }
     }
 
     /// What a failed statement leaves of the transaction.
     async fn aftermath(&mut self, error: &Error) -> Option<&'static str> {
         if !self.lease.session().is_usable() {
-            return Some("the connection was lost");
+            return Some(LOST);
         }
         // Where the database was not asked, nothing happened to the transaction.
         let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
         if !matches!(source, Some(sqlx::Error::Database(_))) {
             return None;
         }
-        match self.database.0.texts.dialect() {
+        match self.dialect() {
             Dialect::Postgres => Some(FAILED_STATEMENT),
             Dialect::MySql => source.is_some_and(classify::mysql_undid_all).then_some(UNDONE),
             // SQLite undoes only the statement, unless the table or the error demands more; then it is in no
@@ -203,13 +171,22 @@ impl Transaction {
         }
     }
 
-    fn usable(&self) -> Result<(), Error> {
-        match self.spoiled {
+    pub(super) fn usable(&mut self) -> Result<(), Error> {
+        let half_way = (!self.lease.session().is_usable()).then_some("a statement was left half-way");
+        match self.spoiled.or(half_way) {
             None => Ok(()),
             Some(why) => {
                 Err(self.database.0.wrong(format!("{why}: the transaction can only be rolled back")))
             }
         }
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.database.0.texts.dialect()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.lease.name()
     }
 }
 
@@ -219,6 +196,6 @@ fn commits(word: &str) -> String {
 
 impl fmt::Debug for Transaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transaction").field("name", &self.lease.name()).finish_non_exhaustive()
+        f.debug_struct("Transaction").field("name", &self.name()).finish_non_exhaustive()
     }
 }
