@@ -177,6 +177,12 @@ pub trait Observer: Send + Sync {
     /// Takes note of how long an operation took. Does nothing by default.
     fn measure(&self, _measurement: &Measurement<'_>) {}
 
+    /// Whether it takes note of measurements at all. Asked by clients when they are made, so that they need not read the
+    /// clock for nobody. True by default.
+    fn wants_measurements(&self) -> bool {
+        true
+    }
+
     /// Whether a span that is made now would be recorded: it is not where the trace that it would belong to was sampled
     /// out. Asked by clients before they make one, because a span that nobody sees costs as much as any. True by default:
     /// the subscriber of `tracing` decides.
@@ -191,6 +197,10 @@ pub trait Observer: Send + Sync {
 
 impl Observer for () {
     fn observe(&self, _: Origin<'_>, _: &Event) {}
+
+    fn wants_measurements(&self) -> bool {
+        false
+    }
 }
 
 impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
@@ -200,6 +210,10 @@ impl<O: Observer + ?Sized> Observer for std::sync::Arc<O> {
 
     fn measure(&self, measurement: &Measurement<'_>) {
         (**self).measure(measurement);
+    }
+
+    fn wants_measurements(&self) -> bool {
+        (**self).wants_measurements()
     }
 
     fn wants_span(&self) -> bool {
@@ -222,6 +236,10 @@ impl<O: Observer> Observer for Option<O> {
         if let Some(observer) = self {
             observer.measure(measurement);
         }
+    }
+
+    fn wants_measurements(&self) -> bool {
+        self.as_ref().is_some_and(Observer::wants_measurements)
     }
 
     fn wants_span(&self) -> bool {

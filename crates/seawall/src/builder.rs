@@ -164,6 +164,10 @@ impl<A: Observer, B: Observer> Observer for Both<A, B> {
         self.1.measure(measurement);
     }
 
+    fn wants_measurements(&self) -> bool {
+        self.0.wants_measurements() || self.1.wants_measurements()
+    }
+
     fn wants_span(&self) -> bool {
         self.0.wants_span() && self.1.wants_span()
     }

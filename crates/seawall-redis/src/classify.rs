@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisError, Value};
+use seawall_core::{ByKind, Classify, Error, Failure, FailureKind, Idempotency, Name, Outcome};
+use seawall_tower::Replay;
+
+use crate::keeper::Reason;
+use crate::{Reply, Request};
+
+/// What an error means to everybody who has to act on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Verdict {
+    pub(crate) kind: FailureKind,
+    pub(crate) may_have_executed: bool,
+    /// Why the connection is of no more use, if it is not.
+    pub(crate) replace: Option<Reason>,
+    /// What to do, where the server's own words do not say.
+    advice: &'static str,
+}
+
+const fn verdict(kind: FailureKind, may_have_executed: bool, replace: Option<Reason>) -> Verdict {
+    Verdict { kind, may_have_executed, replace, advice: "" }
+}
+
+const fn advise(verdict: Verdict, advice: &'static str) -> Verdict {
+    Verdict { advice, ..verdict }
+}
+
+const OVERLOADED: FailureKind = FailureKind::Overloaded { retry_after: None };
+/// Not carried out; it may be in a moment.
+const LATER: Verdict = verdict(FailureKind::Transient, false, None);
+/// Not carried out because the server has too much, or too little, of something.
+const TOO_MUCH: Verdict = verdict(OVERLOADED, false, None);
+/// Not carried out, and never will be.
+const WRONG: Verdict = verdict(FailureKind::Permanent, false, None);
+/// Nobody knows what became of it.
+const LOST: Verdict = verdict(FailureKind::Transient, true, Some(Reason::Dropped));
+
+/// The codes that errors of the server begin with. Any other is a mistake in the command.
+/// <https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors>
+const CODES: &[(&str, Verdict)] = &[
+    ("ASK", LATER),
+    ("BUSY", advise(LATER, "a script keeps the server busy")),
+    ("CLUSTERDOWN", LATER),
+    (
+        "EXECABORT",
+        advise(WRONG, "the transaction was discarded because one of its commands could not be queued"),
+    ),
+    ("LOADING", LATER),
+    ("MASTERDOWN", verdict(FailureKind::Transient, false, Some(Reason::MasterDown))),
+    ("MISCONF", advise(TOO_MUCH, "the server cannot persist: look at its disk")),
+    ("MOVED", verdict(FailureKind::Transient, false, Some(Reason::ReadOnly))),
+    ("NOAUTH", advise(WRONG, "the server wants a password: put it into the URL")),
+    ("NOREPLICAS", TOO_MUCH),
+    ("OOM", advise(TOO_MUCH, "the server is at its limit of memory")),
+    ("READONLY", verdict(FailureKind::Transient, false, Some(Reason::ReadOnly))),
+    ("TRYAGAIN", LATER),
+    // Of a blocked client whose server was demoted.
+    ("UNBLOCKED", verdict(FailureKind::Transient, false, Some(Reason::ReadOnly))),
+    ("WRONGPASS", advise(WRONG, "check the user and the password of the URL")),
+];
+
+/// Says what an error of the driver means.
+pub(crate) fn judge(error: &RedisError) -> Verdict {
+    if let Some(code) = error.code() {
+        let detail = error.detail().unwrap_or_default();
+        // Some proxies wrap it into an error of their own.
+        let code = if code == "ERR" && detail.contains("READONLY") { "READONLY" } else { code };
+        if code == "ERR" && detail.contains("max number of clients") {
+            return advise(TOO_MUCH, "the server has as many clients as it takes");
+        }
+        return CODES.iter().find(|(known, _)| *known == code).map_or(WRONG, |(_, verdict)| *verdict);
+    }
+    match error.kind() {
+        _ if error.is_timeout() => verdict(FailureKind::Timeout, true, None),
+        ErrorKind::Io | ErrorKind::Parse | ErrorKind::ClusterConnectionNotFound => LOST,
+        ErrorKind::AuthenticationFailed => advise(WRONG, "check the user and the password of the URL"),
+        ErrorKind::RESP3NotSupported => advise(WRONG, "the server is old: set `protocol` to \"resp2\""),
+        ErrorKind::MasterNameNotFoundBySentinel | ErrorKind::NoValidReplicasFoundBySentinel => LATER,
+        ErrorKind::Client | ErrorKind::InvalidClientConfig => WRONG,
+        _ => verdict(FailureKind::Permanent, true, None),
+    }
+}
+
+/// The driver's error as Seawall's.
+pub(crate) fn error(name: impl Into<Name>, cause: RedisError) -> Error {
+    let judged = judge(&cause);
+    let error = Error::new(judged.kind, LAYER, name);
+    let error = if judged.may_have_executed { error } else { error.not_executed() };
+    let error = if judged.advice.is_empty() { error } else { error.with_message(judged.advice) };
+    error.with_source(cause)
+}
+
+/// The driver's error when a connection could not be made: nothing was executed.
+pub(crate) fn connect_error(name: impl Into<Name>, cause: RedisError) -> Error {
+    let judged = judge(&cause);
+    let words = if judged.advice.is_empty() { "no connection to the server" } else { judged.advice };
+    Error::new(judged.kind, LAYER, name).not_executed().with_message(words).with_source(cause)
+}
+
+/// Who failed, in errors.
+pub(crate) const LAYER: &str = "redis";
+
+/// The classifier of Redis calls: every layer reads their results through it.
+///
+/// An [`Error`] knows its kind, which comes from one table of the server's error codes. One thing is added: a call that
+/// found no free connection, or no room to wait for one, is no fault of the server's, so it counts as
+/// [`FailureKind::Refused`] here, though the error itself says [`FailureKind::Overloaded`].
+///
+/// A call is repeated after it may have been executed only if executing it twice does the same as executing it once: by
+/// the table of commands, or because its caller said so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RedisClassifier;
+
+impl Classify<Reply, Error> for RedisClassifier {
+    fn classify(&self, result: Result<&Reply, &Error>) -> Outcome {
+        match result {
+            Err(error) if error.layer() == crate::dedicated::LAYER => {
+                Outcome::Failure(Failure { kind: FailureKind::Refused, may_have_executed: false })
+            }
+            result => ByKind.classify(result),
+        }
+    }
+
+    fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
+        Classify::<Reply, Error>::note_attempts(&ByKind, error, attempts, elapsed);
+    }
+}
+
+impl Replay<Request> for RedisClassifier {
+    fn replay(&self, request: &Request) -> Option<Request> {
+        Some(request.clone())
+    }
+
+    fn idempotency(&self, request: &Request) -> Idempotency {
+        request.idempotency()
+    }
+}
+
+/// The error that the server answered with, if it did.
+pub(crate) fn refusal_in(value: Value) -> Result<Value, RedisError> {
+    match value {
+        Value::ServerError(error) => Err(error.into()),
+        value => Ok(value),
+    }
+}
+
+/// The code that the server's error began with, from a bounded list: a script may answer with any.
+pub(crate) fn code_of(error: &Error) -> Option<&'static str> {
+    const OTHERS: [&str; 8] =
+        ["CROSSSLOT", "ERR", "NOGROUP", "NOPERM", "NOSCRIPT", "NOTBUSY", "BUSYGROUP", "WRONGTYPE"];
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<RedisError>() {
+            let code = error.code()?;
+            let known = CODES.iter().map(|(known, _)| *known).chain(OTHERS).find(|known| *known == code);
+            return Some(known.unwrap_or("_OTHER"));
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,14 @@
+//! The tests of `seawall-redis`, against a real server.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod commands;
+mod config;
+mod connections;
+mod faults;
+mod lanes;
+mod nature;
+mod pubsub;
+mod sessions;
+mod streams;
+mod support;
+mod telemetry;
