@@ -93,6 +93,12 @@ impl CallContext {
         DEADLINE.get()
     }
 
+    /// The current priority without the rest; what every queue asks.
+    #[inline]
+    pub fn current_priority() -> Priority {
+        PRIORITY.get()
+    }
+
     /// Whether the time limits of layers leave the current call alone; what each of them asks.
     #[inline]
     pub fn is_unhurried() -> bool {

@@ -141,6 +141,10 @@ impl Error {
         self.0.may_have_executed
     }
 
+    pub(crate) fn note_may_have_executed(&mut self) {
+        self.0.may_have_executed = true;
+    }
+
     pub(crate) fn note_attempts(&mut self, attempts: u32, elapsed: Duration) {
         self.0.attempts = attempts;
         self.0.elapsed = elapsed;

@@ -1,3 +1,4 @@
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::{FailureKind, Measurement, Outcome};
@@ -144,6 +145,13 @@ pub enum Event {
     RolledBack {
         /// Why, in a few words.
         reason: &'static str,
+    },
+    /// A pooled resource has been in use for longer than anybody should need it: it may have been forgotten.
+    LeakSuspected {
+        /// For how long.
+        held: Duration,
+        /// Where it was asked for.
+        place: &'static Location<'static>,
     },
     /// Another configuration is in force.
     Reconfigured,

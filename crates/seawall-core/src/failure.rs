@@ -126,6 +126,10 @@ pub trait Classify<R, E> {
     /// Called by a retry that gives up, so that the error can tell its reader what was tried.
     /// Does nothing unless the error type has a place for it.
     fn note_attempts(&self, _error: &mut E, _attempts: u32, _elapsed: Duration) {}
+
+    /// Called by a retry that gives up after an attempt before the last may have been executed, whatever the error of
+    /// the last one says of itself. Does nothing unless the error type has a place for it.
+    fn note_may_have_executed(&self, _error: &mut E) {}
 }
 
 impl<F, R, E> Classify<R, E> for F
@@ -163,5 +167,9 @@ impl<R> Classify<R, Error> for ByKind {
 
     fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
         error.note_attempts(attempts, elapsed);
+    }
+
+    fn note_may_have_executed(&self, error: &mut Error) {
+        error.note_may_have_executed();
     }
 }

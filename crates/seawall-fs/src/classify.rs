@@ -30,6 +30,10 @@ impl Classify<FsResponse, Error> for FsClassifier {
     fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
         Classify::<FsResponse, Error>::note_attempts(&ByKind, error, attempts, elapsed);
     }
+
+    fn note_may_have_executed(&self, error: &mut Error) {
+        Classify::<FsResponse, Error>::note_may_have_executed(&ByKind, error);
+    }
 }
 
 impl Replay<FsRequest> for FsClassifier {

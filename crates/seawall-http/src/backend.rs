@@ -39,6 +39,10 @@ impl<B> Classify<Response<B>, Error> for HttpBackend {
     fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
         Classify::<(), Error>::note_attempts(&ByKind, error, attempts, elapsed);
     }
+
+    fn note_may_have_executed(&self, error: &mut Error) {
+        Classify::<(), Error>::note_may_have_executed(&ByKind, error);
+    }
 }
 
 impl Replay<Request<Body>> for HttpBackend {

@@ -1,4 +1,6 @@
 use std::fmt;
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,14 +63,15 @@ impl Sql {
     pub async fn connect(url: &str, config: &SqlConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(url, config)?;
         let identity = Identity::new(endpoint.name.as_str()).pipeline("sql").observer(Arc::clone(&observer));
-        let pipeline =
-            Pipeline::new("sql", &config.pipeline, SqlClassifier, observer).map_err(|invalid| {
+        let pipeline = Pipeline::new("sql", &config.pipeline, SqlClassifier, Arc::clone(&observer)).map_err(
+            |invalid| {
                 Error::new(FailureKind::Permanent, "sql", endpoint.name.clone())
                     .with_message(invalid.to_string())
                     .not_executed()
-            })?;
+            },
+        )?;
         let layer = pipeline.layer(&endpoint.name);
-        let database = Database::connect(endpoint, config).await?;
+        let database = Database::connect(endpoint, config, &observer).await?;
         let service = BoxCloneSyncService::new(layer.layer(database.clone()));
         Ok(Self { service, database: Some(database), pipeline: Some(pipeline), identity })
     }
@@ -96,11 +99,13 @@ impl Sql {
     }
 
     /// A statement with `:name` parameters whose rows are wanted.
+    #[track_caller]
     pub fn query<'a>(&'a self, text: &'a str) -> Query<'a> {
         Query::on_client(self, text)
     }
 
     /// A statement with `:name` parameters that is executed when awaited.
+    #[track_caller]
     pub fn execute<'a>(&'a self, text: &'a str) -> Execute<'a> {
         Execute(self.query(text))
     }
@@ -124,8 +129,10 @@ impl Sql {
     ///
     /// # Errors
     /// As any call; nothing was executed. Cancel safe: a begun transaction that nobody receives is undone.
-    pub async fn begin(&self) -> Result<Transaction, Error> {
-        self.build_transaction().begin().await
+    #[track_caller]
+    pub fn begin(&self) -> impl Future<Output = Result<Transaction, Error>> + Send {
+        let builder = self.build_transaction();
+        async move { builder.begin().await }
     }
 
     /// Runs the work in a transaction: commits when it returns `Ok`, rolls back when it returns an error, and runs all of
@@ -152,16 +159,19 @@ impl Sql {
     ///
     /// # Errors
     /// What the work returned; the client's own where the transaction could not be begun or committed.
-    pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    #[track_caller]
+    pub fn transaction<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, E>>
     where
         F: AsyncFnOnce(&mut Transaction) -> Result<T, E> + Clone,
         E: From<Error>,
     {
-        self.build_transaction().run(work).await
+        let builder = self.build_transaction();
+        async move { builder.run(work).await }
     }
 
     /// Says how a transaction is made: its isolation, whether it only reads, how often it is run again, how long it may
     /// take, and what tells whether it was committed.
+    #[track_caller]
     pub fn build_transaction(&self) -> TransactionBuilder<'_> {
         TransactionBuilder::new(self)
     }
@@ -172,7 +182,7 @@ impl Sql {
     /// [`FailureKind::Permanent`] if it exists, or if a name or type cannot be one.
     pub async fn create_table(&self, table: &TableSchema) -> Result<(), Error> {
         let database = self.database()?;
-        let mut lease = database.0.writer.acquire().await?;
+        let mut lease = database.0.writer.acquire(Location::caller()).await?;
         schema::create(&mut lease, table).await
     }
 
@@ -183,7 +193,7 @@ impl Sql {
     pub async fn table(&self, name: &str) -> Result<Option<TableSchema>, Error> {
         let database = self.database()?;
         let pool = database.0.readers.as_ref().unwrap_or(&database.0.writer);
-        schema::read(&mut pool.acquire().await?, name).await
+        schema::read(&mut pool.acquire(Location::caller()).await?, name).await
     }
 
     /// Lends the driver's own connection, for what Seawall does not cover.
@@ -193,13 +203,17 @@ impl Sql {
     ///
     /// # Errors
     /// As any call.
-    pub async fn with_connection<T>(
+    #[track_caller]
+    pub fn with_connection<T>(
         &self,
         run: impl AsyncFnOnce(&mut Connection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, Error> {
-        let mut lease = self.database()?.0.writer.acquire().await?;
-        lease.session().broken = true;
-        lease.run(|connection| run(connection)).await
+    ) -> impl Future<Output = Result<T, Error>> {
+        let place = Location::caller();
+        async move {
+            let mut lease = self.database()?.0.writer.acquire(place).await?;
+            lease.session().broken = true;
+            lease.run(|connection| run(connection)).await
+        }
     }
 
     /// Asks the database whether it lives: over the pool, past the stack, so that an open circuit does not hide it.
@@ -209,7 +223,7 @@ impl Sql {
     pub async fn ping(&self) -> Result<(), Error> {
         let database = self.database()?;
         let pool = database.0.readers.as_ref().unwrap_or(&database.0.writer);
-        pool.acquire().await?.run(Connection::ping).await
+        pool.acquire(Location::caller()).await?.run(Connection::ping).await
     }
 
     /// Which database it is, as OpenTelemetry's `db.system.name` names it: `sqlite`, `postgresql`, `mysql` or `mariadb`.

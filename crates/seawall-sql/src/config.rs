@@ -12,15 +12,24 @@ use serde::{Deserialize, Serialize};
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `pool.size` | 10 | connections at most; on SQLite those that read, beside the one that writes |
+/// | `pool.max_overflow` | 0 | connections beyond that, while callers wait for one |
+/// | `pool.overflow_linger` | 10s | such a connection is closed when it has not been used for so long |
+/// | `pool.min_idle` | 0 | connections that are kept open though nobody needs them |
 /// | `pool.max_waiters` | 1024 | callers that may wait for a connection; one more is refused at once |
 /// | `pool.wait_timeout` | 5s | how long a caller waits for a connection |
 /// | `pool.connect_timeout` | 5s | how long opening a connection may take |
 /// | `pool.validate_after_idle` | 1s | a connection idle for longer is asked whether it still answers |
+/// | `pool.idle_timeout` | 10m | a connection that has not been used for so long is closed |
 /// | `pool.max_lifetime` | 30m | a connection older than this, less up to a tenth at random, is closed |
+/// | `pool.leak_threshold` | 30s | a connection in use for longer is told of, with who has it; or `"off"` |
+/// | `pool.statement_cache` | 100 | prepared statements that each connection keeps |
+/// | `pool.role` | `any` | `primary` refuses servers that take no writes, `replica` those that do; not on SQLite |
 /// | `sqlite.busy_timeout` | 5s | how long SQLite waits for a lock that another process holds |
 /// | `sqlite.synchronous` | `normal` | `normal`: a power cut may lose the last commits, never the file; `full`: none |
 /// | `pipeline` | see [`PipelineConfig`] | deadline, retry, circuit breaker, rate limit |
 /// | `pipeline.concurrency_limit` | `"off"` | a limit that learns, in front of the pool, which is one already |
+/// | `pipeline.circuit_breaker.wait_duration_in_open` | 500ms | how long an open circuit waits before it asks again |
+/// | `pipeline.circuit_breaker.ramp` | 0s | for how long a closed circuit lets calls in by degrees |
 ///
 /// ```
 /// let config: seawall_sql::SqlConfig =
@@ -45,9 +54,15 @@ impl Default for SqlConfig {
     }
 }
 
-/// The pool is a limit already, and of two limits in a row one only waits for the other.
+/// The pool is a limit already, and of two limits in a row one only waits for the other. It also spares a database that
+/// is back: the circuit asks often whether it is, and then lets everybody in.
 fn pipeline() -> PipelineConfig {
-    PipelineConfig { concurrency_limit: None, ..PipelineConfig::default() }
+    let circuit_breaker = CircuitBreakerConfig {
+        wait_duration_in_open: Duration::from_millis(500),
+        ramp: Duration::ZERO,
+        ..CircuitBreakerConfig::default()
+    };
+    PipelineConfig { concurrency_limit: None, circuit_breaker, ..PipelineConfig::default() }
 }
 
 /// Reads a [`PipelineConfig`] with the defaults of this crate for what it leaves out.
@@ -78,6 +93,7 @@ impl SqlConfig {
     /// # Errors
     /// The first that makes no sense.
     pub fn validate(&self) -> Result<(), InvalidConfig> {
+        self.pool.validate().map_err(|invalid| invalid.within("pool"))?;
         self.pipeline.validate().map_err(|invalid| invalid.within("pipeline"))
     }
 }
@@ -88,9 +104,16 @@ impl SqlConfig {
 pub struct PoolConfig {
     /// Connections at most; on SQLite those that read, beside the one that writes.
     pub size: NonZeroUsize,
-    /// Callers that may wait for a connection; one more is refused at once.
+    /// Connections beyond that, opened while callers wait for one. Default 0.
+    pub max_overflow: usize,
+    /// A connection beyond the size is closed when it has not been used for so long.
+    #[serde(with = "seawall_core::friendly_duration")]
+    pub overflow_linger: Duration,
+    /// Connections that are kept open though nobody needs them; at most the size.
+    pub min_idle: usize,
+    /// Callers that may wait for a connection; one more is refused at once, or whoever matters least. At most 1 000 000.
     pub max_waiters: usize,
-    /// How long a caller waits for a connection.
+    /// How long a caller waits for one of the connections. Who gets a new one has the time to open it on top.
     #[serde(with = "seawall_core::friendly_duration")]
     pub wait_timeout: Duration,
     /// How long opening a connection may take, encryption and login included.
@@ -99,21 +122,66 @@ pub struct PoolConfig {
     /// A connection idle for longer than this is asked whether it still answers before it is handed out.
     #[serde(with = "seawall_core::friendly_duration")]
     pub validate_after_idle: Duration,
+    /// A connection that has not been used for so long is closed.
+    #[serde(with = "seawall_core::friendly_duration")]
+    pub idle_timeout: Duration,
     /// A connection older than this, less up to a tenth at random, is closed instead of being used again.
     #[serde(with = "seawall_core::friendly_duration")]
     pub max_lifetime: Duration,
+    /// A connection in use for longer than this may have been forgotten: who has it is told to the observer.
+    #[serde(with = "seawall_core::or_off::duration")]
+    pub leak_threshold: Option<Duration>,
+    /// Prepared statements that each connection keeps; the one used longest ago makes room.
+    pub statement_cache: usize,
+    /// What the server must be, asked when a connection is opened.
+    pub role: Role,
+}
+
+/// What a server must be to be connected to. SQLite's files are not asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Whatever it is.
+    #[default]
+    Any,
+    /// It takes writes.
+    Primary,
+    /// It takes none.
+    Replica,
 }
 
 impl Default for PoolConfig {
     fn default() -> Self {
         Self {
             size: const { NonZeroUsize::new(10).unwrap() },
+            max_overflow: 0,
+            overflow_linger: Duration::from_secs(10),
+            min_idle: 0,
             max_waiters: 1024,
             wait_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             validate_after_idle: Duration::from_secs(1),
+            idle_timeout: Duration::from_mins(10),
             max_lifetime: Duration::from_mins(30),
+            leak_threshold: Some(Duration::from_secs(30)),
+            statement_cache: 100,
+            role: Role::Any,
         }
+    }
+}
+
+impl PoolConfig {
+    pub(crate) fn validate(&self) -> Result<(), InvalidConfig> {
+        if self.max_waiters > 1_000_000 {
+            return Err(InvalidConfig::new("max_waiters", self.max_waiters, "must be at most 1000000"));
+        }
+        if self.min_idle > self.size.get() {
+            return Err(InvalidConfig::new("min_idle", self.min_idle, "must be at most size"));
+        }
+        if self.leak_threshold.is_some_and(|threshold| threshold.is_zero()) {
+            return Err(InvalidConfig::new("leak_threshold", "0s", "must be above zero, or \"off\""));
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,13 @@
 //! The innermost service: statements to the pools, answers back.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use seawall_core::{Error, FailureKind, Idempotency};
+use seawall_core::{Error, FailureKind, Idempotency, Observer};
 
 use crate::endpoint::{Endpoint, Options};
 use crate::named::{Compiled, CompiledCache};
@@ -32,16 +33,25 @@ pub(crate) struct Inner {
 
 impl Database {
     /// Opens the first connection, so that what cannot work is said at once.
-    pub(crate) async fn connect(endpoint: Endpoint, config: &SqlConfig) -> Result<Self, Error> {
+    pub(crate) async fn connect(
+        endpoint: Endpoint,
+        config: &SqlConfig,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
         let dialect = endpoint.dialect();
         let Endpoint { name, options } = endpoint;
         let size = config.pool.size.get();
-        let opener = |read_only| Opener { options: options.clone(), read_only };
+        let pool = |read_only, size| {
+            let opener = Opener { options: options.clone(), read_only };
+            Pool::new(&name, opener, size, &config.pool, Arc::clone(observer)).map_err(|invalid| {
+                Error::new(FailureKind::Permanent, "sql", name.clone())
+                    .with_message(invalid.within("pool").to_string())
+                    .not_executed()
+            })
+        };
         let (writers, readers, keeper): (_, _, Option<Connection>) = match &options {
             #[cfg(feature = "sqlite")]
-            Options::Sqlite { reader: Some(_), .. } => {
-                (1, Some(Pool::new(&name, opener(true), size, &config.pool)), None)
-            }
+            Options::Sqlite { reader: Some(_), .. } => (1, Some(pool(true, size)?), None),
             #[cfg(feature = "sqlite")]
             Options::Sqlite { writer, reader: None } => {
                 let (keeper, _) = crate::driver::sqlite::open(writer)
@@ -54,8 +64,8 @@ impl Database {
             #[cfg(feature = "mysql")]
             Options::MySql(_) => (size, None, None),
         };
-        let writer = Pool::new(&name, opener(false), writers, &config.pool);
-        let system = writer.acquire().await?.session().system();
+        let writer = pool(false, writers)?;
+        let system = writer.acquire(Location::caller()).await?.session().system();
         let inner = Inner {
             name,
             system,
@@ -72,7 +82,7 @@ impl Database {
         let inner = &self.0;
         if let Action::Begin(mode) = statement.action {
             let pool = inner.readers.as_ref().filter(|_| mode.read_only).unwrap_or(&inner.writer);
-            let lease = pool.acquire().await?;
+            let lease = pool.acquire(statement.place).await?;
             let transaction = Transaction::begin(lease, self.clone(), mode).await?;
             return Ok(Reply::Transaction(Box::new(transaction)));
         }
@@ -86,7 +96,7 @@ impl Database {
             Some(readers) if compiled.reads && statement.action != Action::Execute => readers,
             _ => &inner.writer,
         };
-        let mut lease = pool.acquire().await?;
+        let mut lease = pool.acquire(statement.place).await?;
         if statement.action == Action::Stream {
             return RowStream::open(lease, compiled, statement).await.map(Reply::Stream);
         }

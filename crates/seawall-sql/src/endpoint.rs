@@ -48,9 +48,9 @@ impl Endpoint {
             #[cfg(feature = "sqlite")]
             "sqlite" => sqlite(url, config),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => postgres(url),
+            "postgres" | "postgresql" => postgres(url, config),
             #[cfg(feature = "mysql")]
-            "mysql" | "mariadb" => mysql(url),
+            "mysql" | "mariadb" => mysql(url, config),
             #[cfg(not(feature = "sqlite"))]
             "sqlite" => Err(not_compiled_in("sqlite")),
             #[cfg(not(feature = "postgres"))]
@@ -90,6 +90,7 @@ fn sqlite(url: &str, config: &SqlConfig) -> Result<Endpoint, Error> {
             bad_url(format!("the SQLite URL cannot be read: {}", crate::classify::words(&error)))
         })?
         .busy_timeout(config.sqlite.busy_timeout)
+        .statement_cache_capacity(config.pool.statement_cache)
         .disable_statement_logging();
     let (_, parameters) = url.split_once('?').unwrap_or((url, ""));
     let mode = parameters.split('&').find_map(|pair| pair.strip_prefix("mode="));
@@ -152,7 +153,7 @@ fn look_at(path: &Path, name: &str, mode: Option<&str>) -> Result<(), Error> {
 }
 
 #[cfg(feature = "postgres")]
-fn postgres(url: &str) -> Result<Endpoint, Error> {
+fn postgres(url: &str, config: &SqlConfig) -> Result<Endpoint, Error> {
     use std::str::FromStr;
 
     use sqlx::ConnectOptions;
@@ -162,6 +163,7 @@ fn postgres(url: &str) -> Result<Endpoint, Error> {
         .map_err(|error| {
             bad_url(format!("the Postgres URL cannot be read: {}", crate::classify::words(&error)))
         })?
+        .statement_cache_capacity(config.pool.statement_cache)
         .disable_statement_logging();
     let database = options.get_database().unwrap_or(options.get_username());
     let name = format!("{}:{}/{database}", options.get_host(), options.get_port());
@@ -169,7 +171,7 @@ fn postgres(url: &str) -> Result<Endpoint, Error> {
 }
 
 #[cfg(feature = "mysql")]
-fn mysql(url: &str) -> Result<Endpoint, Error> {
+fn mysql(url: &str, config: &SqlConfig) -> Result<Endpoint, Error> {
     use std::str::FromStr;
 
     use sqlx::ConnectOptions;
@@ -179,6 +181,7 @@ fn mysql(url: &str) -> Result<Endpoint, Error> {
         .map_err(|error| {
             bad_url(format!("the MySQL URL cannot be read: {}", crate::classify::words(&error)))
         })?
+        .statement_cache_capacity(config.pool.statement_cache)
         // Moments are read as what they are in UTC; another zone would make them others.
         .timezone(String::from("+00:00"))
         // Our own session settings say so, with what else they say.

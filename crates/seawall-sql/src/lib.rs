@@ -36,7 +36,7 @@ mod value;
 pub use bulk::{Loaded, RejectedRow};
 pub use classify::{SqlClassifier, is_unique_violation};
 pub use client::Sql;
-pub use config::{PoolConfig, SqlConfig, SqliteConfig, Synchronous};
+pub use config::{PoolConfig, Role, SqlConfig, SqliteConfig, Synchronous};
 pub use driver::Connection;
 pub use from_value::FromValue;
 pub use pool::{PoolStats, SqlStats};

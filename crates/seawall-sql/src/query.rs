@@ -1,4 +1,5 @@
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub struct Query<'a> {
     text: &'a str,
     parameters: Vec<(String, Value)>,
     idempotency: Idempotency,
+    asked_at: &'static Location<'static>,
 }
 
 /// Where a query goes.
@@ -30,18 +32,20 @@ enum Place<'a> {
 }
 
 impl<'a> Query<'a> {
+    #[track_caller]
     pub(crate) fn on_client(client: &'a Sql, text: &'a str) -> Self {
-        Self {
-            place: Place::Client(client),
-            text,
-            parameters: Vec::new(),
-            idempotency: Idempotency::Unspecified,
-        }
+        Self::at(Place::Client(client), text)
     }
 
+    #[track_caller]
     pub(crate) fn on_transaction(transaction: &'a mut Transaction, text: &'a str) -> Self {
-        let place = Place::Transaction(transaction);
-        Self { place, text, parameters: Vec::new(), idempotency: Idempotency::Unspecified }
+        Self::at(Place::Transaction(transaction), text)
+    }
+
+    #[track_caller]
+    fn at(place: Place<'a>, text: &'a str) -> Self {
+        let idempotency = Idempotency::Unspecified;
+        Self { place, text, parameters: Vec::new(), idempotency, asked_at: Location::caller() }
     }
 
     /// Gives the parameter `:name` its value. The last value given counts.
@@ -130,6 +134,7 @@ impl<'a> Query<'a> {
             parameters: Arc::new(self.parameters),
             action,
             idempotency: self.idempotency,
+            place: self.asked_at,
         };
         match self.place {
             Place::Client(client) => client.call(statement).await,

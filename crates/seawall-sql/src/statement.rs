@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use seawall_core::{CallContext, Idempotency};
@@ -15,6 +16,8 @@ pub struct Statement {
     pub(crate) parameters: Arc<Vec<(String, Value)>>,
     pub(crate) action: Action,
     pub(crate) idempotency: Idempotency,
+    /// Where it was asked for.
+    pub(crate) place: &'static Location<'static>,
 }
 
 /// What is to come back from a [`Statement`].

@@ -84,6 +84,15 @@ pub(crate) fn write(origin: Origin<'_>, event: &Event) {
         Event::PanicLeft => log!(INFO, "enough endpoints are healthy"),
         Event::WeightChanged { weight } => log!(INFO, "rollout weight changed", SHARE = weight),
         Event::RolledBack { reason } => log!(WARN, "rollout was rolled back", REASON = reason),
+        Event::LeakSuspected { held, place } => {
+            log!(
+                WARN,
+                "a connection has been in use for long",
+                DURATION = held.as_secs_f64(),
+                CODE_FILE = place.file(),
+                CODE_LINE = place.line()
+            );
+        }
         Event::Reconfigured => log!(INFO, "configuration changed"),
         Event::ReconfigurationRefused => log!(WARN, "configuration was refused, the old one stays"),
         Event::Forced { state } => log!(WARN, "circuit was forced", CIRCUIT_BREAKER_STATE = state),

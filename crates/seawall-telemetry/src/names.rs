@@ -69,6 +69,10 @@ pub mod attribute {
     pub const SHARE: &str = "resilience.share";
     /// Why a layer said no or took a step, in a few words.
     pub const REASON: &str = "resilience.refusal.reason";
+    /// The file and line of the code that something is about; `OpenTelemetry` has one for each.
+    pub const CODE_FILE: &str = "code.file.path";
+    /// See [`CODE_FILE`].
+    pub const CODE_LINE: &str = "code.line.number";
     /// Marks the series that further ones are counted in once there are as many as there may be; the SDK's own name.
     pub const OVERFLOW: &str = "otel.metric.overflow";
     /// Which rule of stability a configuration breaks, on the warning that the facade writes.
@@ -76,7 +80,7 @@ pub mod attribute {
 }
 
 /// Names of [`Event`]s; the last stands for events this version does not know.
-pub const EVENTS: [&str; 29] = [
+pub const EVENTS: [&str; 30] = [
     "attempted",
     "completed",
     "abandoned",
@@ -105,6 +109,7 @@ pub const EVENTS: [&str; 29] = [
     "rolled_back",
     "reconfigured",
     "reconfiguration_refused",
+    "leak_suspected",
     OTHER,
 ];
 
@@ -158,6 +163,7 @@ pub(crate) fn event_index(event: &Event) -> usize {
         Event::RolledBack { .. } => 25,
         Event::Reconfigured => 26,
         Event::ReconfigurationRefused => 27,
+        Event::LeakSuspected { .. } => 28,
         _ => EVENTS.len() - 1,
     }
 }
@@ -238,6 +244,7 @@ mod tests {
             Event::RolledBack { reason: "error rate" },
             Event::Reconfigured,
             Event::ReconfigurationRefused,
+            Event::LeakSuspected { held: elapsed, place: std::panic::Location::caller() },
         ]
     }
 

@@ -62,6 +62,10 @@ impl<C: Classify<R, E>, R, E> Classify<R, E> for ByClone<C> {
     fn note_attempts(&self, error: &mut E, attempts: u32, elapsed: Duration) {
         self.0.note_attempts(error, attempts, elapsed);
     }
+
+    fn note_may_have_executed(&self, error: &mut E) {
+        self.0.note_may_have_executed(error);
+    }
 }
 
 /// Whether a call is idempotent, by the first who says anything: the caller, the backend, the layer's own setting.

@@ -158,6 +158,11 @@ impl<T> WaitQueue<T> {
         Priority::ALL.into_iter().find(|&class| !self.lanes[class as usize].waiters.is_empty())
     }
 
+    /// How many wait that somebody of a class would come after: those of the class and of more urgent ones.
+    pub fn ahead_of(&self, class: Priority) -> usize {
+        self.lanes[class as usize..].iter().map(|lane| lane.waiters.len()).sum()
+    }
+
     /// How many wait.
     pub const fn len(&self) -> usize {
         self.waiting

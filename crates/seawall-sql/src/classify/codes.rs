@@ -5,7 +5,14 @@ use seawall_core::FailureKind;
 use super::Verdict;
 
 pub(super) const fn verdict(kind: FailureKind, may_have_executed: bool, session_survives: bool) -> Verdict {
-    Verdict { kind, may_have_executed, session_survives, about_data: false, advice: "" }
+    Verdict {
+        kind,
+        may_have_executed,
+        session_survives,
+        server_changed: false,
+        about_data: false,
+        advice: "",
+    }
 }
 
 const fn advise(verdict: Verdict, advice: &'static str) -> Verdict {
@@ -23,6 +30,13 @@ pub(super) const CONFLICT: Verdict = verdict(FailureKind::Transient, false, true
 pub(super) const LOST: Verdict = verdict(FailureKind::Transient, true, false);
 /// The session is of no more use; the statement was not run.
 pub(super) const STALE: Verdict = verdict(FailureKind::Transient, false, false);
+/// The server takes no writes any more: others of the sessions go to it too. The statement was not run.
+const DEMOTED: Verdict = Verdict {
+    server_changed: true,
+    ..advise(STALE, "the server takes no writes: it is a replica, or was demoted")
+};
+/// The server is going down, with all its sessions.
+const GOING_DOWN: Verdict = Verdict { server_changed: true, ..LOST };
 
 /// Postgres: SQLSTATEs, and classes of them by their first two characters. A whole code goes before its class.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
@@ -30,7 +44,7 @@ pub(super) const POSTGRES: &[(&str, Verdict)] = &[
     ("08", LOST),
     ("22", DATA),
     ("23", DATA),
-    ("25006", advise(STALE, "the server takes no writes: it is a replica, or was demoted")),
+    ("25006", DEMOTED),
     (
         "25P02",
         advise(
@@ -62,8 +76,8 @@ pub(super) const POSTGRES: &[(&str, Verdict)] = &[
     ("55P03", CONFLICT),
     // It was undone, but making it again would take as long again: only if it is known to be repeatable.
     ("57014", verdict(FailureKind::Timeout, true, true)),
-    ("57P01", LOST),
-    ("57P02", LOST),
+    ("57P01", GOING_DOWN),
+    ("57P02", GOING_DOWN),
     ("57P03", STALE),
     ("57P05", STALE),
     ("58", LOST),
@@ -116,7 +130,7 @@ pub(super) const MYSQL: &[(u16, Verdict)] = &[
     (1045, advise(LOGIN, "check the user and the password of the URL")),
     (1049, advise(LOGIN, "check the database of the URL, or create it")),
     // The server is shutting down.
-    (1053, LOST),
+    (1053, GOING_DOWN),
     (1114, advise(WRONG, "make room: the table is full")),
     (1129, advise(LOGIN, "the server blocks this host after many failed connections: `flush hosts` there")),
     (1130, advise(LOGIN, "the server takes no connections from this host: grant them to the user")),
@@ -137,7 +151,7 @@ pub(super) const MYSQL: &[(u16, Verdict)] = &[
     (1243, STALE),
     (1264, DATA),
     (1265, DATA),
-    (1290, advise(STALE, READ_ONLY)),
+    (1290, DEMOTED),
     (1292, DATA),
     // As Postgres' 57014: somebody or a limit stopped it.
     (1317, verdict(FailureKind::Timeout, true, true)),
@@ -153,8 +167,8 @@ pub(super) const MYSQL: &[(u16, Verdict)] = &[
     (1615, STALE),
     (1690, DATA),
     (1698, advise(LOGIN, "check the user and the password of the URL")),
-    (1792, advise(STALE, READ_ONLY)),
-    (1836, advise(STALE, READ_ONLY)),
+    (1792, DEMOTED),
+    (1836, DEMOTED),
     (1927, LOST),
     (1969, verdict(FailureKind::Timeout, true, true)),
     (3024, verdict(FailureKind::Timeout, true, true)),
@@ -164,8 +178,6 @@ pub(super) const MYSQL: &[(u16, Verdict)] = &[
     (4025, DATA),
     (4031, LOST),
 ];
-
-const READ_ONLY: &str = "the server takes no writes: it is a replica, or was demoted";
 
 /// What those codes of MySQL mean that are in no table, by the class of their SQLSTATE.
 pub(super) const MYSQL_CLASSES: &[(&str, Verdict)] = &[

@@ -14,6 +14,8 @@ pub(crate) struct Verdict {
     pub(crate) may_have_executed: bool,
     /// Whether the session can be used again.
     pub(crate) session_survives: bool,
+    /// Whether the server is not what it was when the session began, so that the other sessions are of no use either.
+    pub(crate) server_changed: bool,
     /// Whether it is the fault of the values, so that other rows may do better.
     pub(crate) about_data: bool,
     /// What to do, where the database's own words do not say.
@@ -138,6 +140,10 @@ impl Classify<Reply, Error> for SqlClassifier {
 
     fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
         Classify::<Reply, Error>::note_attempts(&ByKind, error, attempts, elapsed);
+    }
+
+    fn note_may_have_executed(&self, error: &mut Error) {
+        Classify::<Reply, Error>::note_may_have_executed(&ByKind, error);
     }
 }
 

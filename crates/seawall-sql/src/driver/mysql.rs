@@ -23,17 +23,21 @@ pub(crate) struct Backend {
     thread: u64,
     /// MariaDB goes its own ways: in names of settings, and in what telemetry calls it.
     pub(crate) is_mariadb: bool,
+    /// Whether it is no replica.
+    pub(crate) takes_writes: bool,
 }
 
 /// Opens a connection, sets its session and asks which thread serves it.
 pub(crate) async fn open(options: &MySqlConnectOptions) -> Result<(MySqlConnection, Backend), sqlx::Error> {
     let mut connection = options.connect().await?;
     connection.execute(SESSION).await?;
-    let (thread, version): (u64, String) =
-        sqlx::query_as("select cast(connection_id() as unsigned), version()")
-            .fetch_one(&mut connection)
-            .await?;
-    Ok((connection, Backend { thread, is_mariadb: version.contains("MariaDB") }))
+    let (thread, version, read_only): (u64, String, i64) = sqlx::query_as(
+        "select cast(connection_id() as unsigned), version(), cast(@@global.read_only as signed)",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let is_mariadb = version.contains("MariaDB");
+    Ok((connection, Backend { thread, is_mariadb, takes_writes: read_only == 0 }))
 }
 
 /// Ends a thread and what it is doing, over a connection of its own. A server that computes does not notice by itself

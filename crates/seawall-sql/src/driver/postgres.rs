@@ -19,16 +19,20 @@ use crate::{Row, Value};
 pub(crate) struct Backend {
     pid: i32,
     started: String,
+    /// Whether it is no replica.
+    pub(crate) takes_writes: bool,
 }
 
 /// Opens a connection and asks which process serves it.
 pub(crate) async fn open(options: &PgConnectOptions) -> Result<(PgConnection, Backend), sqlx::Error> {
     let mut connection = options.connect().await?;
-    let (pid, started) =
-        sqlx::query_as("select pid, backend_start::text from pg_stat_activity where pid = pg_backend_pid()")
-            .fetch_one(&mut connection)
-            .await?;
-    Ok((connection, Backend { pid, started }))
+    let (pid, started, takes_writes) = sqlx::query_as(
+        "select pid, backend_start::text, not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' \
+         from pg_stat_activity where pid = pg_backend_pid()",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    Ok((connection, Backend { pid, started, takes_writes }))
 }
 
 /// Stops what a backend is doing, over a connection of its own.

@@ -1,19 +1,19 @@
 //! Opens connections in tasks of their own.
 //!
 //! A caller who runs out of patience does not take the half-opened connection with him: it goes to the next one who
-//! asks. Otherwise an overload in which everybody waits a little less than a connection takes to open would open
-//! and drop connections for ever.
+//! asks, or rests. Otherwise an overload in which everybody waits a little less than a connection takes to open would
+//! open and drop connections for ever.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use seawall_core::{Error, FailureKind};
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::interrupt::Interrupt;
 use super::{Session, Shared};
 use crate::endpoint::Options;
-use crate::{Connection, classify};
+use crate::{Connection, Role, classify};
 
 /// Which connections to open.
 #[derive(Clone)]
@@ -23,194 +23,130 @@ pub(crate) struct Opener {
     pub(crate) read_only: bool,
 }
 
-/// Stops what a database does for a connection that nobody listens to any more.
-pub(crate) enum Interrupt {
-    #[cfg(feature = "sqlite")]
-    Sqlite(Arc<std::sync::atomic::AtomicBool>),
-    #[cfg(feature = "postgres")]
-    Postgres {
-        options: Box<sqlx::postgres::PgConnectOptions>,
-        backend: crate::driver::postgres::Backend,
-        patience: std::time::Duration,
-    },
-    #[cfg(feature = "mysql")]
-    MySql {
-        options: Box<sqlx::mysql::MySqlConnectOptions>,
-        backend: crate::driver::mysql::Backend,
-        patience: std::time::Duration,
-    },
-}
-
-impl Interrupt {
-    /// Which database it is, as `OpenTelemetry` names it.
-    pub(super) fn system(&self) -> &'static str {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => "sqlite",
-            #[cfg(feature = "postgres")]
-            Self::Postgres { .. } => "postgresql",
-            #[cfg(feature = "mysql")]
-            Self::MySql { backend, .. } if backend.is_mariadb => "mariadb",
-            #[cfg(feature = "mysql")]
-            Self::MySql { .. } => "mysql",
-        }
-    }
-
-    pub(super) fn now(self) {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(switch) => switch.store(true, Ordering::Relaxed),
-            #[cfg(feature = "postgres")]
-            Self::Postgres { options, backend, patience } => {
-                in_background(
-                    patience,
-                    async move { crate::driver::postgres::cancel(&options, &backend).await },
-                );
-            }
-            #[cfg(feature = "mysql")]
-            Self::MySql { options, backend, patience } => {
-                in_background(patience, async move { crate::driver::mysql::cancel(&options, backend).await });
-            }
-        }
-    }
-}
-
-/// Where there is no runtime any more, the server finds out by itself.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-fn in_background(
-    patience: std::time::Duration,
-    cancel: impl std::future::Future<Output = Result<(), sqlx::Error>> + Send + 'static,
-) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(async move {
-            // Nobody is left to be told: at worst the statement runs to its end.
-            let _ = tokio::time::timeout(patience, cancel).await;
-        });
-    }
-}
-
 impl Opener {
-    async fn open(&self, shared: &Shared) -> Result<Session, sqlx::Error> {
+    /// Whether these connections are the only ones that write, and so there is one of them.
+    pub(super) fn writes_alone(&self) -> bool {
+        match &self.options {
+            #[cfg(feature = "sqlite")]
+            Options::Sqlite { .. } => !self.read_only,
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            _ => false,
+        }
+    }
+
+    async fn open(&self, shared: &Shared) -> Result<Session, Error> {
         // Read before the connection is made: what breaks meanwhile may have broken it too.
-        let generation = shared.generation.load(Ordering::Relaxed);
-        let (connection, interrupt) = match &self.options {
+        let (generation, doubts) = (shared.state().generation(), shared.doubts.load(Ordering::Relaxed));
+        let failed = |error| classify::connect_error(&shared.name, error);
+        let (connection, interrupt, takes_writes) = match &self.options {
             #[cfg(feature = "sqlite")]
             Options::Sqlite { writer, reader } => {
                 let options = reader.as_ref().filter(|_| self.read_only).unwrap_or(writer);
-                let (connection, switch) = crate::driver::sqlite::open(options).await?;
-                (Connection::Sqlite(connection), Interrupt::Sqlite(switch))
+                let (connection, switch) = crate::driver::sqlite::open(options).await.map_err(failed)?;
+                (Connection::Sqlite(connection), Interrupt::Sqlite(switch), None)
             }
             #[cfg(feature = "postgres")]
             Options::Postgres(options) => {
-                let (connection, backend) = crate::driver::postgres::open(options).await?;
-                let patience = shared.config.connect_timeout;
+                let (connection, backend) = crate::driver::postgres::open(options).await.map_err(failed)?;
+                let (options, patience) = (options.clone(), shared.config.connect_timeout);
+                let takes_writes = Some(backend.takes_writes);
                 (
                     Connection::Postgres(connection),
-                    Interrupt::Postgres { options: options.clone(), backend, patience },
+                    Interrupt::Postgres { options, backend, patience },
+                    takes_writes,
                 )
             }
             #[cfg(feature = "mysql")]
             Options::MySql(options) => {
-                let (connection, backend) = crate::driver::mysql::open(options).await?;
-                let patience = shared.config.connect_timeout;
-                (
-                    Connection::MySql(connection),
-                    Interrupt::MySql { options: options.clone(), backend, patience },
-                )
+                let (connection, backend) = crate::driver::mysql::open(options).await.map_err(failed)?;
+                let (options, patience) = (options.clone(), shared.config.connect_timeout);
+                let takes_writes = Some(backend.takes_writes);
+                (Connection::MySql(connection), Interrupt::MySql { options, backend, patience }, takes_writes)
             }
         };
-        shared.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(Session::new(connection, interrupt, generation, shared.config.max_lifetime))
-    }
-}
-
-/// Opens sessions for those who ask.
-pub(crate) struct Dialer {
-    opener: Opener,
-    shared: Arc<Shared>,
-    hall: Arc<Mutex<Hall>>,
-    /// How many sessions that nobody took are kept.
-    max_spare: usize,
-}
-
-/// Who waits for a session, how many are being opened, and those that nobody took.
-/// There are never fewer being opened than callers who wait.
-#[derive(Default)]
-struct Hall {
-    waiting: VecDeque<oneshot::Sender<Result<Session, Error>>>,
-    opening: usize,
-    spare: Vec<Session>,
-}
-
-impl Dialer {
-    pub(super) fn new(opener: Opener, shared: Arc<Shared>, max_spare: usize) -> Self {
-        Self { opener, shared, hall: Arc::default(), max_spare }
-    }
-
-    pub(super) async fn session(&self) -> Result<Session, Error> {
-        loop {
-            let spare = self.hall().spare.pop();
-            match spare {
-                Some(mut session) => {
-                    if self.shared.revive(&mut session).await {
-                        return Ok(session);
-                    }
-                }
-                None => break,
-            }
-        }
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut hall = self.hall();
-            hall.waiting.retain(|waiter| !waiter.is_closed());
-            hall.waiting.push_back(sender);
-            if hall.opening < hall.waiting.len() {
-                hall.opening += 1;
-                tokio::spawn(open(
-                    self.opener.clone(),
-                    Arc::clone(&self.shared),
-                    Arc::clone(&self.hall),
-                    self.max_spare,
+        let refusal = match (shared.config.role, takes_writes) {
+            (Role::Primary, Some(false)) => "the server takes no writes: it is a replica, or was demoted",
+            (Role::Replica, Some(true)) => "the server takes writes, and a replica was asked for",
+            _ => {
+                return Ok(Session::new(
+                    connection,
+                    interrupt,
+                    (generation, doubts),
+                    shared.config.max_lifetime,
                 ));
             }
-        }
-        receiver.await.unwrap_or_else(|_gone| {
-            Err(Error::new(FailureKind::Cancelled, "sql", self.shared.name.clone())
-                .with_message("the runtime is shutting down")
-                .not_executed())
-        })
-    }
-
-    pub(super) fn forget_spares(&self) {
-        self.hall().spare.clear();
-    }
-
-    fn hall(&self) -> std::sync::MutexGuard<'_, Hall> {
-        self.hall.lock().unwrap_or_else(PoisonError::into_inner)
+        };
+        Err(Error::new(FailureKind::Transient, "sql", shared.name.clone())
+            .with_message(refusal)
+            .not_executed())
     }
 }
 
-async fn open(opener: Opener, shared: Arc<Shared>, hall: Arc<Mutex<Hall>>, max_spare: usize) {
-    let patience = shared.config.connect_timeout;
-    let mut result = match tokio::time::timeout(patience, opener.open(&shared)).await {
-        Ok(Ok(session)) => Ok(session),
-        Ok(Err(error)) => Err(classify::connect_error(&shared.name, error)),
+/// A connection that is counted as being opened, until it is or cannot be.
+pub(super) struct Opening(Option<Arc<Shared>>);
+
+impl Opening {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(Some(shared))
+    }
+
+    fn ended(mut self, result: Result<Session, Error>) {
+        if let Some(shared) = self.0.take() {
+            ended(&shared, result);
+        }
+    }
+}
+
+impl Drop for Opening {
+    /// The task was stopped, or panicked.
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.take() {
+            let stopped = "the runtime is shutting down";
+            ended(&shared, Err(shared.refusal(FailureKind::Cancelled, stopped.into())));
+        }
+    }
+}
+
+pub(super) async fn dial(opening: Opening) {
+    let Some(shared) = opening.0.clone() else { return };
+    let pause = shared.state().dial_pause(fastrand::f64());
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
+    let (began, patience) = (Instant::now(), shared.config.connect_timeout);
+    let result = match tokio::time::timeout(patience, shared.opener.open(&shared)).await {
+        Ok(result) => result,
         Err(_elapsed) => Err(Error::new(FailureKind::Timeout, "sql", shared.name.clone())
             .with_message(format!("no connection could be opened within {patience:?}"))
             .not_executed()),
     };
-    let mut hall = hall.lock().unwrap_or_else(PoisonError::into_inner);
-    hall.opening -= 1;
-    while let Some(waiter) = hall.waiting.pop_front() {
-        match waiter.send(result) {
-            Ok(()) => return,
-            Err(back) => result = back,
-        }
+    if result.is_ok() {
+        shared.meter.opened(began.elapsed());
     }
-    if let Ok(session) = result
-        && hall.spare.len() < max_spare
-        && !shared.closing.load(Ordering::Acquire)
-    {
-        hall.spare.push(session);
+    opening.ended(result);
+}
+
+fn ended(shared: &Arc<Shared>, result: Result<Session, Error>) {
+    let now = Instant::now();
+    match result {
+        Ok(session) => {
+            let placed = shared.state().dialed(session, now);
+            shared.carry_out(placed);
+        }
+        Err(error) => {
+            let full = matches!(error.kind(), FailureKind::Overloaded { .. });
+            let (mut told, dials) = shared.state().dial_failed(full, now);
+            let mut message = Err(error);
+            // Who is gone need not know; who comes next does.
+            while let Some(waiter) = told {
+                let Err(back) = waiter.answer.send(message) else { break };
+                message = back;
+                told = shared.state().next_waiter(now);
+            }
+            if dials {
+                shared.dial();
+            }
+            shared.returned.notify_waiters();
+        }
     }
 }

@@ -1,18 +1,19 @@
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use deadpool::managed::Object;
 use seawall_core::{CallContext, Error, FailureKind};
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
-use super::{Session, Shared, Slots};
+use super::{Session, Shared};
 use crate::{Connection, classify};
 
 /// A session in somebody's hands. Dropped in the middle of anything, it destroys the session.
 pub(crate) struct Lease {
-    object: Option<Object<Slots>>,
+    session: Option<Session>,
+    /// Which loan of the pool it is.
+    loan: usize,
+    since: Instant,
     shared: Arc<Shared>,
 }
 
@@ -26,12 +27,17 @@ pub(crate) enum Fault {
 }
 
 impl Lease {
-    pub(super) fn new(object: Object<Slots>, shared: Arc<Shared>) -> Self {
-        Self { object: Some(object), shared }
+    pub(super) fn new(session: Session, loan: usize, since: Instant, shared: Arc<Shared>) -> Self {
+        Self { session: Some(session), loan, since, shared }
+    }
+
+    /// Takes it apart without giving it back.
+    pub(super) fn into_parts(mut self) -> (Session, usize) {
+        (self.session.take().expect("taken out only here and by drop"), self.loan)
     }
 
     pub(crate) fn session(&mut self) -> &mut Session {
-        self.object.as_mut().expect("taken out only by drop")
+        self.session.as_mut().expect("taken out only by who consumes it")
     }
 
     /// What errors call the database.
@@ -65,7 +71,7 @@ impl Lease {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        let session: &'c mut Session = self.object.as_mut().expect("taken out only by drop");
+        let session: &'c mut Session = self.session.as_mut().expect("taken out only by who consumes it");
         let Session { connection, in_flight, broken, used_at, .. } = session;
         *in_flight = true;
         let Ok(result) = until(CallContext::current_deadline(), operation(connection)).await else {
@@ -74,26 +80,35 @@ impl Lease {
         *in_flight = false;
         *used_at = Instant::now();
         result.map_err(|error| {
-            if !classify::judge(&error).session_survives {
+            let judged = classify::judge(&error);
+            if !judged.session_survives {
                 *broken = true;
-                // The others may have met the same end: they are asked before they are used.
-                self.shared.generation.fetch_add(1, Ordering::Relaxed);
+                if judged.server_changed {
+                    self.shared.retire();
+                } else {
+                    self.shared.doubt();
+                }
             }
             Fault::Driver(error)
         })
+    }
+
+    /// Whether it still lives.
+    pub(super) async fn ping(&mut self) -> bool {
+        let session = self.session();
+        // Not in flight: there would be nothing to stop.
+        session.broken = true;
+        session.broken = session.connection.ping().await.is_err();
+        session.used_at = Instant::now();
+        !session.broken
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(object) = self.object.take() else { return };
-        if object.is_clean() && !object.is_worn_out(Instant::now()) {
-            drop(object);
-        } else {
-            self.shared.destroyed.fetch_add(1, Ordering::Relaxed);
-            Object::take(object).destroy();
+        if let Some(session) = self.session.take() {
+            self.shared.take_back(session, self.loan, self.since);
         }
-        self.shared.returned.notify_waiters();
     }
 }
 

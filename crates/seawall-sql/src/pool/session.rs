@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::dialer::Interrupt;
+use super::interrupt::Interrupt;
 use crate::Connection;
 
 /// A connection with what the pool has to know about it.
@@ -14,17 +14,20 @@ pub(crate) struct Session {
     pub(crate) in_transaction: bool,
     /// It is of no more use, for a reason of its own.
     pub(crate) broken: bool,
-    pub(crate) generation: u64,
     pub(crate) used_at: Instant,
+    /// Before which failover it was opened.
+    pub(super) generation: u64,
+    /// How many sessions had broken when it was last known to live.
+    pub(super) doubts: u64,
     worn_out_at: Instant,
     interrupt: Interrupt,
 }
 
 impl Session {
-    pub(crate) fn new(
+    pub(super) fn new(
         connection: Connection,
         interrupt: Interrupt,
-        generation: u64,
+        (generation, doubts): (u64, u64),
         lifetime: Duration,
     ) -> Self {
         let now = Instant::now();
@@ -36,8 +39,9 @@ impl Session {
             in_flight: false,
             in_transaction: false,
             broken: false,
-            generation,
             used_at: now,
+            generation,
+            doubts,
             worn_out_at,
             interrupt,
         }
@@ -48,7 +52,7 @@ impl Session {
         self.interrupt.system()
     }
 
-    pub(crate) fn is_worn_out(&self, now: Instant) -> bool {
+    pub(super) fn is_worn_out(&self, now: Instant) -> bool {
         now >= self.worn_out_at
     }
 
@@ -63,7 +67,7 @@ impl Session {
     }
 
     /// Ends it, and what the database is still doing for it.
-    pub(crate) fn destroy(self) {
+    pub(super) fn destroy(self) {
         if self.in_flight {
             self.interrupt.now();
         }

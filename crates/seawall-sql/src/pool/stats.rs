@@ -2,7 +2,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct PoolStats {
-    /// Connections at most.
+    /// Connections at most, those beyond the pool's size included.
     pub max: usize,
     /// Connections open or being opened.
     pub size: usize,
@@ -10,21 +10,25 @@ pub struct PoolStats {
     pub idle: usize,
     /// Connections at work.
     pub in_use: usize,
+    /// Connections being opened.
+    pub opening: usize,
     /// Callers that wait for a connection.
     pub waiting: usize,
     /// Connections opened so far.
     pub opened: u64,
-    /// Connections destroyed so far because they were left in the middle of something, broke or grew old.
+    /// Connections destroyed so far because they were left in the middle of something, broke, rested or grew old.
     pub destroyed: u64,
     /// Callers so far that got no connection in time.
     pub timeouts: u64,
+    /// Connections so far that were in use for longer than anybody should need one.
+    pub leaks: u64,
 }
 
 /// How a client's pools stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct SqlStats {
-    /// The pool that writes; the only one on Postgres.
+    /// The pool that writes; the only one but on SQLite.
     pub writer: PoolStats,
     /// The pool that only reads, on SQLite.
     pub readers: Option<PoolStats>,

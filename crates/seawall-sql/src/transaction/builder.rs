@@ -1,3 +1,4 @@
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +25,14 @@ pub struct TransactionBuilder<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) idempotency_key: Option<String>,
     mode: TransactionMode,
+    asked_at: &'static Location<'static>,
 }
 
 impl<'a> TransactionBuilder<'a> {
+    #[track_caller]
     pub(crate) fn new(sql: &'a Sql) -> Self {
-        Self { sql, retries: 3, timeout: None, idempotency_key: None, mode: TransactionMode::default() }
+        let (mode, asked_at) = (TransactionMode::default(), Location::caller());
+        Self { sql, retries: 3, timeout: None, idempotency_key: None, mode, asked_at }
     }
 
     /// Says what it sees of others that are under way.
@@ -97,6 +101,7 @@ impl<'a> TransactionBuilder<'a> {
             parameters: Arc::default(),
             action: Action::Begin(self.mode),
             idempotency: Idempotency::Idempotent,
+            place: self.asked_at,
         };
         match self.sql.call(statement).await? {
             Reply::Transaction(transaction) => Ok(*transaction),

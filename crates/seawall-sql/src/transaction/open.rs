@@ -52,11 +52,13 @@ impl Transaction {
     }
 
     /// A statement with `:name` parameters whose rows are wanted.
+    #[track_caller]
     pub fn query<'a>(&'a mut self, text: &'a str) -> Query<'a> {
         Query::on_transaction(self, text)
     }
 
     /// A statement with `:name` parameters that is executed when awaited.
+    #[track_caller]
     pub fn execute<'a>(&'a mut self, text: &'a str) -> Execute<'a> {
         Execute(self.query(text))
     }

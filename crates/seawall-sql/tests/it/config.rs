@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use seawall_core::RateLimitConfig;
 use seawall_sql::SqlConfig;
 use seawall_tower::PipelineConfig;
@@ -11,11 +13,18 @@ fn the_defaults_are_what_the_docs_say() {
         serde_json::json!({
             "pool": {
                 "size": 10,
+                "max_overflow": 0,
+                "overflow_linger": "10s",
+                "min_idle": 0,
                 "max_waiters": 1024,
                 "wait_timeout": "5s",
                 "connect_timeout": "5s",
                 "validate_after_idle": "1s",
+                "idle_timeout": "10m",
                 "max_lifetime": "30m",
+                "leak_threshold": "30s",
+                "statement_cache": 100,
+                "role": "any",
             },
             "sqlite": { "busy_timeout": "5s", "synchronous": "normal" },
         })
@@ -37,9 +46,11 @@ fn the_pool_is_the_only_limit_unless_another_is_asked_for() {
     let asked = limit(r#"{"pipeline": {"concurrency_limit": {"queue": {"max_waiting": 7}}}}"#);
     assert_eq!(asked.unwrap().queue.max_waiting, 7);
     // Everything else is as it is in every pipeline.
-    let concurrency_limit = PipelineConfig::default().concurrency_limit;
-    let config = PipelineConfig { concurrency_limit, ..SqlConfig::default().pipeline };
-    assert_eq!(config, PipelineConfig::default());
+    let PipelineConfig { concurrency_limit, mut circuit_breaker, .. } = PipelineConfig::default();
+    circuit_breaker.wait_duration_in_open = Duration::from_millis(500);
+    circuit_breaker.ramp = Duration::ZERO;
+    let default = PipelineConfig { circuit_breaker, ..PipelineConfig::default() };
+    assert_eq!(PipelineConfig { concurrency_limit, ..SqlConfig::default().pipeline }, default);
 }
 
 #[test]

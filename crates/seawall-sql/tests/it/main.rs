@@ -8,6 +8,8 @@ mod cancellation;
 mod client;
 mod config;
 mod deadlines;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod faults;
 mod locations;
 #[cfg(feature = "macros")]
 mod macros;

@@ -10,6 +10,8 @@ use crate::clock::{Stopwatch, now};
 pub(super) struct Course<W> {
     /// The attempt under way, from 1.
     pub(super) attempt: u32,
+    /// Whether an attempt that is repeated may have been executed.
+    pub(super) executed: bool,
     /// Whether another retry, around this one, decides alone.
     pub(super) nested: bool,
     /// Runs from the first time the call had to wait.
@@ -31,7 +33,7 @@ pub(super) struct Retries<W> {
 
 impl<W> Course<W> {
     pub(super) const fn new(nested: bool) -> Self {
-        Self { attempt: 1, nested, watch: Stopwatch::new(), retries: None }
+        Self { attempt: 1, executed: false, nested, watch: Stopwatch::new(), retries: None }
     }
 
     /// What is needed for retries, with these waits if it is not there yet.

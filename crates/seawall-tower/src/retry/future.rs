@@ -161,6 +161,9 @@ fn note<R, E, W>(
 ) {
     if let Err(error) = result {
         classifier.note_attempts(error, course.attempt, course.watch.read_by(now));
+        if course.executed {
+            classifier.note_may_have_executed(error);
+        }
     }
 }
 

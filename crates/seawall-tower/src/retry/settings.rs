@@ -120,6 +120,7 @@ impl<C, B: BackoffBuilder + Clone> Settings<C, B> {
         }
         let retried = Event::Retried { attempt: course.attempt, kind: failure.kind, delay, balance: left };
         self.identity.tell(STRATEGY, &retried);
+        course.executed |= failure.may_have_executed;
         Some(delay)
     }
 

@@ -24,6 +24,9 @@ where
         }
         if let Err(error) = result {
             settings.classifier.note_attempts(error, course.attempt, course.watch.read());
+            if course.executed {
+                settings.classifier.note_may_have_executed(error);
+            }
         }
         None
     }

@@ -255,3 +255,20 @@ async fn a_backend_that_asks_for_no_wait_is_not_hit_at_once() {
     service.oneshot("hello").await.unwrap();
     assert!((150..=152).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
 }
+
+/// The last attempt was refused before it was sent; the one before it may have done the work.
+#[tokio::test(start_paused = true)]
+async fn an_error_does_not_deny_what_an_attempt_before_may_have_done() {
+    for (first, expected) in [(true, true), (false, false)] {
+        let made = std::sync::atomic::AtomicU32::new(0);
+        let service = service_fn(|(): ()| {
+            let failure = Error::new(FailureKind::Transient, "test", "backend");
+            let is_first = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            let failure = if is_first && first { failure } else { failure.not_executed() };
+            std::future::ready(Err::<(), _>(failure))
+        });
+        let layer = RetryLayer::new(policy(&three_attempts()));
+        let error = layer.layer(service).oneshot(()).await.unwrap_err();
+        assert_eq!((error.attempts(), error.may_have_executed()), (3, expected));
+    }
+}
