@@ -94,6 +94,7 @@ impl fmt::Debug for Statement {
             .field("parameters", &self.parameters.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("action", &self.action)
             .field("idempotency", &self.idempotency)
+            .field("place", &self.place)
             .finish()
     }
 }

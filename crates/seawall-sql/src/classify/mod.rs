@@ -9,6 +9,7 @@ use codes::{LOST, POSTGRES, SQLITE, STALE, WRONG, verdict};
 
 /// What an answer of the database means to everybody who has to act on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own, in one table")]
 pub(crate) struct Verdict {
     pub(crate) kind: FailureKind,
     pub(crate) may_have_executed: bool,

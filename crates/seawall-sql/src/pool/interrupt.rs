@@ -49,7 +49,7 @@ impl Interrupt {
                 in_background(
                     patience,
                     async move { crate::driver::postgres::cancel(&options, &backend).await },
-                )
+                );
             }
             #[cfg(feature = "mysql")]
             Self::MySql { options, backend, patience } => {

@@ -350,16 +350,12 @@ impl State {
 
     fn lend(&mut self, place: &'static Location<'static>, now: Instant) -> usize {
         let loan = Some(Loan { since: now, place, told: false });
-        match self.free_loans.pop() {
-            Some(free) => {
-                self.loans[free] = loan;
-                free
-            }
-            None => {
-                self.loans.push(loan);
-                self.loans.len() - 1
-            }
+        if let Some(free) = self.free_loans.pop() {
+            self.loans[free] = loan;
+            return free;
         }
+        self.loans.push(loan);
+        self.loans.len() - 1
     }
 
     fn has_room(&self) -> bool {
