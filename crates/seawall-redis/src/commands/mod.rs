@@ -16,6 +16,7 @@ use crate::Request;
 use crate::nature::{Lane, Nature};
 
 pub use strings::SetOptions;
+pub(crate) use strings::milliseconds;
 
 /// Room for the name and the key of most commands, so that they are put together without growing.
 const USUAL_SIZE: usize = 96;

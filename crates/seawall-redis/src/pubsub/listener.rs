@@ -50,6 +50,14 @@ pub(super) async fn listen(node: &Node, channels: Channels) -> Result<Subscripti
     })
 }
 
+impl Subscription {
+    /// Listens as soon as there is a connection, which is the first thing heard.
+    pub(crate) fn lazy(node: &Node, channels: Channels) -> Self {
+        let (mut listener, heard) = Listener::new(node, channels);
+        Self { heard, task: tokio::spawn(async move { listener.run(None).await }).abort_handle() }
+    }
+}
+
 impl Listener {
     fn new(node: &Node, channels: Channels) -> (Self, mpsc::Receiver<Heard>) {
         let (heard, taken) = mpsc::channel(MOST_WAITING);

@@ -51,6 +51,14 @@ impl Message {
         &self.channel
     }
 
+    /// What was said.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.payload {
+            Value::BulkString(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
     /// What was said, as a `T`.
     ///
     /// # Errors
