@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seawall_core::{Error, FailureKind, Observer, SharedRetryBudget};
+use seawall_core::{CallContext, Error, FailureKind, Observer, SharedRetryBudget};
 use seawall_tower::{Identity, Pipeline};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
@@ -211,6 +211,7 @@ impl Sql {
         let place = Location::caller();
         async move {
             let mut lease = self.database()?.0.writer.acquire(place).await?;
+            lease.allow(CallContext::current_deadline()).await?;
             lease.session().broken = true;
             lease.run(|connection| run(connection)).await
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use seawall_core::{Error, FailureKind, Idempotency, Observer};
+use seawall_core::{CallContext, Error, FailureKind, Idempotency, Observer};
 
 use crate::endpoint::{Endpoint, Options};
 use crate::named::{Compiled, CompiledCache};
@@ -42,7 +42,8 @@ impl Database {
         let Endpoint { name, options } = endpoint;
         let size = config.pool.size.get();
         let pool = |read_only, size| {
-            let opener = Opener { options: options.clone(), read_only };
+            let deadline = config.pipeline.deadline;
+            let opener = Opener { options: options.clone(), read_only, deadline };
             Pool::new(&name, opener, size, &config.pool, Arc::clone(observer)).map_err(|invalid| {
                 Error::new(FailureKind::Permanent, "sql", name.clone())
                     .with_message(invalid.within("pool").to_string())
@@ -112,6 +113,7 @@ pub(crate) async fn run(
 ) -> Result<Reply, Error> {
     let values = values(compiled, statement);
     let sql = Arc::clone(&compiled.sql);
+    lease.allow(CallContext::current_deadline()).await?;
     match statement.action {
         Action::Execute => lease.run(|connection| connection.execute(sql, &values)).await.map(Reply::Changed),
         action => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seawall_core::{Error, FailureKind};
+use seawall_core::{CallContext, Error, FailureKind};
 
 use crate::named::Dialect;
 use crate::pool::Lease;
@@ -46,6 +46,7 @@ pub(crate) fn wrong(name: &str, message: String) -> Error {
 pub(crate) async fn create(lease: &mut Lease, table: &TableSchema) -> Result<(), Error> {
     let dialect = lease.session().connection.dialect();
     let sql = definition(table, dialect).map_err(|message| wrong(lease.name(), message))?;
+    lease.allow(CallContext::current_deadline()).await?;
     lease.run(|connection| connection.run(sql.into())).await
 }
 

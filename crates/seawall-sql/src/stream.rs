@@ -36,6 +36,8 @@ impl RowStream {
         statement: Statement,
     ) -> Result<Self, Error> {
         let name: Arc<str> = Arc::from(lease.name());
+        // The server counts the time that the rows wait for their reader, who is the one to say how long that may be.
+        lease.allow(None).await?;
         let (sender, mut coming) = mpsc::channel(2);
         // The task ends with its receiver, and the deadlines are kept on this side of the channel.
         tokio::spawn(async move {

@@ -10,7 +10,7 @@ mod sqlite;
 use std::ops::Range;
 use std::sync::Arc;
 
-use seawall_core::Error;
+use seawall_core::{CallContext, Error};
 
 use crate::named::Dialect;
 use crate::pool::{Fault, Lease, deadline_passed};
@@ -58,6 +58,7 @@ pub(crate) async fn load(lease: &mut Lease, table: &TableSchema, batch: &RowBatc
     }
     let dialect = lease.session().connection.dialect();
     let target = Target::new(table, dialect).map_err(|message| schema::wrong(lease.name(), message))?;
+    lease.allow(CallContext::current_deadline()).await?;
     let mut loaded = Loaded::default();
     let mut at = 0;
     let mut step = batch.len();

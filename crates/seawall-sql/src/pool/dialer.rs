@@ -11,6 +11,7 @@ use seawall_core::{Error, FailureKind};
 use tokio::time::Instant;
 
 use super::interrupt::Interrupt;
+use super::limit::StatementLimit;
 use super::{Session, Shared};
 use crate::endpoint::Options;
 use crate::{Connection, Role, classify};
@@ -21,6 +22,8 @@ pub(crate) struct Opener {
     pub(crate) options: Options,
     /// Whether they only read, where the database knows such connections.
     pub(crate) read_only: bool,
+    /// How long the calls of their client may take.
+    pub(crate) deadline: Option<std::time::Duration>,
 }
 
 impl Opener {
@@ -38,7 +41,7 @@ impl Opener {
         // Read before the connection is made: what breaks meanwhile may have broken it too.
         let (generation, doubts) = (shared.state().generation(), shared.doubts.load(Ordering::Relaxed));
         let failed = |error| classify::connect_error(&shared.name, error);
-        let (connection, interrupt, takes_writes) = match &self.options {
+        let (mut connection, interrupt, takes_writes) = match &self.options {
             #[cfg(feature = "sqlite")]
             Options::Sqlite { writer, reader } => {
                 let options = reader.as_ref().filter(|_| self.read_only).unwrap_or(writer);
@@ -68,12 +71,9 @@ impl Opener {
             (Role::Primary, Some(false)) => "the server takes no writes: it is a replica, or was demoted",
             (Role::Replica, Some(true)) => "the server takes writes, and a replica was asked for",
             _ => {
-                return Ok(Session::new(
-                    connection,
-                    interrupt,
-                    (generation, doubts),
-                    shared.config.max_lifetime,
-                ));
+                let limit = StatementLimit::begin(&mut connection, self.deadline).await.map_err(failed)?;
+                let age = (generation, doubts);
+                return Ok(Session::new(connection, interrupt, limit, age, shared.config.max_lifetime));
             }
         };
         Err(Error::new(FailureKind::Transient, "sql", shared.name.clone())

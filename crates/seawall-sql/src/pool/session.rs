@@ -3,6 +3,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::interrupt::Interrupt;
+use super::limit::StatementLimit;
 use crate::Connection;
 
 /// A connection with what the pool has to know about it.
@@ -14,6 +15,8 @@ pub(crate) struct Session {
     pub(crate) in_transaction: bool,
     /// It is of no more use, for a reason of its own.
     pub(crate) broken: bool,
+    /// How long the server lets its statements run; `None` where that is not ours to say.
+    pub(crate) limit: Option<StatementLimit>,
     pub(crate) used_at: Instant,
     /// Before which failover it was opened.
     pub(super) generation: u64,
@@ -27,6 +30,7 @@ impl Session {
     pub(super) fn new(
         connection: Connection,
         interrupt: Interrupt,
+        limit: Option<StatementLimit>,
         (generation, doubts): (u64, u64),
         lifetime: Duration,
     ) -> Self {
@@ -39,6 +43,7 @@ impl Session {
             in_flight: false,
             in_transaction: false,
             broken: false,
+            limit,
             used_at: now,
             generation,
             doubts,
@@ -54,6 +59,14 @@ impl Session {
 
     pub(super) fn is_worn_out(&self, now: Instant) -> bool {
         now >= self.worn_out_at
+    }
+
+    /// A transaction was ended.
+    pub(crate) fn left_transaction(&mut self) {
+        self.in_transaction = false;
+        if let Some(limit) = &mut self.limit {
+            limit.ended();
+        }
     }
 
     /// Whether its holder can go on with it.

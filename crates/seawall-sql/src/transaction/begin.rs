@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use crate::named::Dialect;
 
 /// What a transaction sees of others that are under way.
@@ -21,6 +23,8 @@ pub struct TransactionMode {
     /// Whether it only reads: the database refuses writes then. On SQLite it takes a connection that reads, so that it
     /// keeps no writer waiting.
     pub read_only: bool,
+    /// Until when its caller waits.
+    pub(crate) until: Option<Instant>,
 }
 
 /// The statements around a transaction.

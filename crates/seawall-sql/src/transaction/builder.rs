@@ -2,7 +2,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seawall_core::{Error, Idempotency};
+use seawall_core::{CallContext, Error, Idempotency};
 
 use super::{Isolation, Transaction, TransactionMode};
 use crate::query::strange;
@@ -96,10 +96,11 @@ impl<'a> TransactionBuilder<'a> {
     /// # Errors
     /// As any call; nothing was executed. Cancel safe: a begun transaction that nobody receives is undone.
     pub async fn begin(&self) -> Result<Transaction, Error> {
+        let mode = TransactionMode { until: CallContext::current_deadline(), ..self.mode };
         let statement = Statement {
             text: Arc::from(""),
             parameters: Arc::default(),
-            action: Action::Begin(self.mode),
+            action: Action::Begin(mode),
             idempotency: Idempotency::Idempotent,
             place: self.asked_at,
         };

@@ -59,7 +59,9 @@ impl Transaction {
                     tokio::time::sleep(PATIENCE).await;
                 } => Err(Fault::Deadline),
             };
-            lease.session().in_transaction = result.is_err();
+            if result.is_ok() {
+                lease.session().left_transaction();
+            }
             result
         });
         let answer = until(deadline, commit).await;

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use seawall_core::{Error, FailureKind};
+use tokio::time::Instant;
 
 use super::TransactionMode;
 use super::begin::Frame;
@@ -9,7 +10,7 @@ use super::undone::undoes_transaction;
 use crate::bulk::{self, Loaded};
 use crate::database::{Database, run};
 use crate::named::{Dialect, ROLLBACK_TO};
-use crate::pool::Lease;
+use crate::pool::{Lease, Session, limit_text};
 use crate::{Execute, Query, Reply, RowBatch, Statement, TableSchema, classify, schema};
 
 /// Why a transaction of Postgres takes nothing but a return to a savepoint.
@@ -42,12 +43,21 @@ impl Transaction {
     ) -> Result<Self, Error> {
         let borrowed_writer = database.0.readers.is_none();
         let frame = Frame::of(database.0.texts.dialect(), mode, borrowed_writer);
+        let session = lease.session();
+        let now = Instant::now().into_std();
+        let limit = session.limit.as_ref().and_then(|limit| limit.of_transaction(mode.until, now));
+        // In the same message: it costs no round trip.
+        let begin = match limit {
+            Some(limit) => format!("{}; {}", frame.begin, limit_text(session.system(), limit, true)),
+            None => frame.begin.clone(),
+        };
         // Before it is sent: a `BEGIN` that is cancelled half-way must not be handed on.
-        lease.session().in_transaction = true;
-        lease
-            .run(|connection| connection.run(Arc::from(&*frame.begin)))
-            .await
-            .map_err(Error::not_executed)?;
+        session.in_transaction = true;
+        lease.run(|connection| connection.run(begin.into())).await.map_err(Error::not_executed)?;
+        let Session { connection, limit: of_session, .. } = lease.session();
+        if let Some(of_session) = of_session {
+            of_session.begun(connection, limit);
+        }
         Ok(Self { lease, frame, database, spoiled: None, undone: None, savepoints: 0 })
     }
 
@@ -106,7 +116,7 @@ impl Transaction {
         if self.lease.session().is_usable() {
             let rollback = self.frame.rollback;
             self.lease.run(|connection| connection.run(Arc::from(rollback))).await?;
-            self.lease.session().in_transaction = false;
+            self.lease.session().left_transaction();
         }
         Ok(())
     }
@@ -135,7 +145,12 @@ impl Transaction {
         }
         let result = run(&mut self.lease, &compiled, statement).await;
         match &result {
-            Ok(_) => self.spoiled = None,
+            Ok(_) => {
+                self.spoiled = None;
+                if mends {
+                    self.went_back();
+                }
+            }
             Err(error) => {
                 self.note(error);
                 self.spoiled = self.spoiled.or(self.aftermath(error).await);
@@ -180,6 +195,13 @@ impl Transaction {
             Some(why) => {
                 Err(self.database.0.wrong(format!("{why}: the transaction can only be rolled back")))
             }
+        }
+    }
+
+    /// Takes note of a return to a savepoint.
+    pub(super) fn went_back(&mut self) {
+        if let Some(limit) = &mut self.lease.session().limit {
+            limit.went_back();
         }
     }
 

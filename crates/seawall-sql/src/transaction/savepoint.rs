@@ -79,6 +79,7 @@ impl Transaction {
         // It says itself that the transaction is spoiled if that fails.
         if self.tell(&text).await.is_ok() {
             self.spoiled = None;
+            self.went_back();
         }
     }
 

@@ -113,3 +113,157 @@ on_every_database! {
         assert_eq!(count(&direct, "t").await, 1);
     }
 }
+
+/// The server's own limit, for when there is nobody left who could cancel.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod servers {
+    use seawall_testkit::proxy::{Direction, Fault, FaultProxy, Faults};
+
+    use super::*;
+    use crate::support::{proxied, through};
+
+    async fn gone_clients_statement_ends(url: &str) {
+        let proxy = proxied(url).await;
+        let sql = connect_with(&through(url, &proxy), |config| {
+            config.pipeline.deadline = Some(Duration::from_millis(500));
+        })
+        .await;
+        let direct = connect(url).await;
+        direct.execute("create table t (n integer)").await.unwrap();
+        let task = tokio::spawn({
+            let (sql, text) = (sql.clone(), endless(url).text);
+            async move { sql.execute(text).await }
+        });
+        until(async || running(&direct, url).await == 1).await;
+        // Neither its end nor a request to cancel gets through any more.
+        proxy.set(
+            Faults::refuse()
+                .with(Fault::HalfOpen { dead: Direction::Up }, seawall_testkit::proxy::Rule::Always),
+        );
+        let error = task.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Timeout, "{error}");
+        until(async || running(&direct, url).await == 0).await;
+    }
+
+    /// How many bytes a statement takes to the server.
+    async fn bytes_of(proxy: &FaultProxy, call: impl Future<Output = (i64,)>) -> u64 {
+        let before = proxy.bytes(Direction::Up);
+        call.await;
+        proxy.bytes(Direction::Up) - before
+    }
+
+    async fn deadlines_cost_nothing(url: &str) {
+        let proxy = proxied(url).await;
+        let sql = connect_with(&through(url, &proxy), |config| config.pool.size = NonZeroUsize::MIN).await;
+        sql.execute("create table t (n integer)").await.unwrap();
+        sql.execute("insert into t values (1)").await.unwrap();
+        let select = async || {
+            sql.query("select n from t where n = :n").bind("n", 1).fetch_one::<(i64,)>().await.unwrap()
+        };
+        select().await;
+        let plain = bytes_of(&proxy, select()).await;
+        for time in [Duration::from_millis(900), Duration::from_secs(5), Duration::from_hours(1)] {
+            let hurried = CallContext::default().within(time, Instant::now().into_std());
+            assert_eq!(bytes_of(&proxy, hurried.scope(select())).await, plain, "within {time:?}");
+        }
+        // The limit is lifted for a call that takes as long as it takes, and is back after it.
+        let limit = async || {
+            sql.query(if url.starts_with("mysql") {
+                "select cast(@@max_statement_time * 1000 as integer)"
+            } else {
+                "select setting::int8 from pg_settings where name = 'statement_timeout'"
+            })
+            .fetch_one::<(i64,)>()
+            .await
+            .unwrap()
+            .0
+        };
+        assert_eq!(limit().await, 31_000, "the pipeline's deadline of 30 s and one more");
+        assert_eq!(CallContext::default().unhurried().scope(limit()).await, 0);
+        let long =
+            CallContext::default().unhurried().within(Duration::from_hours(1), Instant::now().into_std());
+        assert!((3_590_000..=3_601_000).contains(&long.scope(limit()).await));
+        assert_eq!(limit().await, 31_000);
+        assert_eq!(bytes_of(&proxy, select()).await, plain);
+    }
+
+    async fn transactions_have_the_limit_of_their_callers(url: &str, limit: &'static str) {
+        let sql = connect_with(url, |config| config.pool.size = NonZeroUsize::MIN).await;
+        let of = async |transaction: &mut seawall_sql::Transaction| {
+            transaction.query(limit).fetch_one::<(i64,)>().await.unwrap().0
+        };
+        // It may take as long as it takes, where nobody says until when.
+        let mut transaction = sql.begin().await.unwrap();
+        assert_eq!(of(&mut transaction).await, 0);
+        transaction.rollback().await.unwrap();
+        let inside = sql
+            .build_transaction()
+            .timeout(Duration::from_secs(5))
+            .run(async |tx| Ok::<_, seawall_core::Error>(of(tx).await))
+            .await
+            .unwrap();
+        assert!((4_000..=6_000).contains(&inside), "{inside}");
+        let (after,): (i64,) = sql.query(limit).fetch_one().await.unwrap();
+        assert_eq!(after, 31_000);
+    }
+
+    #[cfg(feature = "mysql")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn mariadb_ends_a_statement_whose_client_is_gone() {
+        gone_clients_statement_ends(&seawall_testkit::servers::mariadb_url().unwrap()).await;
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn postgres_ends_a_statement_whose_client_is_gone() {
+        gone_clients_statement_ends(&seawall_testkit::servers::postgres_url().unwrap()).await;
+    }
+
+    #[cfg(feature = "mysql")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn deadlines_cost_a_statement_of_mariadb_nothing() {
+        deadlines_cost_nothing(&seawall_testkit::servers::mariadb_url().unwrap()).await;
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn deadlines_cost_a_statement_of_postgres_nothing() {
+        deadlines_cost_nothing(&seawall_testkit::servers::postgres_url().unwrap()).await;
+    }
+
+    #[cfg(feature = "mysql")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn transactions_of_mariadb_have_the_limit_of_their_callers() {
+        let limit = "select cast(@@max_statement_time * 1000 as integer)";
+        transactions_have_the_limit_of_their_callers(
+            &seawall_testkit::servers::mariadb_url().unwrap(),
+            limit,
+        )
+        .await;
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn transactions_of_postgres_have_the_limit_of_their_callers() {
+        let limit = "select setting::int8 from pg_settings where name = 'statement_timeout'";
+        transactions_have_the_limit_of_their_callers(
+            &seawall_testkit::servers::postgres_url().unwrap(),
+            limit,
+        )
+        .await;
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_limit_of_the_users_own_is_left_alone() {
+        let url = format!(
+            "{}?options=-c%20statement_timeout%3D7000",
+            seawall_testkit::servers::postgres_url().unwrap()
+        );
+        let sql = connect(&url).await;
+        let limit = "select setting::int8 from pg_settings where name = 'statement_timeout'";
+        let unhurried = CallContext::default().unhurried();
+        let (lifted,): (i64,) = unhurried.scope(sql.query(limit).fetch_one()).await.unwrap();
+        assert_eq!(lifted, 7_000);
+    }
+}
