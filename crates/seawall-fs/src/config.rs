@@ -68,6 +68,10 @@ pub enum Tiers {
     Auto,
     /// Always on a thread.
     Threads,
+    /// Reads of open files by `io_uring`, as far as the system lets us have it and this crate is built with its feature
+    /// `uring`; else on a thread. `auto` uses it, too, where it wins: for reads that have to wait for the device, eight
+    /// and more at a time. This is for measuring and testing.
+    Uring,
 }
 
 impl Default for FsConfig {

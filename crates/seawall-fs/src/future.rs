@@ -41,7 +41,7 @@ impl ResponseFuture {
         } else {
             match attempt(engine, &request) {
                 Attempt::Answered(answer) => return Self { state: State::Answered(label(answer, &request)) },
-                Attempt::Missed(file) => on_a_thread(engine.clone(), request, file).boxed(),
+                Attempt::Missed(file) => waiting(engine.clone(), request, file).boxed(),
             }
         };
         Self { state: State::Waiting(waiting) }
@@ -90,7 +90,7 @@ async fn after_the_others(engine: Engine, request: FsRequest) -> Result<FsRespon
     }
     match attempt(&engine, &request) {
         Attempt::Answered(answer) => label(answer, &request),
-        Attempt::Missed(file) => on_a_thread(engine, request, file).await,
+        Attempt::Missed(file) => waiting(engine, request, file).await,
     }
 }
 
@@ -100,6 +100,21 @@ fn attempt(engine: &Engine, request: &FsRequest) -> Attempt<FsResponse> {
         return Attempt::Missed(None);
     }
     turn::count(|| request.work().inline(engine, request.path()))
+}
+
+/// Where it has to wait for a device: by a ring, or on a thread.
+async fn waiting(engine: Engine, request: FsRequest, opened: Option<File>) -> Result<FsResponse, Error> {
+    let _counted = engine.waiting_read();
+    let (label, deadline) = (request.label(), CallContext::current_deadline());
+    let opened = opened.map(Arc::new);
+    if engine.rings()
+        && let Some(read) = request.work().as_ring_read(opened.as_ref())
+        && let Some(content) = engine.read_by_ring(read, &label, deadline).await
+        && let Some(answer) = content.map(|content| request.work().answer_of_ring(content)).transpose()
+    {
+        return answer;
+    }
+    on_a_thread(engine.clone(), request, opened.and_then(Arc::into_inner)).await
 }
 
 async fn on_a_thread(

@@ -1,11 +1,12 @@
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use seawall_core::Error;
 
-use crate::engine::{Abandoned, Buffers, Engine, Need};
+use crate::engine::{Abandoned, Buffers, Engine, Need, RingRead};
 use crate::fault::Fault;
 use crate::work::{Attempt, INLINE_MOST, Task, Work};
 use crate::{Fs, FsRequest, Operation, sys};
@@ -107,6 +108,17 @@ impl Work for ReadWhole {
             Err(_) => engine.refused(attempt),
         }
         Attempt::Missed(Some(file))
+    }
+
+    fn as_ring_read(&self, opened: Option<&Arc<File>>) -> Option<RingRead> {
+        let file = Arc::clone(opened?);
+        // Without content it may be one that does not know its length.
+        let length = sys::regular_length(&file).filter(|length| (1..=self.limit).contains(length))?;
+        Some(RingRead { file, offset: 0, count: usize::try_from(length).ok()? })
+    }
+
+    fn answer_of_ring(&self, content: Vec<u8>) -> Option<Bytes> {
+        Some(content.into())
     }
 
     fn carry_out(&self, task: &Task<'_>) -> Result<Bytes, Fault> {

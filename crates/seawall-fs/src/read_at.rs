@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::engine::{Engine, Need};
+use crate::engine::{Engine, Need, RingRead};
 use crate::fault::Fault;
 use crate::sys;
 use crate::work::{Attempt, INLINE_MOST, Task, Work};
@@ -38,6 +38,17 @@ impl Work for ReadAt {
             Err(_) => engine.refused(attempt),
         }
         Attempt::Missed(None)
+    }
+
+    fn as_ring_read(&self, _: Option<&Arc<File>>) -> Option<RingRead> {
+        // What comes at the end, and whether a file knows its length, is found out on a thread.
+        let left = sys::regular_length(&self.file)?.checked_sub(self.offset)?;
+        let within = self.count > 0 && self.count as u64 <= left;
+        within.then(|| RingRead { file: Arc::clone(&self.file), offset: self.offset, count: self.count })
+    }
+
+    fn answer_of_ring(&self, content: Vec<u8>) -> Option<Bytes> {
+        Some(content.into())
     }
 
     fn carry_out(&self, task: &Task<'_>) -> Result<Bytes, Fault> {

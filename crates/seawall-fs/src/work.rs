@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::FsResponse;
-use crate::engine::{Abandoned, Engine};
+use crate::engine::{Abandoned, Engine, RingRead};
 use crate::fault::{Fault, Label};
 
 /// The doing of one operation. It may be asked more than once, since a request may be tried again.
@@ -18,6 +19,16 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// never block, nor copy more than [`INLINE_MOST`] bytes.
     fn inline(&self, _engine: &Engine, _path: &Path) -> Attempt<Self::Output> {
         Attempt::Missed(None)
+    }
+
+    /// The read that it comes down to, if a ring could do it. `opened` is what the attempt without a thread has opened.
+    fn as_ring_read(&self, _opened: Option<&Arc<File>>) -> Option<RingRead> {
+        None
+    }
+
+    /// What a ring has read, as the answer.
+    fn answer_of_ring(&self, _content: Vec<u8>) -> Option<Self::Output> {
+        None
     }
 
     /// Does it, on a thread, where it may block.
@@ -70,12 +81,22 @@ where
 /// Work whose result is a response, whatever it is: what a request carries.
 pub(crate) trait ErasedWork: Send + Sync {
     fn inline(&self, engine: &Engine, path: &Path) -> Attempt<FsResponse>;
+    fn as_ring_read(&self, opened: Option<&Arc<File>>) -> Option<RingRead>;
+    fn answer_of_ring(&self, content: Vec<u8>) -> Option<FsResponse>;
     fn carry_out(&self, task: &Task<'_>) -> Result<FsResponse, Fault>;
 }
 
 impl<W: Work> ErasedWork for W {
     fn inline(&self, engine: &Engine, path: &Path) -> Attempt<FsResponse> {
         Work::inline(self, engine, path).map(FsResponse::new)
+    }
+
+    fn as_ring_read(&self, opened: Option<&Arc<File>>) -> Option<RingRead> {
+        Work::as_ring_read(self, opened)
+    }
+
+    fn answer_of_ring(&self, content: Vec<u8>) -> Option<FsResponse> {
+        Work::answer_of_ring(self, content).map(FsResponse::new)
     }
 
     fn carry_out(&self, task: &Task<'_>) -> Result<FsResponse, Fault> {

@@ -7,6 +7,7 @@ mod desk;
 mod forecast;
 mod job;
 mod pool;
+mod rings;
 mod slot;
 mod still;
 pub(crate) mod turn;
@@ -28,6 +29,8 @@ pub(crate) use self::buffers::Buffers;
 use self::forecast::Forecasts;
 pub(crate) use self::forecast::{Need, Try};
 use self::pool::Pool;
+pub(crate) use self::rings::RingRead;
+use self::rings::Rings;
 use self::slot::until;
 pub(crate) use self::slot::{Running, Slot};
 use crate::byte_rate::ByteRate;
@@ -57,6 +60,8 @@ struct Shared {
     chunk_size: NonZeroUsize,
     gate: CommitGate,
     buffers: Buffers,
+    rings: Rings,
+    tiers: Tiers,
     /// `None` if nothing is to be tried without a thread.
     forecasts: Option<Forecasts>,
     descriptors: Arc<Descriptors>,
@@ -85,7 +90,9 @@ impl Engine {
             chunk_size,
             gate: CommitGate::default(),
             buffers: Buffers::default(),
-            forecasts: (sys::HAS_CACHED_CALLS && tiers != Tiers::Threads).then(Forecasts::new),
+            tiers,
+            rings: Rings::new(tiers == Tiers::Uring, concurrency.get()),
+            forecasts: (sys::HAS_CACHED_CALLS && matches!(tiers, Tiers::Auto)).then(Forecasts::new),
             descriptors: Arc::default(),
             full_devices: FullDevices::default(),
             byte_rate: None,
@@ -151,6 +158,35 @@ impl Engine {
         if let Some(forecasts) = &self.0.forecasts {
             forecasts.refuse(attempt);
         }
+    }
+
+    /// Reads by a ring what the page cache does not hold, if that is the better way; `None` if a thread is to do it.
+    pub(crate) async fn read_by_ring(
+        &self,
+        read: RingRead,
+        label: &Label,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Vec<u8>, Error>> {
+        if self.0.rings.wants_start() {
+            let its = self.clone();
+            // Where there is no room even for that, there will be another time.
+            drop(self.0.threads.submit(move || its.0.rings.start()));
+        }
+        match until(deadline, self.0.rings.read(&read)).await {
+            Some(content) => content.map(Ok),
+            None => Some(Err(label.error(FailureKind::Timeout, "not done before the deadline"))),
+        }
+    }
+
+    /// Counts a read that has to wait for the device, until it is dropped.
+    #[must_use]
+    pub(crate) fn waiting_read(&self) -> impl Sized + Send + '_ {
+        self.0.rings.count()
+    }
+
+    /// Whether reads may go to a ring at all.
+    pub(crate) fn rings(&self) -> bool {
+        self.0.tiers != Tiers::Threads
     }
 
     /// Finds out, on a thread, whether the device can be asked without waiting, unless that is known. `file` says what

@@ -15,3 +15,6 @@ pub(crate) use elsewhere::*;
 mod mmap;
 #[cfg(feature = "mmap")]
 pub use mmap::Mapped;
+
+#[cfg(all(feature = "uring", target_os = "linux"))]
+pub(crate) mod ring;

@@ -25,7 +25,7 @@ fn content(length: usize) -> Vec<u8> {
 
 fn clients() -> Vec<(Tiers, Fs)> {
     let make = |tiers| Fs::new(&FsConfig { tiers, ..FsConfig::default() }, Arc::new(())).unwrap();
-    [Tiers::Auto, Tiers::Threads].into_iter().map(|tiers| (tiers, make(tiers))).collect()
+    [Tiers::Auto, Tiers::Threads, Tiers::Uring].into_iter().map(|tiers| (tiers, make(tiers))).collect()
 }
 
 /// Folders on every kind of file system that this machine offers for sure.
