@@ -104,12 +104,16 @@ fn attempt(engine: &Engine, request: &FsRequest) -> Attempt<FsResponse> {
 
 /// Where it has to wait for a device: by a ring, or on a thread.
 async fn waiting(engine: Engine, request: FsRequest, opened: Option<File>) -> Result<FsResponse, Error> {
-    let _counted = engine.waiting_read();
-    let (label, deadline) = (request.label(), CallContext::current_deadline());
+    if !engine.rings() {
+        return on_a_thread(engine, request, opened).await;
+    }
     let opened = opened.map(Arc::new);
-    if engine.rings()
-        && let Some(read) = request.work().as_ring_read(opened.as_ref())
-        && let Some(content) = engine.read_by_ring(read, &label, deadline).await
+    let read = request.work().as_ring_read(opened.as_ref());
+    // On a thread too, or nobody would ever see that there are many.
+    let _counted = read.is_some().then(|| engine.waiting_read());
+    if let Some(read) = read
+        && let Some(content) =
+            engine.read_by_ring(read, &request.label(), CallContext::current_deadline()).await
         && let Some(answer) = content.map(|content| request.work().answer_of_ring(content)).transpose()
     {
         return answer;

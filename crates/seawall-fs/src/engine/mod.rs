@@ -186,7 +186,7 @@ impl Engine {
 
     /// Whether reads may go to a ring at all.
     pub(crate) fn rings(&self) -> bool {
-        self.0.tiers != Tiers::Threads
+        self.0.tiers != Tiers::Threads && self.0.rings.may_be()
     }
 
     /// Finds out, on a thread, whether the device can be asked without waiting, unless that is known. `file` says what

@@ -56,6 +56,11 @@ mod ring {
             }
         }
 
+        /// Whether there may be a ring one day.
+        pub(in super::super) fn may_be(&self) -> bool {
+            !matches!(self.ring.get(), Some(None))
+        }
+
         /// Whether somebody has to start a ring, on a thread.
         pub(in super::super) fn wants_start(&self) -> bool {
             let deep = self.always || self.under_way.load(Ordering::Relaxed) >= DEPTH;
@@ -115,6 +120,10 @@ mod none {
     impl Rings {
         pub(in super::super) const fn new(_: bool, _: usize) -> Self {
             Self
+        }
+
+        pub(in super::super) const fn may_be(&self) -> bool {
+            false
         }
 
         pub(in super::super) const fn wants_start(&self) -> bool {

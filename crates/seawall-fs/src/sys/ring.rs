@@ -34,7 +34,7 @@ struct Queue {
     /// Whether the thread has to be woken.
     asleep: bool,
     closed: bool,
-    /// Whether the thread has given up.
+    /// Whether the thread is gone.
     broken: bool,
 }
 
@@ -53,7 +53,7 @@ pub(crate) type Done = (Vec<u8>, io::Result<usize>);
 impl Ring {
     /// A ring with at most so many reads under way. Containers refuse it (`EPERM`), old kernels do not have it.
     pub(crate) fn start(most: u32) -> io::Result<Self> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC)?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let shared = Arc::new(Shared { queue: Mutex::default(), wake });
         let (tell, told) = std::sync::mpsc::channel();
         let its = Arc::clone(&shared);
@@ -158,9 +158,12 @@ impl Driver {
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
                 // Out of memory for a moment, perhaps; what has ended is taken first.
                 Err(cause) if cause.raw_os_error() == Some(libc::EBUSY) => {}
-                Err(_) => return self.give_up(),
+                // Nothing can be asked of it any more; what follows from that is done when this is dropped.
+                Err(_) => return,
             }
-            self.end();
+            if !self.end() {
+                return;
+            }
         }
     }
 
@@ -202,11 +205,14 @@ impl Driver {
         pushed.expect("there is an entry for it beside those of all places");
     }
 
-    /// Tells those whose reads are over.
-    fn end(&mut self) {
+    /// Tells those whose reads are over; `false` if the thread could not be woken any more.
+    fn end(&mut self) -> bool {
         let ended: Vec<_> = self.ring.completion().map(|entry| (entry.user_data(), entry.result())).collect();
         for (number, result) in ended {
             if number == WAKE {
+                if result < 0 {
+                    return false;
+                }
                 // Reading sets it back.
                 let _again = rustix::io::read(self.shared.wake.as_fd(), &mut [0; 8]);
                 self.await_wake();
@@ -227,18 +233,20 @@ impl Driver {
             // Who has gone does not want it.
             let _gone = reply.send((buffer, read));
         }
-    }
-
-    /// The ring does not work any more. Those who wait are told by the end of their channels, and read otherwise.
-    fn give_up(&mut self) {
-        let mut queue = self.shared.lock();
-        queue.broken = true;
-        queue.reads.clear();
+        true
     }
 }
 
 impl Drop for Driver {
+    /// However the thread ended, by a panic too, those who wait are told by the end of their channels, and read
+    /// otherwise.
     fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.broken = true;
+        let stranded = std::mem::take(&mut queue.reads);
+        drop(queue);
+        // Not under the lock, since it wakes those who wait.
+        drop(stranded);
         // There are none unless the ring broke or something panicked. The kernel may write to these still.
         self.under_way.drain(..).flatten().for_each(|read| std::mem::forget((read.buffer, read.file)));
     }
@@ -308,5 +316,26 @@ mod tests {
         while Arc::strong_count(&file) > 1 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_when_the_thread_panics_are_told_and_nobody_waits_after_that() {
+        let Ok(io_uring) = make(2) else { return };
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap();
+        let ring = Ring { shared: Arc::new(Shared { queue: Mutex::default(), wake }) };
+        let (file, _) = file(10);
+        let waiting: Vec<_> =
+            (0..5).map(|_| ring.read(Arc::clone(&file), Vec::new(), 10, 0).unwrap()).collect();
+        let its = Arc::clone(&ring.shared);
+        let thread = thread::spawn(move || {
+            // Two of them are under way then, and three queued.
+            Driver::new(io_uring, its, 2).begin();
+            panic!("as any thread may");
+        });
+        thread.join().unwrap_err();
+        for answer in waiting {
+            answer.await.unwrap_err();
+        }
+        assert!(ring.read(file, Vec::new(), 10, 0).is_none());
     }
 }
