@@ -6,6 +6,7 @@ use seawall_tower::Pipeline;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::engine::turn;
 use crate::losses::LossCounter;
 use crate::shelf::Shelf;
 use crate::span;
@@ -87,6 +88,10 @@ impl Fs {
         {
             // In a box, because it is off unless asked for, and every future would have room for it otherwise.
             return Box::pin(span::around(self.shelf.stack().clone(), request)).await;
+        }
+        // Here and not further inside, where it would take memory.
+        if turn::is_over() {
+            turn::let_others().await;
         }
         let mut stack = self.shelf.take();
         stack.ready().await?;

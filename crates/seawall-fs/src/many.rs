@@ -16,17 +16,18 @@ use crate::fault::{Fault, Label};
 use crate::work::{Task, Work};
 use crate::{Fs, FsRequest, Operation, read};
 
-/// Requests under way for one list.
-const AHEAD: usize = 4;
+/// Requests under way for one list: enough that the threads have something to do while the one who takes the results
+/// waits for a processor, which they keep busy.
+const AHEAD: usize = 8;
 
 /// A request brings no more content than this and one file, so that a list of large files is not read into memory
 /// faster than it is worked on.
-const BYTES: usize = 4 * 1024 * 1024;
+const BYTES: usize = 2 * 1024 * 1024;
 
 impl Fs {
     /// The contents of many files of at most `limit` bytes each, in the order of `paths`.
     ///
-    /// Up to 64 files are one request, which costs one visit to a thread instead of 64; some requests are under way
+    /// Up to 128 files are one request, which costs one visit to a thread instead of 128; some requests are under way
     /// while you work on the results of earlier ones, with 16 MiB of content (and a file each) at the most. Each file
     /// has a result of its own: what passes by itself is tried again from that file on, as the stack of this client
     /// does with requests; what does not is told, and the next file is read.
@@ -53,16 +54,16 @@ impl Fs {
     /// Dropping a wait for the next result loses nothing. Dropping the stream stops what has not begun.
     pub fn read_many(&self, paths: impl Into<Arc<[PathBuf]>>, limit: u64) -> Many<Bytes> {
         let one = move |path: &Path, task: &Task<'_>| read::from_path(path, limit, task.abandoned);
-        Many::new(self, Operation::ReadMany, paths.into(), 64, Bytes::len, one)
+        Many::new(self, Operation::ReadMany, paths.into(), 128, Bytes::len, one)
     }
 
     /// What the file system knows about many files or directories, in the order of `paths`. Symbolic links are
     /// followed.
     ///
-    /// Up to 256 paths are one request. Else it is as [`read_many`](Self::read_many).
+    /// Up to 512 paths are one request. Else it is as [`read_many`](Self::read_many).
     pub fn stat_many(&self, paths: impl Into<Arc<[PathBuf]>>) -> Many<Metadata> {
         let one = |path: &Path, _: &Task<'_>| Ok(std::fs::metadata(path)?);
-        Many::new(self, Operation::StatMany, paths.into(), 256, |_| 0, one)
+        Many::new(self, Operation::StatMany, paths.into(), 512, |_| 0, one)
     }
 }
 

@@ -34,18 +34,25 @@ const PAGE: usize = 4096;
 
 /// Opens what can be read without waiting for another process.
 pub(crate) fn open(path: &Path, offset: u64) -> Result<File, Fault> {
-    // Nearly always it is a regular file, and need not be looked up twice to know.
-    let mut file = match sys::open_without_waiting(path) {
-        Ok(file) if sys::regular_length(&file).is_some() => file,
-        _ => {
-            refuse_what_blocks(&fs::metadata(path)?)?;
-            File::open(path)?
-        }
-    };
+    let (mut file, _) = open_to_read(path)?;
     if offset > 0 {
         file.seek(SeekFrom::Start(offset))?;
     }
     Ok(file)
+}
+
+/// The same, with the length of a regular file.
+fn open_to_read(path: &Path) -> Result<(File, Option<u64>), Fault> {
+    // Nearly always it is a regular file, and need not be looked up twice to know.
+    if let Ok(file) = sys::open_without_waiting(path)
+        && let Some(length) = sys::regular_length(&file)
+    {
+        return Ok((file, Some(length)));
+    }
+    refuse_what_blocks(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    let length = sys::regular_length(&file);
+    Ok((file, length))
 }
 
 /// Opening a pipe waits for the process at its other end, perhaps for ever, with a thread.
@@ -123,8 +130,14 @@ impl Work for ReadWhole {
 
     fn carry_out(&self, task: &Task<'_>) -> Result<Bytes, Fault> {
         let path = &task.label.path;
-        let file = task.opened.take().map_or_else(|| open(path, 0), Ok)?;
-        let content = whole(&file, self.limit, task.abandoned)?;
+        let (file, length) = match task.opened.take() {
+            Some(file) => {
+                let length = sys::regular_length(&file);
+                (file, length)
+            }
+            None => open_to_read(path)?,
+        };
+        let content = whole(&file, length, self.limit, task.abandoned)?;
         task.engine.look_at(path, Need::Content, || Ok(file));
         Ok(content)
     }
@@ -132,7 +145,8 @@ impl Work for ReadWhole {
 
 /// The content of a file, on a thread.
 pub(crate) fn from_path(path: &Path, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
-    whole(&open(path, 0)?, limit, abandoned)
+    let (file, length) = open_to_read(path)?;
+    whole(&file, length, limit, abandoned)
 }
 
 /// The content of a file of `length` bytes if the page cache holds all of it. An error if this file cannot be asked so.
@@ -154,8 +168,14 @@ fn read_cached(file: &File, length: usize) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-pub(crate) fn whole(file: &File, limit: u64, abandoned: &Abandoned) -> Result<Bytes, Fault> {
-    let expected = file.metadata()?.len();
+/// What a file holds, of which `length` is what a regular one says of itself.
+pub(crate) fn whole(
+    file: &File,
+    length: Option<u64>,
+    limit: u64,
+    abandoned: &Abandoned,
+) -> Result<Bytes, Fault> {
+    let expected = length.unwrap_or(0);
     if expected > limit {
         return Err(too_large(limit));
     }
@@ -172,7 +192,9 @@ pub(crate) fn whole(file: &File, limit: u64, abandoned: &Abandoned) -> Result<By
         if content.len() as u64 > limit {
             return Err(too_large(limit));
         }
-        if read == 0 {
+        // One with a length of its own gives less than asked for only at its end.
+        let ended = (read as u64) < allowed && content.len() as u64 == expected;
+        if read == 0 || (ended && expected > 0) {
             return Ok(content.into());
         }
     }

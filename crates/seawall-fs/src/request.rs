@@ -3,6 +3,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::Operation;
 use crate::fault::Label;
 use crate::work::{ErasedWork, Work};
@@ -80,14 +82,24 @@ impl fmt::Debug for FsRequest {
 /// # Ok(()) }
 /// ```
 pub struct FsResponse {
-    value: Box<dyn Any + Send>,
+    value: Value,
     type_name: &'static str,
+}
+
+enum Value {
+    /// What most answers are, so that they take no memory of their own.
+    Content(Bytes),
+    Other(Box<dyn Any + Send>),
 }
 
 impl FsResponse {
     /// An answer.
     pub fn new<T: Send + 'static>(value: T) -> Self {
-        Self { value: Box::new(value), type_name: type_name::<T>() }
+        let value = match cast(value) {
+            Ok(content) => Value::Content(content),
+            Err(value) => Value::Other(Box::new(value)),
+        };
+        Self { value, type_name: type_name::<T>() }
     }
 
     /// The answer, if it is a `T`.
@@ -96,17 +108,31 @@ impl FsResponse {
     /// The response as it was, if it is something else.
     pub fn downcast<T: 'static>(self) -> Result<T, Self> {
         let Self { value, type_name } = self;
-        value.downcast().map(|value| *value).map_err(|value| Self { value, type_name })
+        let downcast = match value {
+            Value::Content(content) => cast(content).map_err(Value::Content),
+            Value::Other(value) => value.downcast().map(|value| *value).map_err(Value::Other),
+        };
+        downcast.map_err(|value| Self { value, type_name })
     }
 
     /// The answer, if it is a `T`, to look at only.
     pub(crate) fn peek<T: 'static>(&self) -> Option<&T> {
-        self.value.downcast_ref()
+        match &self.value {
+            Value::Content(content) => (content as &dyn Any).downcast_ref(),
+            Value::Other(value) => value.downcast_ref(),
+        }
     }
 
     pub(crate) const fn type_name(&self) -> &'static str {
         self.type_name
     }
+}
+
+/// The value as what it is, if it is a `U`.
+fn cast<T: 'static, U: 'static>(value: T) -> Result<U, T> {
+    let mut value = Some(value);
+    let found = (&mut value as &mut dyn Any).downcast_mut::<Option<U>>().and_then(Option::take);
+    found.ok_or_else(|| value.expect("it was not taken"))
 }
 
 impl fmt::Debug for FsResponse {

@@ -1,5 +1,9 @@
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+#[cfg(unix)]
+use std::fs::File;
+use std::fs::OpenOptions;
+#[cfg(unix)]
+use std::io;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,10 +18,11 @@ use crate::work::Task;
 use crate::{Fs, FsRequest, Operation};
 
 /// So many files are written in one visit to a thread, and so many bytes of them.
-const FILES: usize = 64;
-const BYTES: usize = 8 * 1024 * 1024;
-/// So many visits are under way at once.
-const VISITS: usize = 4;
+const FILES: usize = 128;
+const BYTES: usize = 4 * 1024 * 1024;
+/// So many visits are under way at once: enough that the threads have something to do while the caller waits for a
+/// processor, which they keep busy.
+const VISITS: usize = 8;
 
 impl Fs {
     /// Writes a whole file in place: makes it, or cuts it to nothing and fills it anew. Nothing is synced.
@@ -39,8 +44,8 @@ impl Fs {
 
     /// Writes many whole files in place, as [`write`](Self::write) does each, many in one visit to a thread.
     ///
-    /// The results are in the order of the files, each with its own error. At most 256 files and about 32 MiB of them
-    /// (or four larger files) are under way at a time, and the iterator is asked only for the next ones: with
+    /// The results are in the order of the files, each with its own error. At most 1024 files and about 32 MiB of them
+    /// (or eight larger files) are under way at a time, and the iterator is asked only for the next ones: with
     /// contents made as it goes on, memory stays that small. What fails for a passing reason is tried again by
     /// itself, as the retries are configured.
     ///
@@ -122,8 +127,32 @@ pub(crate) fn groups<P: Into<PathBuf>, B: Into<Bytes>>(
     })
 }
 
+#[cfg(unix)]
 fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
+    use std::os::unix::fs::FileExt;
+
+    use rustix::fs::{FileType, fstat};
+    use rustix::io::Errno;
+
     let mut file = open(path).map_err(Fault::changed_nothing)?;
+    // A pipe has no places to write at, which spares everything else the question what it is.
+    if !content.is_empty() {
+        match file.write_all_at(content, 0) {
+            Err(cause) if Errno::from_io_error(&cause) == Some(Errno::SPIPE) => {}
+            written => return Ok(written?),
+        }
+    }
+    let mode = fstat(&file).map_err(io::Error::from)?.st_mode;
+    if FileType::from_raw_mode(mode).is_fifo() {
+        return Err(pipe().changed_nothing());
+    }
+    Ok(file.write_all(content)?)
+}
+
+#[cfg(not(unix))]
+fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).open(path);
+    let mut file = opened.map_err(|cause| Fault::from(cause).changed_nothing())?;
     Ok(file.write_all(content)?)
 }
 
@@ -132,21 +161,18 @@ fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
 fn open(path: &Path) -> Result<File, Fault> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    use rustix::fs::{FileType, OFlags, fstat};
+    use rustix::fs::OFlags;
     use rustix::io::Errno;
 
-    let refused = || Fault::invalid("a pipe or socket: it may block for ever, use `tokio::net` for it");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    let file = match options.open(path) {
-        Err(cause) if Errno::from_io_error(&cause) == Some(Errno::NXIO) => return Err(refused()),
-        opened => opened?,
-    };
-    let mode = fstat(&file).map_err(io::Error::from)?.st_mode;
-    if FileType::from_raw_mode(mode).is_fifo() { Err(refused()) } else { Ok(file) }
+    options.open(path).map_err(|cause| match Errno::from_io_error(&cause) {
+        Some(Errno::NXIO) => pipe(),
+        _ => cause.into(),
+    })
 }
 
-#[cfg(not(unix))]
-fn open(path: &Path) -> Result<File, Fault> {
-    Ok(OpenOptions::new().write(true).create(true).truncate(true).open(path)?)
+#[cfg(unix)]
+fn pipe() -> Fault {
+    Fault::invalid("a pipe or socket: it may block for ever, use `tokio::net` for it")
 }

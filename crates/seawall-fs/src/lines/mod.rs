@@ -1,5 +1,6 @@
 //! Text files line by line, in batches that share one buffer.
 
+mod ahead;
 mod batch;
 mod one_by_one;
 mod options;

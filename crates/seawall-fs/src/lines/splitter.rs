@@ -1,12 +1,14 @@
 use std::fs::File;
-use std::io;
 
-use memchr::{memchr_iter, memrchr};
+use memchr::memchr_iter;
 
 use super::{LineBatch, LineEnding, LineOptions};
 use crate::engine::Buffers;
 use crate::fault::Fault;
 use crate::sys;
+
+/// So much is read and then looked through, while it is in the processor's nearest cache.
+const STEP: usize = 128 * 1024;
 
 /// Cuts what is read into batches of whole lines, and keeps the beginning of a line for the next one.
 #[derive(Debug)]
@@ -36,44 +38,56 @@ impl Splitter {
     pub(super) fn next(&mut self, source: &File, buffers: &Buffers) -> (Option<LineBatch>, Then) {
         let mut data = buffers.take(self.chunk.max(self.carried.len() * 2));
         data.extend_from_slice(&self.carried);
-        let mut searched = data.len();
+        let mut ends = Vec::with_capacity(data.capacity() / 64 + 1);
         loop {
-            match fill(source, &mut data) {
-                Ok(true) => {}
-                Ok(false) => {
+            let searched = data.len();
+            if searched == data.capacity() {
+                if !ends.is_empty() {
+                    self.carry(&mut data, &ends);
+                    return self.cut(data, ends, buffers);
+                }
+                // The ending itself does not count.
+                if searched > self.options.max_length.saturating_add(1) {
+                    return (None, Then::Failed(self.too_long(self.offset)));
+                }
+                // Twice as much each time, so that a long line is not copied again and again.
+                data.reserve_exact(searched);
+            }
+            let room = (data.capacity() - searched).min(STEP);
+            let end = match sys::read(source, &mut data, room) {
+                // A chunk is 1 GiB at the most, and a line that is longer is refused before it is 4 GiB.
+                Ok(1..) => {
+                    ends.extend(memchr_iter(b'\n', &data[searched..]).map(|end| (searched + end) as u32));
+                    continue;
+                }
+                Ok(0) => {
                     self.carried.clear();
-                    let (batch, then) = self.cut(data, buffers);
-                    return (batch, if matches!(then, Then::More) { Then::End } else { then });
+                    if whole(&ends) < data.len() {
+                        ends.push(data.len() as u32);
+                    }
+                    Then::End
                 }
                 // What was read before is good, but a line without its end is not one.
-                Err(cause) => return (None, Then::Failed(cause.into())),
-            }
-            if let Some(last) = memrchr(b'\n', &data[searched..]) {
-                let whole = searched + last + 1;
-                self.carried.clear();
-                self.carried.extend_from_slice(&data[whole..]);
-                data.truncate(whole);
-                return self.cut(data, buffers);
-            }
-            // The ending itself does not count.
-            if data.len() > self.options.max_length.saturating_add(1) {
-                return (None, Then::Failed(self.too_long(self.offset)));
-            }
-            searched = data.len();
-            // Twice as much each time, so that a long line is not copied again and again.
-            data.reserve_exact(searched);
+                Err(cause) => {
+                    self.carry(&mut data, &ends);
+                    Then::Failed(cause.into())
+                }
+            };
+            let (batch, then) = self.cut(data, ends, buffers);
+            return (batch, if matches!(then, Then::More) { end } else { then });
         }
     }
 
+    /// Keeps what is behind the last whole line for the next batch.
+    fn carry(&mut self, data: &mut Vec<u8>, ends: &[u32]) {
+        let whole = whole(ends);
+        self.carried.clear();
+        self.carried.extend_from_slice(&data[whole..]);
+        data.truncate(whole);
+    }
+
     /// A batch of the lines in `data`, as far as they are short enough.
-    fn cut(&mut self, mut data: Vec<u8>, buffers: &Buffers) -> (Option<LineBatch>, Then) {
-        let mut ends = Vec::with_capacity(data.len() / 64 + 1);
-        // A chunk is 1 GiB at the most, and a line that is longer is refused before it is 4 GiB.
-        ends.extend(memchr_iter(b'\n', &data).map(|end| end as u32));
-        let terminated = ends.last().map_or(0, |end| *end as usize + 1);
-        if terminated < data.len() {
-            ends.push(data.len() as u32);
-        }
+    fn cut(&mut self, mut data: Vec<u8>, mut ends: Vec<u32>, buffers: &Buffers) -> (Option<LineBatch>, Then) {
         let mut then = Then::More;
         if let Some(first) = self.first_too_long(&data, &ends) {
             let start = first.checked_sub(1).map_or(0, |before| ends[before] as usize + 1);
@@ -115,16 +129,7 @@ impl Splitter {
     }
 }
 
-/// Reads until the buffer is full; `false` at the end of the file.
-fn fill(source: &File, buffer: &mut Vec<u8>) -> io::Result<bool> {
-    while buffer.len() < buffer.capacity() {
-        let room = buffer.capacity() - buffer.len();
-        match sys::read(source, buffer, room) {
-            Ok(0) => return Ok(false),
-            Ok(_) => {}
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(cause),
-        }
-    }
-    Ok(true)
+/// How much of the data is whole lines.
+fn whole(ends: &[u32]) -> usize {
+    ends.last().map_or(0, |end| *end as usize + 1)
 }

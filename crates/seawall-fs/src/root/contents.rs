@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::file::Opened;
 use crate::metadata::found;
 use crate::work::Task;
-use crate::{Entries, Entry, EntryKind, File, OpenOptions, Operation, Space, Times, read};
+use crate::{Entries, Entry, EntryKind, File, OpenOptions, Operation, Space, Times, read, sys};
 
 impl Root {
     /// [`Fs::open`](crate::Fs::open).
@@ -45,7 +45,8 @@ impl Root {
     /// Cancel safe.
     pub async fn read(&self, path: impl AsRef<Path>, limit: u64) -> Result<Bytes, Error> {
         let work = move |base: &Base, path: &Path, task: &Task<'_>| {
-            read::whole(&open(base, path, OpenOptions::reading())?, limit, task.abandoned)
+            let file = open(base, path, OpenOptions::reading())?;
+            read::whole(&file, sys::regular_length(&file), limit, task.abandoned)
         };
         self.ask(Operation::Read, path.as_ref(), work).await
     }

@@ -27,8 +27,9 @@ pub(crate) fn look_up(_: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(crate) fn regular_length(_: &File) -> Option<u64> {
-    None
+pub(crate) fn regular_length(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    metadata.is_file().then(|| metadata.len())
 }
 
 pub(crate) fn is_at_end(_: &File) -> bool {

@@ -14,7 +14,7 @@ use crate::engine::Abandoned;
 use crate::fault::{Fault, Label};
 
 /// A visit to a thread ends when it has found about so many entries.
-const ENTRIES: usize = 1024;
+const ENTRIES: usize = 2048;
 /// With so many directories to be visited, those found are visited before more are looked for.
 const DIRECTORIES: usize = 4096;
 
