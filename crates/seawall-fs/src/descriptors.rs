@@ -93,15 +93,33 @@ pub(crate) fn patience(deadline: Option<Instant>, attempt: u32) -> Instant {
     deadline.unwrap_or(if attempt > 1 { now } else { now + PATIENCE })
 }
 
-/// Whether it failed because too many files are open, in this process or in the system.
-#[cfg(unix)]
-pub(crate) fn ran_out(error: &Error) -> bool {
-    use rustix::io::Errno;
+/// Opens a directory in the midst of a tree, on a thread: where too many files are open, now and then, until there are
+/// fewer, `given_up`, or a minute has passed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "half of a tree cannot be left and come back to: it keeps its thread"
+)]
+pub(crate) fn patiently<T>(
+    given_up: &dyn Fn() -> bool,
+    mut open: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let mut left = PATIENCE;
+    loop {
+        match open() {
+            Err(cause) if is_shortage(&cause) && !left.is_zero() && !given_up() => {
+                std::thread::sleep(NOW_AND_THEN);
+                left = left.saturating_sub(NOW_AND_THEN);
+            }
+            opened => return opened,
+        }
+    }
+}
 
+/// Whether it failed because too many files are open, in this process or in the system.
+pub(crate) fn ran_out(error: &Error) -> bool {
     let mut cause = error.source();
     while let Some(this) = cause {
-        let number = this.downcast_ref::<io::Error>().and_then(Errno::from_io_error);
-        if matches!(number, Some(Errno::MFILE | Errno::NFILE)) {
+        if this.downcast_ref().is_some_and(is_shortage) {
             return true;
         }
         cause = this.source();
@@ -109,8 +127,15 @@ pub(crate) fn ran_out(error: &Error) -> bool {
     false
 }
 
+#[cfg(unix)]
+pub(crate) fn is_shortage(cause: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    matches!(Errno::from_io_error(cause), Some(Errno::MFILE | Errno::NFILE))
+}
+
 #[cfg(not(unix))]
-pub(crate) fn ran_out(_: &Error) -> bool {
+pub(crate) fn is_shortage(_: &io::Error) -> bool {
     false
 }
 
@@ -176,5 +201,24 @@ mod tests {
         assert_eq!(patience(Some(in_(5)), 3), in_(5));
         assert_eq!(patience(None, 1), in_(60));
         assert_eq!(patience(None, 2), in_(0));
+    }
+
+    #[test]
+    fn what_meets_the_limit_in_the_midst_of_a_tree_is_tried_until_it_is_over_or_given_up() {
+        let full = || io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        let mut tries = 0;
+        let third = |tries: &mut u32| {
+            *tries += 1;
+            if *tries < 3 { Err(full()) } else { Ok(*tries) }
+        };
+        assert_eq!(patiently(&|| false, || third(&mut tries)).unwrap(), 3);
+        patiently(&|| true, || Err::<(), _>(full())).unwrap_err();
+        let mut others = 0;
+        let other = || {
+            others += 1;
+            Err::<(), _>(io::ErrorKind::PermissionDenied.into())
+        };
+        patiently(&|| false, other).unwrap_err();
+        assert_eq!(others, 1);
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use seawall_core::{CallContext, Error, Idempotency};
+use seawall_core::{CallContext, Error, FailureKind, Idempotency};
 
 use crate::engine::{Abandoned, Engine, in_time, turn};
 use crate::fault::{Fault, Label};
@@ -129,7 +129,7 @@ async fn on_a_thread(
     let label = request.label();
     let context = CallContext::current();
     let (attempt, deadline) = (context.attempt_number(), context.deadline_at());
-    let mut until = None;
+    let (mut until, mut shortage) = (None, None);
     loop {
         let work = on_its_device(&engine, &request, &label, attempt, opened.take());
         match engine.run_in(request.operation().lane(), &label, deadline, work).await {
@@ -139,6 +139,11 @@ async fn on_a_thread(
                 if !engine.descriptors().wait(until).await {
                     return Err(error);
                 }
+                shortage = Some(error);
+            }
+            // The deadline came in the midst of yet another try: what it had lacked until then says more.
+            Err(error) if error.kind() == FailureKind::Timeout && !request.operation().writes() => {
+                return Err(shortage.unwrap_or(error));
             }
             result => return result,
         }

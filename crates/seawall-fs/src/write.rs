@@ -20,6 +20,8 @@ use crate::{Fs, FsRequest, Operation};
 /// So many files are written in one visit to a thread, and so many bytes of them.
 const FILES: usize = 128;
 const BYTES: usize = 4 * 1024 * 1024;
+/// So many bytes are under way at once, and a file more.
+const BYTES_AHEAD: usize = 32 * 1024 * 1024;
 /// So many visits are under way at once: enough that the threads have something to do while the caller waits for a
 /// processor, which they keep busy.
 const VISITS: usize = 8;
@@ -45,7 +47,7 @@ impl Fs {
     /// Writes many whole files in place, as [`write`](Self::write) does each, many in one visit to a thread.
     ///
     /// The results are in the order of the files, each with its own error. At most 1024 files and about 32 MiB of them
-    /// (or eight larger files) are under way at a time, and the iterator is asked only for the next ones: with
+    /// (and one file more) are under way at a time, and the iterator is asked only for the next ones: with
     /// contents made as it goes on, memory stays that small. What fails for a passing reason is tried again by
     /// itself, as the retries are configured.
     ///
@@ -59,21 +61,23 @@ impl Fs {
     {
         let mut results = Vec::new();
         let mut groups = groups(files.into_iter(), FILES, BYTES);
-        let mut under_way = FuturesOrdered::new();
+        let (mut under_way, mut bytes_ahead) = (FuturesOrdered::new(), 0);
         loop {
             while under_way.len() < VISITS
+                && bytes_ahead < BYTES_AHEAD
                 && let Some(group) = groups.next()
             {
-                under_way.push_back(self.write_group(group));
+                let bytes: usize = group.iter().map(|(_, content)| content.len()).sum();
+                bytes_ahead += bytes;
+                under_way.push_back(async move { (bytes, self.write_group(group, bytes).await) });
             }
-            match under_way.next().await {
-                Some(written) => results.extend(written),
-                None => return results,
-            }
+            let Some((bytes, written)) = under_way.next().await else { return results };
+            bytes_ahead -= bytes;
+            results.extend(written);
         }
     }
 
-    async fn write_group(&self, group: Group) -> Vec<Result<(), Error>> {
+    async fn write_group(&self, group: Group, bytes: usize) -> Vec<Result<(), Error>> {
         let files = Arc::clone(&group);
         let work = move |task: &Task<'_>| {
             let write_one = |(path, content): &(PathBuf, Bytes)| {
@@ -88,8 +92,7 @@ impl Fs {
             };
             Ok(files.iter().map(write_one).collect::<Vec<_>>())
         };
-        let bytes = group.iter().map(|(_, content)| content.len() as u64).sum();
-        let request = FsRequest::new(Operation::WriteMany, &group[0].0, work).of_bytes(bytes);
+        let request = FsRequest::new(Operation::WriteMany, &group[0].0, work).of_bytes(bytes as u64);
         let mut results: Vec<Result<(), Error>> = match self.ask(request).await {
             Ok(results) => results,
             Err(error) => group.iter().map(|_| Err(error.clone())).collect(),

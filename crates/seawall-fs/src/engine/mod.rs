@@ -19,9 +19,9 @@ use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use seawall_core::{Error, FailureKind};
+use seawall_core::{ByKind, Classify, Error, Event, FailureKind};
 use seawall_tower::Identity;
 
 pub(crate) use self::abandoned::Abandoned;
@@ -67,6 +67,7 @@ struct Shared {
     descriptors: Arc<Descriptors>,
     full_devices: FullDevices,
     byte_rate: Option<Arc<ByteRate>>,
+    identity: Identity,
 }
 
 /// Which threads do a piece of work.
@@ -96,6 +97,7 @@ impl Engine {
             descriptors: Arc::default(),
             full_devices: FullDevices::default(),
             byte_rate: None,
+            identity: Identity::default(),
         }))
     }
 
@@ -104,8 +106,15 @@ impl Engine {
     pub(crate) fn guarded(mut self, bytes_per_second: Option<NonZeroU32>, identity: Identity) -> Self {
         let shared = Arc::get_mut(&mut self.0).expect("nobody else has it yet");
         shared.byte_rate = bytes_per_second.map(|limit| Arc::new(ByteRate::new(identity.clone(), limit)));
-        shared.full_devices = FullDevices::new(identity);
+        shared.full_devices = FullDevices::new(identity.clone());
+        shared.identity = identity;
         self
+    }
+
+    /// Tells of a call that was answered without the stack, as the stack would.
+    pub(crate) fn tell_of_call<T>(&self, answer: &Result<T, Error>, elapsed: Duration) {
+        let outcome = ByKind.classify(answer.as_ref());
+        self.0.identity.tell("pipeline", &Event::Completed { outcome, elapsed });
     }
 
     /// The limit of bytes a second, if there is one.

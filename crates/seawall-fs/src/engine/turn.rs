@@ -26,10 +26,16 @@ pub(crate) fn is_over() -> bool {
 
 /// Does something, and counts the time that it took.
 pub(crate) fn count<T>(work: impl FnOnce() -> T) -> T {
+    timed(work).0
+}
+
+/// The same, and answers that time too.
+pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let began = clock::now();
     let output = work();
-    USED.set(USED.get() + clock::now().saturating_duration_since(began));
-    output
+    let took = clock::now().saturating_duration_since(began);
+    USED.set(USED.get() + took);
+    (output, took)
 }
 
 /// Ends the turn. The next ones on this thread are the shorter, the longer that took.

@@ -165,23 +165,24 @@ impl OpenFile {
         if self.fs.is_plain()
             && let Some(answer) = self.at_once(&read).await
         {
-            return answer.map_err(|fault| fault.label(&self.label(Operation::ReadAt)));
+            return answer;
         }
         self.ask(Operation::ReadAt, read).await
     }
 
-    /// The answer if the page cache has it: no visit to the device, and none of the stack's business.
-    async fn at_once(&self, read: &ReadAt) -> Option<Result<Bytes, Fault>> {
+    /// The answer if the page cache has it: no visit to the device, and of the stack's business only to be counted.
+    async fn at_once(&self, read: &ReadAt) -> Option<Result<Bytes, Error>> {
         if !self.engine.tries() || !in_time(CallContext::current_deadline()) {
             return None;
         }
         if turn::is_over() {
             turn::let_others().await;
         }
-        match turn::count(|| read.inline(&self.engine, &self.path)) {
-            Attempt::Answered(answer) => Some(answer),
-            Attempt::Missed(_) => None,
-        }
+        let (attempt, took) = turn::timed(|| read.inline(&self.engine, &self.path));
+        let Attempt::Answered(answer) = attempt else { return None };
+        let answer = answer.map_err(|fault| fault.label(&self.label(Operation::ReadAt)));
+        self.engine.tell_of_call(&answer, took);
+        Some(answer)
     }
 
     /// After a failed sync nothing that is done through this handle can be trusted to last.

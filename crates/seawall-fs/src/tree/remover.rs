@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use seawall_core::Error;
 
 use super::TreeReport;
+use crate::descriptors::patiently;
 use crate::engine::Abandoned;
 use crate::fault::{Fault, Label};
 use crate::walk::{Buffer, DirectoryReader};
@@ -102,7 +103,7 @@ impl Removal {
         report: &mut TreeReport,
     ) -> Result<(), Fault> {
         let parent = levels.last().map_or(&self.root, Level::reader);
-        let opened = DirectoryReader::open_at(parent, &name, false)
+        let opened = patiently(&|| abandoned.is_set(), || DirectoryReader::open_at(parent, &name, false))
             .and_then(|reader| reader.identity().map(|identity| (reader, identity)));
         let (reader, identity) = match opened {
             Ok(opened) => opened,
@@ -131,7 +132,7 @@ impl Removal {
         if let Some(above) = levels.last_mut()
             && above.reader.is_none()
         {
-            match find_above(level.reader(), above.identity) {
+            match patiently(&|| abandoned.is_set(), || find_above(level.reader(), above.identity)) {
                 Ok(reader) => above.reader = Some(reader),
                 Err(cause) => {
                     // Without the way up nothing more of this subtree can be reached safely.
@@ -152,7 +153,8 @@ impl Removal {
                 let path: Vec<&OsStr> =
                     levels.iter().map(|level| &*level.name).chain([&*level.name]).collect();
                 // Read from its beginning once more, so with a reader of its own.
-                match DirectoryReader::open_at(level.reader(), OsStr::new("."), false) {
+                let open = || DirectoryReader::open_at(level.reader(), OsStr::new("."), false);
+                match patiently(&|| abandoned.is_set(), open) {
                     Ok(reader) => {
                         level.below = self.empty(&reader, &path, abandoned, report)?;
                         level.reader = Some(reader);

@@ -10,6 +10,7 @@ use super::directory_reader::{Buffer, DirectoryReader};
 use super::ignore_rules::IgnoreRules;
 use super::plan::Plan;
 use crate::EntryKind;
+use crate::descriptors::patiently;
 use crate::engine::Abandoned;
 use crate::fault::{Fault, Label};
 
@@ -90,11 +91,11 @@ impl Walking {
         while found.len() < ENTRIES && !abandoned.is_set() {
             let Some(place) = self.lock().pop() else { break };
             match place {
-                Place::Directory(directory) => self.read(directory, &mut buffer, &mut found),
+                Place::Directory(directory) => self.read(directory, &mut buffer, &mut found, abandoned),
                 Place::Entry(entry, directory) => {
                     found.push(Ok(entry));
                     if let Some(directory) = directory {
-                        self.read(directory, &mut buffer, &mut found);
+                        self.read(directory, &mut buffer, &mut found, abandoned);
                     }
                 }
             }
@@ -105,10 +106,10 @@ impl Walking {
         found
     }
 
-    fn read(&self, mut directory: Directory, buffer: &mut Buffer, found: &mut Found) {
+    fn read(&self, mut directory: Directory, buffer: &mut Buffer, found: &mut Found, abandoned: &Abandoned) {
         let opened = match directory.open.take() {
             Some(open) => Ok(open),
-            None => self.open(&mut directory, found),
+            None => self.open(&mut directory, found, abandoned),
         };
         let open = match opened {
             Ok(open) => open,
@@ -150,10 +151,15 @@ impl Walking {
         places.extend(below.into_iter().map(Place::Directory));
     }
 
-    fn open(&self, directory: &mut Directory, found: &mut Found) -> Result<Open, Fault> {
+    fn open(
+        &self,
+        directory: &mut Directory,
+        found: &mut Found,
+        abandoned: &Abandoned,
+    ) -> Result<Open, Fault> {
         // What the root means is the caller's business: it may be a link.
         let follows = self.plan.follows || directory.depth == 0;
-        let reader = DirectoryReader::open(&directory.path, follows)?;
+        let reader = patiently(&|| abandoned.is_set(), || DirectoryReader::open(&directory.path, follows))?;
         let here = if self.plan.follows { Some(place_of(&reader, directory)?) } else { None };
         if self.plan.gitignore {
             let (rules, problem) = IgnoreRules::of(&directory.path, directory.rules.as_ref());

@@ -10,6 +10,7 @@ use super::snapshot::{Changes, Snapshot, Stamp};
 use super::source::Source;
 use super::{Change, ChangeKind};
 use crate::EntryKind;
+use crate::descriptors::{is_shortage, patiently};
 use crate::engine::Abandoned;
 use crate::fault::Fault;
 
@@ -168,7 +169,7 @@ impl Scanner {
             if given_up() {
                 return Err(Fault::abandoned());
             }
-            match self.list(&directory, all, changes) {
+            match self.list(&directory, all, changes, given_up) {
                 Ok(below) => directories.extend(below),
                 // Gone meanwhile; so is what was in it.
                 Err(cause) if is_missing(&cause) => {
@@ -176,7 +177,7 @@ impl Scanner {
                     self.unwatch(removed);
                 }
                 // Without the right to read it there is nothing to be known of it, until that changes.
-                Err(_unreadable) if directory != self.root => {}
+                Err(cause) if directory != self.root && !is_shortage(&cause) => {}
                 Err(cause) => return Err(cause.into()),
             }
             if self.snapshot.entries() > self.limits.most_entries {
@@ -188,7 +189,13 @@ impl Scanner {
     }
 
     /// Watches and lists one directory; answers those in it to look into.
-    fn list(&mut self, directory: &Path, all: bool, changes: &mut Changes) -> io::Result<Vec<PathBuf>> {
+    fn list(
+        &mut self,
+        directory: &Path,
+        all: bool,
+        changes: &mut Changes,
+        given_up: &dyn Fn() -> bool,
+    ) -> io::Result<Vec<PathBuf>> {
         let is_root = directory == self.root;
         let metadata = if is_root { fs::metadata(directory)? } else { fs::symlink_metadata(directory)? };
         if !metadata.is_dir() {
@@ -209,7 +216,7 @@ impl Scanner {
         let mut below = Vec::new();
         let mut missing: BTreeSet<_> = self.snapshot.names(directory).into_iter().collect();
         let mut there = Vec::new();
-        for entry in fs::read_dir(directory)? {
+        for entry in patiently(given_up, || fs::read_dir(directory))? {
             let name = entry?.file_name();
             missing.remove(&name);
             there.push(name);

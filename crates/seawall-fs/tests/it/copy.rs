@@ -197,3 +197,18 @@ proptest! {
         prop_assert!(fs::read(&from).unwrap() == fs::read(&to).unwrap());
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_copy_holds_no_more_of_the_device_than_it_needs() {
+    use std::os::unix::fs::MetadataExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+    let content: Vec<u8> = (0..(9 << 20) + 5).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    fs::write(&from, &content).unwrap();
+    client().copy(&from, &to).await.unwrap();
+    assert!(fs::read(&to).unwrap() == content);
+    fs::File::open(&to).unwrap().sync_all().unwrap();
+    assert!(fs::metadata(&to).unwrap().blocks() * 512 < content.len() as u64 + 256 * 1024);
+}

@@ -142,3 +142,42 @@ fn with_nobody_closing_anything_the_call_fails_at_its_deadline_after_one_attempt
         },
     );
 }
+
+/// Takes every file that this process may open, again and again for a while, then closes them.
+fn hog() -> std::thread::JoinHandle<()> {
+    std::thread::spawn(|| {
+        let mut files = Vec::new();
+        for _ in 0..300 {
+            files.extend(open_all_there_may_be());
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    })
+}
+
+#[test]
+fn a_tree_is_walked_and_removed_to_its_end_though_no_file_may_be_opened_for_a_while() {
+    in_a_process_of_its_own(
+        "descriptors::a_tree_is_walked_and_removed_to_its_end_though_no_file_may_be_opened_for_a_while",
+        async || {
+            let directory = tempfile::tempdir().unwrap();
+            let (fs, root) = (client(), directory.path().join("root"));
+            for number in 0..200 {
+                std::fs::create_dir_all(root.join(format!("{number}/below"))).unwrap();
+            }
+            // Its threads are there, and what they need.
+            fs.metadata(&root).await.unwrap();
+            let_this_process_open(64);
+
+            let hog_of_walk = hog();
+            let entries: Vec<_> = fs.walk(&root).entries().try_collect().await.unwrap();
+            assert_eq!(entries.len(), 400);
+            hog_of_walk.join().unwrap();
+
+            let hog_of_removal = hog();
+            let report = fs.remove_tree(&root, &seawall_fs::TreeOptions::default()).await.unwrap();
+            assert!(report.errors.is_empty(), "{:?}", report.errors);
+            hog_of_removal.join().unwrap();
+            assert!(!root.exists());
+        },
+    );
+}

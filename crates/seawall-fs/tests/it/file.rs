@@ -6,11 +6,13 @@ use std::io::{self, SeekFrom};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use seawall_core::{CallContext, Error, FailureKind};
-use seawall_fs::{File, OpenOptions};
+use seawall_core::{CallContext, Error, Event, FailureKind, Observer, Origin, Outcome};
+use seawall_fs::{File, Fs, FsConfig, OpenOptions};
 
 use crate::operations::cause;
 use crate::{client, drop_after};
@@ -340,4 +342,34 @@ async fn layers_of_ones_own_see_every_read_by_position() {
         file.read_at(offset, 2).await.unwrap();
     }
     assert_eq!(seen.load(Ordering::Relaxed), 101);
+}
+
+/// Counts the calls that were told of.
+#[derive(Default)]
+struct Calls(AtomicUsize);
+
+impl Observer for Calls {
+    fn observe(&self, origin: Origin<'_>, event: &Event) {
+        if let Event::Completed { outcome, .. } = event {
+            assert_eq!(
+                format!("{}/{}/{}", origin.pipeline, origin.strategy, origin.target),
+                "fs/pipeline/local"
+            );
+            assert_eq!(*outcome, Outcome::Success);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_read_by_position_is_told_of_once_whoever_answers_it() {
+    let (_directory, path) = holding("content");
+    let calls = Arc::new(Calls::default());
+    let fs = Fs::new(&FsConfig::default(), Arc::<Calls>::clone(&calls)).unwrap();
+    let file = fs.open(&path, OpenOptions::reading()).await.unwrap();
+    let before = calls.0.load(Ordering::Relaxed);
+    for _ in 0..20 {
+        assert_eq!(file.read_at(1, 3).await.unwrap(), "ont");
+    }
+    assert_eq!(calls.0.load(Ordering::Relaxed) - before, 20);
 }

@@ -59,7 +59,7 @@ async fn a_wait_for_a_lock_ends_at_the_deadline_and_holds_no_slot_meanwhile() {
         fs.metadata(&path).await.unwrap();
     }
     let now = tokio::time::Instant::now().into_std();
-    let context = CallContext::default().within(Duration::from_millis(30), now);
+    let context = CallContext::default().within(Duration::from_secs(1), now);
     let error = context.scope(fs.lock_file(&path)).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout);
     assert!(!error.may_have_executed());

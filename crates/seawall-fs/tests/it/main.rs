@@ -65,6 +65,11 @@ fn temporaries(directory: &Path) -> usize {
         .count()
 }
 
+/// A folder for what is made and removed by the thousand, where the device is not what is tested.
+fn in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// Polls `future` at most `polls` times, each time when it asks to be, and drops it then.
 async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use seawall_core::{CallContext, FailureKind};
 use seawall_fs::{EntryKind, Walk, WalkEntry};
 
-use crate::{client, drop_after, one_at_a_time};
+use crate::{client, drop_after, in_memory, one_at_a_time};
 
 fn few(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).unwrap()
@@ -174,7 +174,7 @@ async fn a_root_that_is_not_there_or_no_directory_is_the_only_item() {
 
 #[tokio::test]
 async fn a_directory_of_any_size_comes_in_batches_that_are_small() {
-    let root = tempfile::tempdir().unwrap();
+    let root = in_memory();
     for number in 0..5000 {
         fs::write(root.path().join(format!("a-file-with-a-longer-name-{number:08}")), "").unwrap();
     }
@@ -198,7 +198,7 @@ async fn a_walk_ends_at_the_deadline_in_which_it_was_made() {
 
 #[tokio::test]
 async fn a_wait_dropped_at_any_point_loses_no_entry() {
-    let root = tempfile::tempdir().unwrap();
+    let root = in_memory();
     for number in 0..40 {
         fs::create_dir(root.path().join(format!("d{number}"))).unwrap();
         for inner in 0..100 {
@@ -225,7 +225,7 @@ async fn a_wait_dropped_at_any_point_loses_no_entry() {
 
 #[tokio::test]
 async fn a_walk_that_is_dropped_or_not_read_occupies_no_thread() {
-    let root = tempfile::tempdir().unwrap();
+    let root = in_memory();
     for number in 0..1200 {
         fs::create_dir(root.path().join(number.to_string())).unwrap();
     }
@@ -240,7 +240,7 @@ async fn a_walk_that_is_dropped_or_not_read_occupies_no_thread() {
 
 /// A tree of directories and files: each number says into which of the directories made so far the next thing goes.
 fn random_tree(plan: &[(usize, bool)]) -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
+    let root = in_memory();
     let mut directories = vec![root.path().to_owned()];
     for (number, (into, is_directory)) in plan.iter().enumerate() {
         let path = directories[into % directories.len()].join(format!("n{number}"));

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use seawall_core::FailureKind;
 use seawall_fs::{Durability, GroupCommit};
 
-use crate::{client, drop_after, one_at_a_time, temporaries};
+use crate::{client, drop_after, in_memory, one_at_a_time, temporaries};
 
 const EVERY_COMMIT: [GroupCommit; 4] = [
     GroupCommit { durability: Durability::None, whole_file_system: false },
@@ -149,7 +149,7 @@ async fn a_group_dropped_at_any_await_leaves_each_file_old_or_new_and_nothing_be
     for commit in EVERY_COMMIT {
         let mut polls = 0;
         loop {
-            let directory = tempfile::tempdir().unwrap();
+            let directory = in_memory();
             let files: Vec<_> =
                 (0..40).map(|number| (directory.path().join(number.to_string()), vec![b'n'; 5000])).collect();
             for (path, _) in &files {

@@ -10,7 +10,7 @@ use seawall_fs::OpenOptions;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::data::{Data, SMALL};
-use crate::measure::{Bench, Subject, beside_the_prototype, on_threads};
+use crate::measure::{Bench, Subject, on_threads, rates};
 use crate::peers;
 
 const DEPTH: usize = 32;
@@ -20,7 +20,7 @@ pub(crate) fn rows(bench: &Bench, data: &Data) -> io::Result<Vec<Comparison>> {
     let what = format!("{count} random reads of 4 KiB, 32 at a time");
     let goals = [("tokio::fs", Some(0.10)), ("std::fs, 2 threads", Some(1.2))];
     let mut rows = bench.compare(&what, subjects(bench, data, count)?, &goals, || Ok(()))?;
-    rows.push(beside_the_prototype(&rows, "positioned reads a second", count, 1_200_000.0));
+    rows.extend(rates(&rows, "positioned reads a second", count, 1_200_000.0));
     Ok(rows)
 }
 

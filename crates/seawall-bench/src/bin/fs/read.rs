@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use seawall_bench::Comparison;
 
 use crate::data::{Data, SMALL};
-use crate::measure::{Bench, Subject, beside_the_prototype, on_threads, shared};
+use crate::measure::{Bench, Subject, on_threads, rates, shared};
 use crate::peers;
 
 /// More than any of the files.
@@ -22,7 +22,7 @@ pub(crate) fn rows(bench: &Bench, data: &Data) -> io::Result<Vec<Comparison>> {
         &[("tokio::fs", Some(0.35)), ("std::fs, 2 threads", Some(1.1))],
         || Ok(()),
     )?;
-    rows.push(beside_the_prototype(&rows, "reads a second of small warm files", count, 440_000.0));
+    rows.extend(rates(&rows, "reads a second of small warm files", count, 440_000.0));
     let what = format!("read {count} files of 4 KiB, one at a time");
     rows.extend(bench.compare(&what, subjects(bench, data, 1)?, &[("tokio::fs", Some(0.20))], || Ok(()))?);
     let what = format!("read {count} files of 4 KiB, as one list");

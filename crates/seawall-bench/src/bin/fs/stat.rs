@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use seawall_bench::Comparison;
 
 use crate::data::{Data, SMALL};
-use crate::measure::{Bench, Subject, beside_the_prototype, on_threads, shared};
+use crate::measure::{Bench, Subject, on_threads, rates, shared};
 use crate::peers;
 
 pub(crate) fn rows(bench: &Bench, data: &Data) -> io::Result<Vec<Comparison>> {
@@ -15,7 +15,7 @@ pub(crate) fn rows(bench: &Bench, data: &Data) -> io::Result<Vec<Comparison>> {
     let what = format!("stat {count} files, as one list; tokio::fs 64 at a time");
     let goals = [("tokio::fs", Some(0.20)), ("std::fs, 2 threads", Some(1.1))];
     let mut rows = bench.compare(&what, subjects(bench, data)?, &goals, || Ok(()))?;
-    rows.push(beside_the_prototype(&rows, "stats a second, as one list", count, 1_300_000.0));
+    rows.extend(rates(&rows, "stats a second, as one list", count, 1_300_000.0));
     Ok(rows)
 }
 

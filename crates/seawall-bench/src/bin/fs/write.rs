@@ -11,7 +11,7 @@ use seawall_fs::Durability;
 use tokio::io::AsyncWriteExt;
 
 use crate::data::{Data, SMALL};
-use crate::measure::{Bench, Subject, beside_the_prototype, on_threads, shared};
+use crate::measure::{Bench, Subject, on_threads, rates, shared};
 use crate::peers;
 
 const CONTENT: [u8; SMALL] = [7; SMALL];
@@ -27,7 +27,7 @@ pub(crate) fn rows(bench: &Bench, data: &Data) -> io::Result<Vec<Comparison>> {
     let what = format!("write {count} new files of 4 KiB, on tmpfs, as one list; peers 64 at a time");
     let goals = [("tokio::fs", Some(0.55)), ("std::fs, 2 threads", Some(1.2))];
     let mut rows = bench.compare(&what, new_files(bench, room.path(), &paths)?, &goals, || empty(&folder))?;
-    rows.push(beside_the_prototype(&rows, "new files a second", count, 90_000.0));
+    rows.extend(rates(&rows, "new files a second", count, 90_000.0));
     Ok(rows)
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn durable(bench: &Bench, data: &Data) -> io::Result<Vec<Comparison>>
     let what = format!("replace {DURABLE} files of 4 KiB so that they outlive a power failure");
     let goals = [("tokio::fs, one by one", Some(0.30)), ("std::fs, 2 threads", Some(0.7))];
     let mut rows = bench.compare(&what, replaced(bench, &paths), &goals, || Ok(()))?;
-    rows.push(beside_the_prototype(&rows, "durable replacements a second", DURABLE, 6_000.0));
+    rows.extend(rates(&rows, "durable replacements a second", DURABLE, 6_000.0));
     Ok(rows)
 }
 
