@@ -30,12 +30,12 @@ pub(super) fn copy(source: &File, target: &File, metadata: &Metadata, step: Step
         return Ok(copied);
     }
     let reserved = reserve(target, metadata.len());
-    let copied = copier.range(0, u64::MAX, step)?;
+    let length = copier.range(0, u64::MAX, step)?;
     // Cut short meanwhile: what it does not need is given back.
-    if reserved && copied < metadata.len() {
-        target.set_len(copied)?;
+    if reserved && length < metadata.len() {
+        target.set_len(length)?;
     }
-    Ok(copied)
+    Ok(length)
 }
 
 /// Has ext4 find the room for all of it at once, which takes a quarter off the time of looking for it page by page.
