@@ -50,7 +50,13 @@ pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error 
             }),
             ("curl --parallel", |_, _, into, config| {
                 let mut command = Command::new("curl");
-                command.args(["--silent", "--no-progress-meter", "--parallel", "--parallel-max", &JOBS.to_string()]);
+                command.args([
+                    "--silent",
+                    "--no-progress-meter",
+                    "--parallel",
+                    "--parallel-max",
+                    &JOBS.to_string(),
+                ]);
                 command.arg("--config").arg(config).current_dir(into);
                 command
             }),
