@@ -37,6 +37,10 @@ struct Local {
 
 impl StatementLimit {
     /// Limits a session of a client whose calls have this deadline, unless the server has a limit for it already.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "mysql")),
+        expect(clippy::unused_async, reason = "there is no server to be asked")
+    )]
     pub(crate) async fn begin(
         connection: &mut Connection,
         deadline: Option<Duration>,

@@ -244,6 +244,36 @@ mod servers {
             assert!(delay <= Duration::from_millis(5), "{delay:?}");
         }
 
+        async fn the_victim_of_a_deadlock_runs_again(url: &str) {
+            let sql = connect(url).await;
+            two_rows(&sql).await;
+            let meeting = Arc::new(tokio::sync::Barrier::new(2));
+            let runs = Arc::new(AtomicU32::new(0));
+            let tasks: Vec<_> = (0..2)
+                .map(|id: i64| {
+                    let (sql, meeting, runs) = (sql.clone(), Arc::clone(&meeting), Arc::clone(&runs));
+                    tokio::spawn(async move {
+                        let met = AtomicBool::new(false);
+                        let update = "update t set n = n + 1 where id = :id";
+                        sql.transaction(async |tx| {
+                            runs.fetch_add(1, Ordering::Relaxed);
+                            tx.execute(update).bind("id", id).await?;
+                            if !met.swap(true, Ordering::Relaxed) {
+                                meeting.wait().await;
+                            }
+                            tx.execute(update).bind("id", 1 - id).await
+                        })
+                        .await
+                    })
+                })
+                .collect();
+            for task in tasks {
+                task.await.unwrap().unwrap();
+            }
+            let rows: Vec<(i64,)> = sql.query("select n from t order by id").fetch_all().await.unwrap();
+            assert_eq!((rows, runs.load(Ordering::Relaxed)), (vec![(3,), (3,)], 3));
+        }
+
         async fn repeats_are_bounded_by_their_number_and_by_the_budget(url: &str) {
             let sql = connect(url).await;
             two_rows(&sql).await;
@@ -299,6 +329,29 @@ mod servers {
                 (COMMIT_UNKNOWN, true, 1),
                 "{error}"
             );
+        }
+
+        async fn a_commit_that_hangs_gives_its_place_back(url: &str) {
+            let proxy = proxied(url).await;
+            let sql = connect_with(&through(url, &proxy), |config| {
+                config.pool.size = std::num::NonZeroUsize::MIN;
+                config.pool.max_overflow = 0;
+                config.pool.wait_timeout = Duration::from_mins(1);
+                config.pipeline.attempt_timeout = None;
+                config.pipeline.deadline = None;
+            })
+            .await;
+            sql.execute("create table t (n integer)").await.unwrap();
+            let mut transaction = sql.begin().await.unwrap();
+            transaction.execute("insert into t values (1)").await.unwrap();
+            proxy.set(Faults::always(Fault::HalfOpen { dead: Direction::Down }));
+            let soon = tokio::time::Instant::now().into_std();
+            let soon = CallContext::default().within(Duration::from_millis(100), soon);
+            let error = soon.scope(transaction.commit()).await.unwrap_err();
+            assert_eq!(error.layer(), COMMIT_UNKNOWN, "{error}");
+            proxy.set(Faults::none());
+            // The one place of the pool: its connection hangs for ever.
+            sql.execute("insert into t values (2)").await.unwrap();
         }
 
         async fn with_a_key_a_commit_that_never_arrived_is_found_out_and_run_again(url: &str) {
@@ -397,6 +450,32 @@ mod servers {
             }
             assert_eq!((written, count(&sql, "t").await, count(&sql, IDEMPOTENCY_TABLE).await), (1, 1, 1));
         }
+    }
+
+    #[cfg(feature = "mysql")]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_lock_that_mysql_waited_for_in_vain_runs_all_of_it_again() {
+        let sql = connect(&seawall_testkit::servers::mariadb_url().unwrap()).await;
+        two_rows(&sql).await;
+        let mut held = sql.begin().await.unwrap();
+        held.execute("update t set n = 5 where id = 0").await.unwrap();
+        let held = std::cell::RefCell::new(Some(held));
+        let runs = Cell::new(0);
+        let sum = sql
+            .transaction(async |tx| {
+                runs.update(|runs| runs + 1);
+                if runs.get() == 2 {
+                    let held = held.borrow_mut().take().expect("it is released once");
+                    held.commit().await?;
+                }
+                tx.execute("set session innodb_lock_wait_timeout = 1").await?;
+                tx.execute("update t set n = n + 1 where id = 1").await?;
+                tx.execute("update t set n = n + 1 where id = 0").await
+            })
+            .await;
+        assert_eq!((sum.unwrap(), runs.get()), (1, 2));
+        let rows: Vec<(i64,)> = sql.query("select n from t order by id").fetch_all().await.unwrap();
+        assert_eq!(rows, [(6,), (2,)], "each change once");
     }
 
     #[cfg(feature = "postgres")]
