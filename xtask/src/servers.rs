@@ -19,6 +19,8 @@ pub(crate) fn needed() -> Vec<Binary> {
         Some(_url) => Vec::from_iter(client),
         None => binaries.to_vec(),
     })
+    // What stands between a client and its server, in one test.
+    .chain([Binary { name: "pgbouncer", package: "pgbouncer" }])
     .collect()
 }
 

@@ -242,6 +242,14 @@ impl Sql {
         })
     }
 
+    /// The pools, to be asked from time to time: the one that writes, and on SQLite the one that reads. None for a client
+    /// over a service of somebody else's.
+    pub fn pools(&self) -> Vec<crate::PoolMonitor> {
+        let inner = self.database.iter().map(|database| &database.0);
+        let pools = inner.flat_map(|inner| std::iter::once(&inner.writer).chain(&inner.readers));
+        pools.map(crate::PoolMonitor::new).collect()
+    }
+
     /// The stack that [`connect`](Self::connect) built: its circuit breaker and retry budget.
     pub fn pipeline(&self) -> Option<&Pipeline<SqlClassifier>> {
         self.pipeline.as_ref()

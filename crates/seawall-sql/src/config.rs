@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 /// | `pool.max_lifetime` | 30m | a connection older than this, less up to a tenth at random, is closed |
 /// | `pool.leak_threshold` | 30s | a connection in use for longer is told of, with who has it; or `"off"` |
 /// | `pool.statement_cache` | 100 | prepared statements that each connection keeps |
+/// | `pool.pooler` | `none` | `transaction`: a pooler in transaction mode (pgbouncer) stands before a Postgres server |
 /// | `pool.role` | `any` | `primary` refuses servers that take no writes, `replica` those that do; not on SQLite |
 /// | `sqlite.busy_timeout` | 5s | how long SQLite waits for a lock that another process holds |
 /// | `sqlite.synchronous` | `normal` | `normal`: a power cut may lose the last commits, never the file; `full`: none |
@@ -133,8 +134,25 @@ pub struct PoolConfig {
     pub leak_threshold: Option<Duration>,
     /// Prepared statements that each connection keeps; the one used longest ago makes room.
     pub statement_cache: usize,
+    /// What stands between the client and the server.
+    pub pooler: Pooler,
     /// What the server must be, asked when a connection is opened.
     pub role: Role,
+}
+
+/// What stands between the client and a Postgres server. Other databases are not asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooler {
+    /// Nothing, or something that goes with a connection to its end.
+    #[default]
+    None,
+    /// Something that gives each transaction to another process of the server, such as pgbouncer in transaction mode.
+    ///
+    /// No statement is prepared by name, each goes in a transaction of its own or in the one that is open, and parameters have
+    /// the type of what is bound: say another one in the text, as in `:id::uuid`. There are no bulk loads, and a
+    /// statement that may not be in a transaction (`vacuum`) cannot be run. What is abandoned, the pooler stops.
+    Transaction,
 }
 
 /// What a server must be to be connected to. SQLite's files are not asked.
@@ -165,6 +183,7 @@ impl Default for PoolConfig {
             max_lifetime: Duration::from_mins(30),
             leak_threshold: Some(Duration::from_secs(30)),
             statement_cache: 100,
+            pooler: Pooler::None,
             role: Role::Any,
         }
     }

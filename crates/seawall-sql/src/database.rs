@@ -112,13 +112,15 @@ pub(crate) async fn run(
     statement: &Statement,
 ) -> Result<Reply, Error> {
     let values = values(compiled, statement);
-    let sql = Arc::clone(&compiled.sql);
+    let (sql, way) = (Arc::clone(&compiled.sql), lease.session().way());
     lease.allow(CallContext::current_deadline()).await?;
     match statement.action {
-        Action::Execute => lease.run(|connection| connection.execute(sql, &values)).await.map(Reply::Changed),
+        Action::Execute => {
+            lease.run(|connection| connection.execute(sql, &values, way)).await.map(Reply::Changed)
+        }
         action => {
             let first_only = action == Action::FetchFirst;
-            lease.run(|connection| connection.fetch(sql, &values, first_only)).await.map(Reply::Rows)
+            lease.run(|connection| connection.fetch(sql, &values, first_only, way)).await.map(Reply::Rows)
         }
     }
 }

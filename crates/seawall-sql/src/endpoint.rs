@@ -159,12 +159,19 @@ fn postgres(url: &str, config: &SqlConfig) -> Result<Endpoint, Error> {
     use sqlx::ConnectOptions;
     use sqlx::postgres::PgConnectOptions;
 
+    use crate::Pooler;
+
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| {
             bad_url(format!("the Postgres URL cannot be read: {}", crate::classify::words(&error)))
         })?
         .statement_cache_capacity(config.pool.statement_cache)
         .disable_statement_logging();
+    // Poolers refuse what they cannot keep the same for all who share a server process.
+    let options = match config.pool.pooler {
+        Pooler::None => options,
+        Pooler::Transaction => options.extra_float_digits(None),
+    };
     let database = options.get_database().unwrap_or(options.get_username());
     let name = format!("{}:{}/{database}", options.get_host(), options.get_port());
     Ok(Endpoint { name, options: Options::Postgres(Box::new(options)) })

@@ -113,7 +113,8 @@ pub(crate) async fn read(lease: &mut Lease, name: &str) -> Result<Option<TableSc
         ),
     };
     let values: Vec<&Value> = values.iter().collect();
-    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, false)).await?;
+    let way = lease.session().way();
+    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, false, way)).await?;
     let columns = rows
         .into_iter()
         .map(|row| {

@@ -41,9 +41,9 @@ impl RowStream {
         let (sender, mut coming) = mpsc::channel(2);
         // The task ends with its receiver, and the deadlines are kept on this side of the channel.
         tokio::spawn(async move {
-            let values = values(&compiled, &statement);
-            let streaming =
-                lease.attempt(|connection| connection.stream(Arc::clone(&compiled.sql), &values, &sender));
+            let (values, way) = (values(&compiled, &statement), lease.session().way());
+            let streaming = lease
+                .attempt(|connection| connection.stream(Arc::clone(&compiled.sql), &values, &sender, way));
             let abandoned = tokio::select! {
                 // A statement that is slow to find its next row would not notice by itself.
                 () = sender.closed() => true,

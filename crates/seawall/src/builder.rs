@@ -109,6 +109,8 @@ impl Builder {
             None => connect(&config, Arc::clone(&observer)).await?,
         }
         .layer(gate.layer("sql"));
+        #[cfg(all(feature = "sql", feature = "telemetry"))]
+        crate::pool_gauges::export(&telemetry, &sql);
         #[cfg(feature = "cache")]
         let cache = seawall_cache::Cache::new(&config.cache)?;
         drop(observer);

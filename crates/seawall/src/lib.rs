@@ -9,6 +9,8 @@ mod health;
 pub mod ingest;
 #[cfg(any(feature = "ingest", feature = "transfer"))]
 mod patience;
+#[cfg(all(feature = "sql", feature = "telemetry"))]
+mod pool_gauges;
 mod shutdown;
 mod stability;
 mod stats;

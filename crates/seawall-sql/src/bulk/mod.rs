@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use seawall_core::{CallContext, Error};
 
+use crate::driver::Way;
 use crate::named::Dialect;
 use crate::pool::{Fault, Lease, deadline_passed};
 use crate::{Connection, RowBatch, TableSchema, classify, schema};
@@ -55,6 +56,10 @@ pub(crate) async fn load(lease: &mut Lease, table: &TableSchema, batch: &RowBatc
             table.columns.len()
         );
         return Err(schema::wrong(lease.name(), message));
+    }
+    if lease.session().way() != Way::Prepared {
+        let message = "a bulk load needs prepared statements, which a pooler in transaction mode does not keep: connect past it";
+        return Err(schema::wrong(lease.name(), message.into()));
     }
     let dialect = lease.session().connection.dialect();
     let target = Target::new(table, dialect).map_err(|message| schema::wrong(lease.name(), message))?;

@@ -47,6 +47,23 @@ pub(crate) struct Chunk {
 /// How many rows travel together in a stream.
 const STREAM_CHUNK: usize = 64;
 
+/// How a statement travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Prepared under a name of its own, to be used again.
+    Prepared,
+    /// Without a name, in the transaction that the session is in.
+    Unnamed,
+    /// Without a name, in a transaction for itself: behind a pooler, the next message may go to another server process.
+    UnnamedAlone,
+}
+
+impl Way {
+    fn is_prepared(self) -> bool {
+        self == Self::Prepared
+    }
+}
+
 /// Calls the same function of the variant's own module.
 macro_rules! each {
     ($connection:expr, $inner:ident => sqlite $sqlite:expr, postgres $postgres:expr, mysql $mysql:expr) => {
@@ -83,10 +100,19 @@ impl Connection {
     }
 
     /// How many rows a statement changed.
-    pub(crate) async fn execute(&mut self, sql: Arc<str>, values: &[&Value]) -> Result<u64, sqlx::Error> {
+    pub(crate) async fn execute(
+        &mut self,
+        sql: Arc<str>,
+        values: &[&Value],
+        way: Way,
+    ) -> Result<u64, sqlx::Error> {
         each!(self, c =>
-            sqlite sqlite::execute(c, sql, values).await,
-            postgres postgres::execute(c, sql, values).await,
+            sqlite sqlite::execute(c, sql, values, true).await,
+            postgres {
+                postgres::open_frame(c, way).await?;
+                let changed = postgres::execute(c, sql, values, way.is_prepared()).await;
+                postgres::close_frame(c, way, changed).await
+            },
             mysql mysql::change(c, sql, values).await)
     }
 
@@ -96,11 +122,16 @@ impl Connection {
         sql: Arc<str>,
         values: &[&Value],
         first_only: bool,
+        way: Way,
     ) -> Result<Vec<Row>, sqlx::Error> {
         each!(self, c =>
-            sqlite sqlite::fetch(c, sql, values, first_only).await,
-            postgres postgres::fetch(c, sql, values, first_only).await,
-            mysql mysql::fetch(c, sql, values, first_only).await)
+            sqlite sqlite::fetch(c, sql, values, first_only, true).await,
+            postgres {
+                postgres::open_frame(c, way).await?;
+                let rows = postgres::fetch(c, sql, values, first_only, way.is_prepared()).await;
+                postgres::close_frame(c, way, rows).await
+            },
+            mysql mysql::fetch(c, sql, values, first_only, true).await)
     }
 
     /// Sends the rows of a statement until they end, or until nobody receives them, which is `false`.
@@ -109,11 +140,16 @@ impl Connection {
         sql: Arc<str>,
         values: &[&Value],
         rows: &RowSender,
+        way: Way,
     ) -> Result<bool, sqlx::Error> {
         each!(self, c =>
-            sqlite sqlite::stream(c, sql, values, rows).await,
-            postgres postgres::stream(c, sql, values, rows).await,
-            mysql mysql::stream(c, sql, values, rows).await)
+            sqlite sqlite::stream(c, sql, values, rows, true).await,
+            postgres {
+                postgres::open_frame(c, way).await?;
+                let complete = postgres::stream(c, sql, values, rows, way.is_prepared()).await;
+                postgres::close_frame(c, way, complete).await
+            },
+            mysql mysql::stream(c, sql, values, rows, true).await)
     }
 
     /// Makes sure that the other side answers.
@@ -137,10 +173,11 @@ macro_rules! reading {
             connection: &mut $connection,
             sql: Arc<str>,
             values: &[&Value],
+            prepared: bool,
         ) -> Result<u64, sqlx::Error> {
-            let arguments = arguments(connection, &sql, values).await?;
-            let done = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).execute(connection).await?;
-            Ok(done.rows_affected())
+            let arguments = arguments(connection, &sql, values, prepared).await?;
+            let query = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).persistent(prepared);
+            Ok(query.execute(connection).await?.rows_affected())
         }
 
         pub(crate) async fn fetch(
@@ -148,9 +185,10 @@ macro_rules! reading {
             sql: Arc<str>,
             values: &[&Value],
             first_only: bool,
+            prepared: bool,
         ) -> Result<Vec<Row>, sqlx::Error> {
-            let arguments = arguments(connection, &sql, values).await?;
-            let query = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments);
+            let arguments = arguments(connection, &sql, values, prepared).await?;
+            let query = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).persistent(prepared);
             let rows: Vec<$row> = if first_only {
                 query.fetch_optional(connection).await?.into_iter().collect()
             } else {
@@ -166,9 +204,11 @@ macro_rules! reading {
             sql: Arc<str>,
             values: &[&Value],
             sender: &RowSender,
+            prepared: bool,
         ) -> Result<bool, sqlx::Error> {
-            let arguments = arguments(connection, &sql, values).await?;
-            let mut rows = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).fetch(connection);
+            let arguments = arguments(connection, &sql, values, prepared).await?;
+            let query = sqlx::query_with(sqlx::AssertSqlSafe(sql), arguments).persistent(prepared);
+            let mut rows = query.fetch(connection);
             let mut names: Option<Arc<[String]>> = None;
             let mut chunk = Vec::new();
             while let Some(row) = rows.try_next().await? {

@@ -58,7 +58,7 @@ pub(crate) async fn change(
     sql: Arc<str>,
     values: &[&Value],
 ) -> Result<u64, sqlx::Error> {
-    match execute(connection, Arc::clone(&sql), values).await {
+    match execute(connection, Arc::clone(&sql), values, true).await {
         Err(error) if values.is_empty() && number(&error) == Some(NOT_PREPARABLE) => {
             connection.execute(AssertSqlSafe(sql)).await.map(|done| done.rows_affected())
         }
@@ -82,6 +82,7 @@ async fn arguments(
     _: &mut MySqlConnection,
     _: &Arc<str>,
     values: &[&Value],
+    _: bool,
 ) -> Result<MySqlArguments, sqlx::Error> {
     let mut arguments = MySqlArguments::default();
     arguments.reserve(values.len(), 0);

@@ -41,6 +41,7 @@ async fn arguments(
     _: &mut SqliteConnection,
     _: &Arc<str>,
     values: &[&Value],
+    _: bool,
 ) -> Result<SqliteArguments, sqlx::Error> {
     let mut arguments = SqliteArguments::default();
     arguments.reserve(values.len(), 0);

@@ -14,7 +14,7 @@ use super::interrupt::Interrupt;
 use super::limit::StatementLimit;
 use super::{Session, Shared};
 use crate::endpoint::Options;
-use crate::{Connection, Role, classify};
+use crate::{Connection, Pooler, Role, classify};
 
 /// Which connections to open.
 #[derive(Clone)]
@@ -49,6 +49,12 @@ impl Opener {
                 (Connection::Sqlite(connection), Interrupt::Sqlite(switch), None)
             }
             #[cfg(feature = "postgres")]
+            Options::Postgres(options) if shared.config.pooler == Pooler::Transaction => {
+                let (connection, takes_writes) =
+                    crate::driver::postgres::open_pooled(options).await.map_err(failed)?;
+                (Connection::Postgres(connection), Interrupt::Pooled, Some(takes_writes))
+            }
+            #[cfg(feature = "postgres")]
             Options::Postgres(options) => {
                 let (connection, backend) = crate::driver::postgres::open(options).await.map_err(failed)?;
                 let (options, patience) = (options.clone(), shared.config.connect_timeout);
@@ -71,9 +77,15 @@ impl Opener {
             (Role::Primary, Some(false)) => "the server takes no writes: it is a replica, or was demoted",
             (Role::Replica, Some(true)) => "the server takes writes, and a replica was asked for",
             _ => {
-                let limit = StatementLimit::begin(&mut connection, self.deadline).await.map_err(failed)?;
+                let limit = match shared.config.pooler {
+                    Pooler::None => {
+                        StatementLimit::begin(&mut connection, self.deadline).await.map_err(failed)?
+                    }
+                    // What is set for a session stays with a process that others use next.
+                    Pooler::Transaction => None,
+                };
                 let age = (generation, doubts);
-                return Ok(Session::new(connection, interrupt, limit, age, shared.config.max_lifetime));
+                return Ok(Session::new(connection, interrupt, limit, age, &shared.config));
             }
         };
         Err(Error::new(FailureKind::Transient, "sql", shared.name.clone())

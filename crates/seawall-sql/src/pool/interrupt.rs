@@ -17,6 +17,9 @@ pub(crate) enum Interrupt {
         backend: crate::driver::postgres::Backend,
         patience: Duration,
     },
+    /// Nobody can tell which process of the server to stop. The pooler does, when its client is gone.
+    #[cfg(feature = "postgres")]
+    Pooled,
     #[cfg(feature = "mysql")]
     MySql {
         options: Box<sqlx::mysql::MySqlConnectOptions>,
@@ -32,7 +35,7 @@ impl Interrupt {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => "sqlite",
             #[cfg(feature = "postgres")]
-            Self::Postgres { .. } => "postgresql",
+            Self::Postgres { .. } | Self::Pooled => "postgresql",
             #[cfg(feature = "mysql")]
             Self::MySql { backend, .. } if backend.is_mariadb => "mariadb",
             #[cfg(feature = "mysql")]
@@ -51,6 +54,8 @@ impl Interrupt {
                     async move { crate::driver::postgres::cancel(&options, &backend).await },
                 );
             }
+            #[cfg(feature = "postgres")]
+            Self::Pooled => {}
             #[cfg(feature = "mysql")]
             Self::MySql { options, backend, patience } => {
                 in_background(patience, async move { crate::driver::mysql::cancel(&options, backend).await });

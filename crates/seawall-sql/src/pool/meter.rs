@@ -15,14 +15,21 @@ const POOL_NAME: &str = "db.client.connection.pool.name";
 /// Tells what happens in a pool.
 pub(super) struct Meter {
     name: String,
+    /// What the database is called where its two pools are one.
+    target: String,
     observer: Arc<dyn Observer>,
 }
 
 impl Meter {
     pub(super) fn new(name: &str, read_only: bool, observer: Arc<dyn Observer>) -> Self {
         // Two pools of one file are two pools.
-        let name = if read_only { format!("{name} (readers)") } else { name.to_owned() };
-        Self { name, observer }
+        let target = name.to_owned();
+        let name = if read_only { format!("{name} (readers)") } else { target.clone() };
+        Self { name, target, observer }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// How long a caller waited who got a connection.
@@ -61,7 +68,7 @@ impl Meter {
     }
 
     fn tell(&self, event: &Event) {
-        let origin = Origin { pipeline: "sql", strategy: LAYER, target: &self.name };
+        let origin = Origin { pipeline: "sql", strategy: LAYER, target: &self.target };
         self.observer.observe(origin, event);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use limit::text as limit_text;
 pub(crate) use session::Session;
 use shared::Shared;
 use state::{Caller, Entered};
-pub use stats::{PoolStats, SqlStats};
+pub use stats::{PoolMonitor, PoolStats, SqlStats};
 
 /// The layer of errors that say that no connection was free.
 pub(crate) const LAYER: &str = "sql_pool";

@@ -4,7 +4,8 @@ use tokio::time::Instant;
 
 use super::interrupt::Interrupt;
 use super::limit::StatementLimit;
-use crate::Connection;
+use crate::driver::Way;
+use crate::{Connection, PoolConfig, Pooler};
 
 /// A connection with what the pool has to know about it.
 pub(crate) struct Session {
@@ -23,6 +24,7 @@ pub(crate) struct Session {
     /// How many sessions had broken when it was last known to live.
     pub(super) doubts: u64,
     worn_out_at: Instant,
+    pooler: Pooler,
     interrupt: Interrupt,
 }
 
@@ -32,9 +34,9 @@ impl Session {
         interrupt: Interrupt,
         limit: Option<StatementLimit>,
         (generation, doubts): (u64, u64),
-        lifetime: Duration,
+        config: &PoolConfig,
     ) -> Self {
-        let now = Instant::now();
+        let (now, lifetime) = (Instant::now(), config.max_lifetime);
         // Not all at once: what was opened together must not be reopened together.
         let lifetime = lifetime.mul_f64(1.0 - 0.1 * fastrand::f64());
         let worn_out_at = now.checked_add(lifetime).unwrap_or_else(|| now + Duration::from_hours(24));
@@ -48,6 +50,7 @@ impl Session {
             generation,
             doubts,
             worn_out_at,
+            pooler: config.pooler,
             interrupt,
         }
     }
@@ -55,6 +58,15 @@ impl Session {
     /// Which database it is, as `OpenTelemetry` names it.
     pub(crate) fn system(&self) -> &'static str {
         self.interrupt.system()
+    }
+
+    /// How its next statement travels.
+    pub(crate) fn way(&self) -> Way {
+        match self.pooler {
+            Pooler::None => Way::Prepared,
+            Pooler::Transaction if self.in_transaction => Way::Unnamed,
+            Pooler::Transaction => Way::UnnamedAlone,
+        }
     }
 
     pub(super) fn is_worn_out(&self, now: Instant) -> bool {

@@ -1,3 +1,7 @@
+use std::sync::{Arc, Weak};
+
+use super::{Pool, Shared};
+
 /// How a pool stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
@@ -32,4 +36,36 @@ pub struct SqlStats {
     pub writer: PoolStats,
     /// The pool that only reads, on SQLite.
     pub readers: Option<PoolStats>,
+}
+
+/// Asks how a pool stands, without keeping it: for whoever measures from time to time.
+#[derive(Clone)]
+pub struct PoolMonitor {
+    name: String,
+    shared: Weak<Shared>,
+}
+
+impl PoolMonitor {
+    pub(crate) fn new(pool: &Pool) -> Self {
+        Self { name: pool.0.meter.name().to_owned(), shared: Arc::downgrade(&pool.0) }
+    }
+
+    /// What the pool is called in telemetry; holds no secret.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it stands; nothing once its client and all clones are gone.
+    pub fn stats(&self) -> Option<PoolStats> {
+        self.shared.upgrade().map(|shared| shared.state().stats())
+    }
+}
+
+impl std::fmt::Debug for PoolMonitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoolMonitor")
+            .field("name", &self.name)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
 }

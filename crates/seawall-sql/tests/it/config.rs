@@ -24,6 +24,7 @@ fn the_defaults_are_what_the_docs_say() {
                 "max_lifetime": "30m",
                 "leak_threshold": "30s",
                 "statement_cache": 100,
+                "pooler": "none",
                 "role": "any",
             },
             "sqlite": { "busy_timeout": "5s", "synchronous": "normal" },

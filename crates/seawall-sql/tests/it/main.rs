@@ -17,6 +17,8 @@ mod macros;
 mod mysql;
 mod pool;
 #[cfg(feature = "postgres")]
+mod pooler;
+#[cfg(feature = "postgres")]
 mod postgres;
 mod repeats;
 mod savepoints;

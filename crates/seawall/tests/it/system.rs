@@ -141,3 +141,22 @@ async fn http_attempts_are_measured_by_the_convention_without_path_or_query() {
     }
     assert!(!metrics.contains("s3cret") && !metrics.contains("/path"), "{metrics}");
 }
+
+#[tokio::test]
+async fn pools_are_exported_by_the_names_of_the_convention() {
+    let (io, _folder) = system().await;
+    io.sql().query("select 1").fetch_one::<(i64,)>().await.unwrap();
+    let metrics = io.telemetry().render_prometheus();
+    for (metric, labels, value) in [
+        ("db_client_connection_count", &[r#"state="idle""#, "(readers)"][..], "1"),
+        ("db_client_connection_count", &[r#"state="used""#, "(readers)"][..], "0"),
+        ("db_client_connection_max", &["(readers)"][..], "10"),
+        ("db_client_connection_pending_requests", &["(readers)"][..], "0"),
+        ("db_client_connection_timeouts_total", &["(readers)"][..], "0"),
+        ("db_client_connection_use_time_seconds_count", &["(readers)"][..], "1"),
+    ] {
+        let is_it = |line: &&str| line.starts_with(metric) && labels.iter().all(|label| line.contains(label));
+        let line = metrics.lines().find(is_it).unwrap_or_else(|| panic!("{metric}: {metrics}"));
+        assert!(line.ends_with(&format!(" {value}")), "{line}");
+    }
+}
