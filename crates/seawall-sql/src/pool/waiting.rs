@@ -54,7 +54,12 @@ pub(super) async fn wait(
     let lease = answered.unwrap_or_else(|_gone| {
         Err(shared.refusal(FailureKind::Cancelled, "the runtime is shutting down".into()))
     })?;
-    shared.meter.dequeued(began.elapsed());
+    // Who waited for a connection of its own did not wait for its turn.
+    if entrance.dials {
+        shared.meter.waited(began.elapsed());
+    } else {
+        shared.meter.dequeued(began.elapsed());
+    }
     Ok(lease)
 }
 
