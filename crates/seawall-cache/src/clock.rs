@@ -52,8 +52,10 @@ impl Clock {
 }
 
 /// A time to live as part of a [`Moment`].
+#[inline]
 pub(crate) fn nanoseconds(time: Duration) -> u64 {
-    time.min(LONGEST).as_nanos() as u64
+    // Cheaper than by way of 128 bits.
+    time.as_secs().min(LONGEST.as_secs()) * 1_000_000_000 + u64::from(time.subsec_nanos())
 }
 
 #[cfg(target_os = "linux")]

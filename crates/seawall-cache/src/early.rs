@@ -6,6 +6,9 @@ const HORIZON: f64 = 20.0;
 
 /// From when on a look-up has to throw the dice, for a value that took `cost` to make and ends at `expiry`.
 pub(crate) fn begins(expiry: u64, cost: u64, beta: f64) -> u64 {
+    if cost == 0 {
+        return expiry;
+    }
     expiry.saturating_sub((cost as f64 * beta * HORIZON) as u64)
 }
 

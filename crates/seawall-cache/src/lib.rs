@@ -27,6 +27,8 @@ pub use cached::{CacheLayer, Cached};
 pub use codec::{Codec, Encoded, Json, Postcard};
 pub use config::{CacheConfig, SecondTierConfig};
 pub use held::{Key, Value};
+#[cfg(feature = "macros")]
+pub use seawall_macros::cached;
 pub use shelf::{Shelf, Weigh};
 pub use stats::CacheStats;
 pub use tags::Tags;

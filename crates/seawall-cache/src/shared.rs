@@ -218,7 +218,7 @@ impl<K: Key, V: Value> Shared<K, V> {
 }
 
 impl<K: Key, V: Value> Shared<K, V> {
-    /// Puts a value into both tiers.
+    /// Puts a value into memory and into the second tier, if there is one.
     pub(crate) async fn set_everywhere(&self, key: K, value: V, ttl: Ttl, tags: Tags) -> Result<(), Error> {
         let Some(remote) = &self.remote else {
             self.set(key, value, ttl, tags);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::clock::LONGEST;
+use crate::clock::nanoseconds;
 use crate::{OrAbsent, Tagged, Tags};
 
 /// How long an entry is good for: fresh first, then, if you say so, stale but still served while it is renewed, and then
@@ -86,8 +86,10 @@ impl Ttl {
 }
 
 impl Ttl {
+    #[inline]
     pub(crate) fn spread(mut self, by: f64) -> Self {
-        self.fresh = self.fresh.min(LONGEST).mul_f64(by);
+        // In nanoseconds, which is several times as quick as `Duration::mul_f64`.
+        self.fresh = Duration::from_nanos((nanoseconds(self.fresh) as f64 * by) as u64);
         self
     }
 }

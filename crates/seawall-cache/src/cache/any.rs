@@ -73,7 +73,12 @@ impl Cache {
     ) -> Result<(), Error> {
         let Some(time) = ttl.time_to_live(value) else { return Ok(()) };
         let value = encode(key.to_owned(), value)?;
-        self.0.set_everywhere(key.to_owned(), value, time, ttl.tags()).await
+        let key = key.to_owned();
+        if self.0.remote.is_none() {
+            self.0.set(key, value, time, ttl.tags());
+            return Ok(());
+        }
+        self.0.set_everywhere(key, value, time, ttl.tags()).await
     }
 
     /// Forgets `key` in both tiers and in every process that hears of it, and says whether memory had anything under it,

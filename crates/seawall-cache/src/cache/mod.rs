@@ -6,14 +6,16 @@ use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use any::{LookedUp, is_a};
 pub use builder::CacheBuilder;
-use seawall_core::{Error, Name};
+use seawall_core::{BoxError, Error, FailureKind, Name};
 
+use crate::flight::Unloaded;
 use crate::load::{Load, Made, Request};
 use crate::shared::{Found, Shared};
-use crate::{CacheStats, Encoded, Key, Tags, TimeToLive, Value};
+use crate::{CacheStats, Encoded, Key, Tags, TimeToLive, Ttl, Value};
 
 /// A cache: bounded memory with expiry, one load for all who miss, and, if you give it one, a second tier that processes
 /// share. A clone is another handle on the same cache.
@@ -102,8 +104,13 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     ///
     /// # Cancel safety
     /// Dropped, it has put the value into memory, and into the second tier perhaps.
+    #[inline]
     pub async fn set(&self, key: K, value: V, ttl: impl TimeToLive<V>) -> Result<(), Error> {
         let Some(time) = ttl.time_to_live(&value) else { return Ok(()) };
+        if self.0.remote.is_none() {
+            self.0.set(key, value, time, ttl.tags());
+            return Ok(());
+        }
         self.0.set_everywhere(key, value, time, ttl.tags()).await
     }
 
@@ -138,7 +145,7 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// loader sees the first caller's priority, idempotency and retry budget, but not its deadline; it has
     /// the configured `load_timeout`. The second tier, if there is one, is asked before the loader.
     ///
-    /// An entry that is stale by its [`Ttl`](crate::Ttl) is returned at once, and one load renews it behind the scenes; so is,
+    /// An entry that is stale by its [`Ttl`] is returned at once, and one load renews it behind the scenes; so is,
     /// by chance, one that is about to expire ([`CacheConfig::early_refresh`](crate::CacheConfig::early_refresh)).
     ///
     /// # Errors
@@ -146,8 +153,8 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// error of the same kind. A panic of the loader is a
     /// [`FailureKind::Permanent`](seawall_core::FailureKind::Permanent) error; a loader too slow is a
     /// [`FailureKind::Timeout`](seawall_core::FailureKind::Timeout), and so is a deadline of the caller
-    /// that passed first. Failures are remembered only if the [`Ttl`](crate::Ttl::failures) says so, and never reach anybody
-    /// while it has [something old](crate::Ttl::on_error) to serve instead.
+    /// that passed first. Failures are remembered only if the [`Ttl`](Ttl::failures) says so, and never reach anybody
+    /// while it has [something old](Ttl::on_error) to serve instead.
     ///
     /// # Cancel safety
     /// Cancel safe: the load goes on and fills the cache.
@@ -212,6 +219,18 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
+    /// A time to live, for what `#[cached]` writes: methods, so that it need not know what this crate is called.
+    #[doc(hidden)]
+    pub const fn fresh_for(&self, time: Duration) -> Ttl {
+        Ttl::fresh(time)
+    }
+
+    /// A failure as everybody who waits can have a copy of it, for what `#[cached]` writes.
+    #[doc(hidden)]
+    pub fn failure_of(&self, error: impl Into<BoxError>) -> Error {
+        Error::from_boxed(error.into(), "cache", self.name())
+    }
+
     /// What the cache has done so far, and what it holds.
     pub fn stats(&self) -> CacheStats {
         self.0.stats()
@@ -242,7 +261,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Made<V>> + Send + 'static,
-        T: FnOnce(&Error) -> Option<std::time::Duration> + Clone + Send + 'static,
+        T: FnOnce(&Error) -> Option<Duration> + Clone + Send + 'static,
     {
         let Loading { name, tags, accepts } = loading;
         let request = |renews| Request { name: name.clone(), tags: tags.clone(), renews, accepts };
@@ -258,7 +277,7 @@ impl<K: Key, V: Value> Cache<K, V> {
                 let _renewal = self.0.load(key(), request(0), failure_time, loader);
                 Ok(value)
             }
-            Found::Failed(error) => Err(crate::flight::Unloaded::Failed(error).about(&name)),
+            Found::Failed(error) => Err(Unloaded::Failed(error).about(&name)),
             Found::Missing => {
                 let mut loader = loader;
                 loop {
@@ -295,8 +314,7 @@ impl<K: Key, V: Value> Cache<K, V> {
 }
 
 fn nothing(name: &Name) -> Error {
-    let kind = seawall_core::FailureKind::Cancelled;
-    Error::new(kind, "cache", name.clone()).with_message("the loader brought nothing")
+    Error::new(FailureKind::Cancelled, "cache", name.clone()).with_message("the loader brought nothing")
 }
 
 impl<K, V> Clone for Cache<K, V> {

@@ -1,6 +1,8 @@
 //! The cache, seen from outside. Time is tokio's and paused: no test waits for real.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[cfg(feature = "macros")]
+mod attribute;
 mod config;
 mod expiry;
 mod layer;
