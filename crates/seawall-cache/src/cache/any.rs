@@ -52,7 +52,7 @@ impl Cache {
         let value = match self.0.get(key) {
             Some(value) => Some(value),
             None if self.0.remote.is_none() => None,
-            None => self.fetch_named(key.to_owned(), Name::from(key.to_owned()), |_| true).await?,
+            None => Box::pin(self.fetch_named(key.to_owned(), Name::from(key.to_owned()), |_| true)).await?,
         };
         value.map(|value| decode(key, &value)).transpose()
     }
@@ -78,7 +78,7 @@ impl Cache {
             self.0.set(key, value, time, ttl.tags());
             return Ok(());
         }
-        self.0.set_everywhere(key, value, time, ttl.tags()).await
+        Box::pin(self.0.set_everywhere(key, value, time, ttl.tags())).await
     }
 
     /// Forgets `key` in both tiers and in every process that hears of it, and says whether memory had anything under it,
@@ -93,7 +93,7 @@ impl Cache {
     pub async fn remove(&self, key: &str) -> Result<bool, Error> {
         let removed = self.0.remove(key);
         if let Some(remote) = &self.0.remote {
-            remote.remove(&key.to_owned(), self.0.calendar()).await?;
+            Box::pin(remote.remove(&key.to_owned(), self.0.calendar())).await?;
         }
         Ok(removed)
     }
@@ -146,7 +146,7 @@ impl Cache {
             Ok(Some((encode(name, &value)?, time)))
         };
         let failure_time = move |error: &Error| of_failure.failure_time(error);
-        let value = self.answer(found, || key.to_owned(), loading, failure_time, loader).await?;
+        let value = Box::pin(self.answer(found, || key.to_owned(), loading, failure_time, loader)).await?;
         decode(key, &value)
     }
 }

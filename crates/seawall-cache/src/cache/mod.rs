@@ -89,7 +89,7 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
         match self.0.get(key) {
             Some(value) => Ok(Some(value)),
             None if self.0.remote.is_none() => Ok(None),
-            None => self.fetch_named(key.to_owned(), self.name(), |_| true).await,
+            None => Box::pin(self.fetch_named(key.to_owned(), self.name(), |_| true)).await,
         }
     }
 
@@ -111,7 +111,8 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
             self.0.set(key, value, time, ttl.tags());
             return Ok(());
         }
-        self.0.set_everywhere(key, value, time, ttl.tags()).await
+        // In a box, as everything that seldom happens: what is awaited at once should be small.
+        Box::pin(self.0.set_everywhere(key, value, time, ttl.tags())).await
     }
 
     /// Forgets `key` in both tiers and in every process that hears of it, and says whether memory had anything under it,
@@ -133,7 +134,7 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     {
         let removed = self.0.remove(key);
         if let Some(remote) = &self.0.remote {
-            remote.remove(&key.to_owned(), self.0.calendar()).await?;
+            Box::pin(remote.remove(&key.to_owned(), self.0.calendar())).await?;
         }
         Ok(removed)
     }
@@ -185,8 +186,8 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
             let time = ttl.time_to_live(&value);
             Ok(Some((value, time)))
         };
-        self.answer(found, || key.to_owned(), loading, move |error| of_failure.failure_time(error), loader)
-            .await
+        let failure_time = move |error: &Error| of_failure.failure_time(error);
+        Box::pin(self.answer(found, || key.to_owned(), loading, failure_time, loader)).await
     }
 }
 

@@ -76,11 +76,11 @@ impl Options {
 
 /// A text with the parameters that stand in its braces; anything else as it is.
 fn formatted(expression: &Expr) -> TokenStream {
-    match text(expression) {
+    text(expression).map_or_else(
+        || quote!((#expression)),
         // A text in the user's place, so that the names in its braces are the user's.
-        Some(text) => quote_spanned!(text.span()=> ::std::format!(#text)),
-        None => quote!((#expression)),
-    }
+        |text| quote_spanned!(text.span()=> ::std::format!(#text)),
+    )
 }
 
 fn text(expression: &Expr) -> Option<&LitStr> {

@@ -23,5 +23,7 @@ pub(crate) fn zipf(keys: u64, skew: f64, count: usize, seed: u64) -> Vec<u64> {
 pub(crate) fn with_scans(keys: &[u64], every: usize, length: usize) -> Vec<u64> {
     let mut once = u64::MAX / 2..;
     let chunks = keys.chunks(every);
-    chunks.flat_map(|chunk| chunk.iter().copied().chain(once.by_ref().take(length)).collect::<Vec<_>>()).collect()
+    chunks
+        .flat_map(|chunk| chunk.iter().copied().chain(once.by_ref().take(length)).collect::<Vec<_>>())
+        .collect()
 }
