@@ -33,7 +33,10 @@ mod table;
 mod transaction;
 mod value;
 
-pub use bulk::{Loaded, RejectedRow};
+pub use bulk::{
+    Bulk, BulkProgress, BulkReport, BulkSnapshot, BulkTable, IntoRows, Loaded, RejectedRow, Rows, ToCell,
+    ToRow, kind, refused_row,
+};
 pub use classify::{SqlClassifier, is_unique_violation};
 pub use client::Sql;
 pub use config::{PoolConfig, Pooler, Role, SqlConfig, SqliteConfig, Synchronous};

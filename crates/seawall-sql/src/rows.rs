@@ -13,9 +13,11 @@ pub enum Cell<'a> {
     Real(f64),
     /// Text; also the carrier of timestamps and of every type the client does not know.
     Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
 }
 
-/// Rows on their way into a table, packed into two allocations that are reused from batch to batch.
+/// Rows on their way into a table, packed into three allocations that are reused from batch to batch.
 ///
 /// ```
 /// use seawall_sql::{Cell, RowBatch};
@@ -33,9 +35,10 @@ pub struct RowBatch {
     width: usize,
     cells: Vec<Packed>,
     text: String,
+    bytes: Vec<u8>,
 }
 
-/// A cell whose text, if it has any, lies in the batch's one string.
+/// A cell whose text or bytes, if it has any, lie in what the batch has one of.
 #[derive(Clone, Copy, Debug)]
 enum Packed {
     Null,
@@ -43,10 +46,11 @@ enum Packed {
     Integer(i64),
     Real(f64),
     Text { start: u32, end: u32 },
+    Bytes { start: u32, end: u32 },
 }
 
 impl RowBatch {
-    /// How much text one batch can hold: positions in it are 32 bits wide.
+    /// How much text one batch can hold, and how many bytes: positions in it are 32 bits wide.
     pub const MAX_TEXT: usize = u32::MAX as usize;
 
     /// An empty batch of rows with `width` cells each.
@@ -55,13 +59,13 @@ impl RowBatch {
     /// If `width` is zero.
     pub fn new(width: usize) -> Self {
         assert!(width > 0, "a row has at least one cell");
-        Self { width, cells: Vec::new(), text: String::new() }
+        Self { width, cells: Vec::new(), text: String::new(), bytes: Vec::new() }
     }
 
     /// Adds the next cell of the row being built. A row is complete with its last cell.
     ///
     /// # Panics
-    /// If the batch's text would pass [`MAX_TEXT`](Self::MAX_TEXT): callers bound their batches far below.
+    /// If the batch's text or bytes would pass [`MAX_TEXT`](Self::MAX_TEXT): callers bound their batches far below.
     pub fn push(&mut self, cell: Cell<'_>) {
         self.cells.push(match cell {
             Cell::Null => Packed::Null,
@@ -75,10 +79,17 @@ impl RowBatch {
                 self.text.push_str(value);
                 Packed::Text { start: start as u32, end: end as u32 }
             }
+            Cell::Bytes(value) => {
+                let start = self.bytes.len();
+                let end = start + value.len();
+                assert!(end <= Self::MAX_TEXT, "a batch holds at most 4 GiB of bytes");
+                self.bytes.extend_from_slice(value);
+                Packed::Bytes { start: start as u32, end: end as u32 }
+            }
         });
     }
 
-    /// Takes back the cells of an incomplete row. Their text stays until [`clear`](Self::clear).
+    /// Takes back the cells of an incomplete row. Their text and bytes stay until [`clear`](Self::clear).
     pub fn undo_row(&mut self) {
         self.cells.truncate(self.len() * self.width);
     }
@@ -100,13 +111,19 @@ impl RowBatch {
 
     /// Memory in use, in bytes; what a caller bounds its batches by.
     pub fn size(&self) -> usize {
-        self.cells.len() * size_of::<Packed>() + self.text.len()
+        self.cells.len() * size_of::<Packed>() + self.text.len() + self.bytes.len()
+    }
+
+    /// How many cells there are, those of an incomplete row included.
+    pub(crate) fn cells(&self) -> usize {
+        self.cells.len()
     }
 
     /// Forgets all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.cells.clear();
         self.text.clear();
+        self.bytes.clear();
     }
 
     /// The cells of row `index`.
@@ -122,12 +139,26 @@ impl RowBatch {
     /// # Panics
     /// If the range reaches beyond the last row.
     pub fn rows(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = Cell<'_>> {
-        self.cells[range.start * self.width..range.end * self.width].iter().map(|cell| match *cell {
+        self.cells[range.start * self.width..range.end * self.width].iter().map(|cell| self.unpacked(*cell))
+    }
+
+    /// The cells of one column in a range of rows.
+    pub(crate) fn column(
+        &self,
+        column: usize,
+        range: Range<usize>,
+    ) -> impl ExactSizeIterator<Item = Cell<'_>> + Clone {
+        range.map(move |row| self.unpacked(self.cells[row * self.width + column]))
+    }
+
+    fn unpacked(&self, cell: Packed) -> Cell<'_> {
+        match cell {
             Packed::Null => Cell::Null,
             Packed::Boolean(value) => Cell::Boolean(value),
             Packed::Integer(value) => Cell::Integer(value),
             Packed::Real(value) => Cell::Real(value),
             Packed::Text { start, end } => Cell::Text(&self.text[start as usize..end as usize]),
-        })
+            Packed::Bytes { start, end } => Cell::Bytes(&self.bytes[start as usize..end as usize]),
+        }
     }
 }

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::{Arguments, AssertSqlSafe, Executor};
 
-use super::Target;
-use crate::{Cell, RowBatch};
+use super::target::{Change, ROWS as NAME, TABLE, Target};
+use crate::{Cell, ColumnType, RowBatch};
 
 /// How many values one statement carries; the protocol counts them in 16 bits.
 const VALUES: usize = 20_000;
@@ -17,24 +17,30 @@ const VALUES: usize = 20_000;
 /// How many rows one statement carries at most.
 const ROWS: usize = 2000;
 
-/// Inserts a range of rows, many with each statement. While the server works on one statement, the values of the next
-/// are put together.
-pub(super) async fn insert(
+/// How many rows an update carries, each of which is a `SELECT` of its own.
+const UPDATES: usize = 200;
+
+/// Brings a range of rows to the database, many with each statement. While the server works on one statement, the
+/// values of the next are put together.
+pub(super) async fn load(
     connection: &mut MySqlConnection,
     target: &Target,
     batch: &RowBatch,
     range: Range<usize>,
     part: &mut Range<usize>,
-) -> Result<(), sqlx::Error> {
+) -> Result<u64, sqlx::Error> {
     // What is longer than a packet may be is not refused but hung up on, and it is made of more than the values.
     let (packet,): (u64,) =
         sqlx::query_as("select cast(@@max_allowed_packet as unsigned)").fetch_one(&mut *connection).await?;
     let bytes = usize::try_from(packet / 2).unwrap_or(usize::MAX);
-    let rows = (VALUES / batch.width()).clamp(1, ROWS);
+    let most = if matches!(target.change, Change::Update { .. }) { UPDATES } else { ROWS };
+    let rows = (VALUES / batch.width()).clamp(1, most);
+    let all = range.len() as u64;
     let take = |from: usize| from..from + fitting(batch, from..range.end.min(from + rows), bytes);
     let full: Arc<str> = if range.len() >= rows { statement(target, rows) } else { Arc::from("") };
     *part = take(range.start);
     let mut next = arguments(target, batch, part.clone())?;
+    let mut changed = 0;
     while part.start < part.end {
         let whole = part.len() == rows;
         let sql = if whole { Arc::clone(&full) } else { statement(target, part.len()) };
@@ -43,17 +49,22 @@ pub(super) async fn insert(
         let following = take(part.end);
         let (done, prepared) =
             join(connection.execute(query), async { arguments(target, batch, following.clone()) }).await;
-        done?;
+        changed += done?.rows_affected();
         next = prepared?;
         *part = following;
     }
-    Ok(())
+    // It counts an update of an upsert twice.
+    Ok(if matches!(target.change, Change::Upsert { .. }) { all } else { changed })
 }
 
 /// How many rows of a range are no longer than so many bytes together; one at least, whose length the server judges.
 fn fitting(batch: &RowBatch, range: Range<usize>, bytes: usize) -> usize {
     let length = |row| {
-        let cells = batch.row(row).map(|cell| if let Cell::Text(text) = cell { text.len() + 9 } else { 9 });
+        let cells = batch.row(row).map(|cell| match cell {
+            Cell::Text(text) => text.len() + 9,
+            Cell::Bytes(bytes) => bytes.len() + 9,
+            _ => 9,
+        });
         cells.sum::<usize>()
     };
     let mut left = bytes;
@@ -66,27 +77,52 @@ fn fitting(batch: &RowBatch, range: Range<usize>, bytes: usize) -> usize {
 }
 
 fn statement(target: &Target, rows: usize) -> Arc<str> {
-    let row = format!("({})", vec!["?"; target.columns.len()].join(","));
-    format!(
-        "INSERT INTO {} ({}) VALUES {}",
-        target.name,
-        target.columns.join(","),
-        vec![row.as_str(); rows].join(",")
-    )
+    let columns = || target.columns.join(",");
+    match &target.change {
+        Change::Insert | Change::Upsert { .. } => {
+            format!("{} VALUES {}{}", target.insert_into(), target.placeholders(rows), on_duplicate(target))
+        }
+        Change::Update { key, set } => {
+            // The first of these has no rows but the types and collations of the columns, which the values take.
+            let row = format!(" UNION ALL SELECT {}", vec!["?"; target.width()].join(","));
+            let set = target.list(set, |name| format!("{TABLE}.{name} = {NAME}.{name}"), ",");
+            format!(
+                "UPDATE {0} AS {TABLE} JOIN (SELECT {1} FROM {0} WHERE 1 = 0{2}) AS {NAME} ON {3} SET {set}",
+                target.name,
+                columns(),
+                row.repeat(rows),
+                target.same(key)
+            )
+        }
+        Change::Delete if target.width() == 1 => target.delete_in(&vec!["?"; rows].join(",")),
+        Change::Delete => target.delete_in(&target.placeholders(rows)),
+    }
     .into()
+}
+
+/// Any unique key makes the conflict: there is no way to name one.
+fn on_duplicate(target: &Target) -> String {
+    let Change::Upsert { key, update } = &target.change else { return String::new() };
+    let update = if update.is_empty() {
+        target.list(&key[..1], |name| format!("{name} = {name}"), ",")
+    } else {
+        target.list(update, |name| format!("{name} = VALUES({name})"), ",")
+    };
+    format!(" ON DUPLICATE KEY UPDATE {update}")
 }
 
 fn arguments(target: &Target, batch: &RowBatch, range: Range<usize>) -> Result<MySqlArguments, sqlx::Error> {
     let mut arguments = MySqlArguments::default();
     arguments.reserve(range.len() * batch.width(), 0);
-    for (cell, is_moment) in batch.rows(range).zip(target.moments.iter().cycle()) {
+    for (cell, kind) in batch.rows(range).zip(target.kinds.iter().cycle()) {
         match cell {
             Cell::Null => arguments.add(None::<i64>),
             Cell::Boolean(value) => arguments.add(value),
             Cell::Integer(value) => arguments.add(value),
             Cell::Real(value) => arguments.add(value),
-            Cell::Text(value) if *is_moment => arguments.add(&*in_utc(value)),
+            Cell::Text(value) if *kind == ColumnType::Timestamp => arguments.add(&*in_utc(value)),
             Cell::Text(value) => arguments.add(value),
+            Cell::Bytes(value) => arguments.add(value),
         }
         .map_err(sqlx::Error::Encode)?;
     }

@@ -1,13 +1,15 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::ops::Range;
 
 use futures_util::future::join;
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::Target;
+use super::target::{Change, ROWS as NAME, TABLE, Target};
 use crate::driver::postgres::copy_line;
-use crate::{Cell, RowBatch};
+use crate::{Cell, ColumnType, RowBatch};
 
 /// How much is sent at a time. A few large writes: the driver leaves Nagle's algorithm on, so every small one behind
 /// another may wait some 40 ms for the other side's acknowledgement.
@@ -18,18 +20,25 @@ const CHUNK: usize = 1 << 18;
 /// against 3 ms for 2000, which need more than one segment.
 const FEW: usize = 2000;
 
-/// Inserts a range of rows: by `COPY`, or a few by one `INSERT`.
-pub(super) async fn insert(
+/// Less than this goes as one `INSERT` too, however many rows it is: two segments over loopback, after which the other
+/// side acknowledges at once.
+const LITTLE: usize = 1 << 17;
+
+/// Brings a range of rows to the database: by `COPY`, or by one statement.
+pub(super) async fn load(
     connection: &mut PgConnection,
     target: &Target,
     batch: &RowBatch,
     range: Range<usize>,
     part: &mut Range<usize>,
-) -> Result<(), sqlx::Error> {
-    if range.len() <= FEW {
-        return insert_few(connection, target, batch, range).await;
+) -> Result<u64, sqlx::Error> {
+    if range.len() <= FEW || !matches!(target.change, Change::Insert) {
+        return from_arrays(connection, target, batch, range).await;
     }
     let form = Form::of(connection, target, batch, range.clone()).await?;
+    if form.length(batch, range.clone()) < LITTLE {
+        return from_arrays(connection, target, batch, range).await;
+    }
     let sql = format!("COPY {} ({}) FROM STDIN {}", target.name, target.columns.join(","), form.option());
     let start = range.start;
     let copied = async {
@@ -51,7 +60,7 @@ pub(super) async fn insert(
         copy.finish().await
     };
     match copied.await {
-        Ok(_) => Ok(()),
+        Ok(copied) => Ok(copied),
         Err(error) => {
             if let Some(line) = copy_line(&error) {
                 *part = start + line..start + line + 1;
@@ -109,11 +118,12 @@ impl Form {
             target.columns.iter().map(|column| stored.get(column).map(String::as_str)).collect();
         let Some(types) = types else { return Ok(Self::Text) };
         let fits = |(cell, type_name): (Cell<'_>, &&str)| match cell {
-            Cell::Null => matches!(*type_name, "boolean" | "bigint" | "double precision" | "text"),
+            Cell::Null => matches!(*type_name, "boolean" | "bigint" | "double precision" | "text" | "bytea"),
             Cell::Boolean(_) => *type_name == "boolean",
             Cell::Integer(_) => *type_name == "bigint",
             Cell::Real(_) => *type_name == "double precision",
             Cell::Text(_) => *type_name == "text",
+            Cell::Bytes(_) => *type_name == "bytea",
         };
         let all = batch.rows(range).zip(types.iter().cycle()).all(fits);
         Ok(if all { Self::Binary } else { Self::Text })
@@ -124,6 +134,21 @@ impl Form {
             Self::Text => "",
             Self::Binary => "(FORMAT binary)",
         }
+    }
+
+    /// How many bytes the rows are, at least.
+    fn length(self, batch: &RowBatch, range: Range<usize>) -> usize {
+        let of_rows = if self == Self::Binary { 2 * range.len() } else { 0 };
+        let of_cell = |cell| match (cell, self) {
+            (Cell::Text(text), Self::Text) => text.len() + 1,
+            (Cell::Bytes(bytes), Self::Text) => 2 * bytes.len() + 4,
+            (_, Self::Text) => 2,
+            (Cell::Text(text), Self::Binary) => text.len() + 4,
+            (Cell::Bytes(bytes), Self::Binary) => bytes.len() + 4,
+            (Cell::Integer(_) | Cell::Real(_), Self::Binary) => 12,
+            (_, Self::Binary) => 4,
+        };
+        of_rows + batch.rows(range).map(of_cell).sum::<usize>()
     }
 
     fn head(self) -> &'static [u8] {
@@ -145,6 +170,7 @@ fn binary<'a>(buffer: &mut Vec<u8>, cells: impl ExactSizeIterator<Item = Cell<'a
             Cell::Integer(value) => field(buffer, &value.to_be_bytes()),
             Cell::Real(value) => field(buffer, &value.to_be_bytes()),
             Cell::Text(value) => field(buffer, value.as_bytes()),
+            Cell::Bytes(value) => field(buffer, value),
         }
     }
 }
@@ -183,48 +209,136 @@ fn text<'a>(buffer: &mut Vec<u8>, cells: impl Iterator<Item = Cell<'a>>) {
                 }
                 buffer.extend_from_slice(&value.as_bytes()[plain..]);
             }
+            Cell::Bytes(value) => {
+                buffer.push(b'\\');
+                buffer.extend_from_slice(hex(value).as_bytes());
+            }
         }
     }
     buffer.push(b'\n');
 }
 
-/// Every value as text, each column an array, read by the server as what the column is.
-async fn insert_few(
+/// All rows with one statement, each column an array, read by the server as what the column is.
+async fn from_arrays(
     connection: &mut PgConnection,
     target: &Target,
     batch: &RowBatch,
     range: Range<usize>,
-) -> Result<(), sqlx::Error> {
-    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::with_capacity(range.len()); batch.width()];
-    for row in range {
-        for (column, cell) in columns.iter_mut().zip(batch.row(row)) {
-            column.push(match cell {
-                Cell::Null => None,
-                Cell::Boolean(value) => Some(value.to_string()),
-                Cell::Integer(value) => Some(value.to_string()),
-                Cell::Real(value) => Some(format!("{value:?}")),
-                Cell::Text(value) => Some(value.to_owned()),
-            });
+) -> Result<u64, sqlx::Error> {
+    let arrays: Vec<Array<'_>> = target
+        .kinds
+        .iter()
+        .enumerate()
+        .map(|(column, kind)| Array::of(kind, batch.column(column, range.clone())))
+        .collect();
+    let mut query = sqlx::query(AssertSqlSafe(statement(target, &arrays)));
+    for array in arrays {
+        query = match array {
+            Array::Booleans(values) => query.bind(values),
+            Array::Integers(values) => query.bind(values),
+            Array::Reals(values) => query.bind(values),
+            Array::Texts(values) => query.bind(values),
+        };
+    }
+    query.execute(connection).await.map(|done| done.rows_affected())
+}
+
+fn statement(target: &Target, arrays: &[Array<'_>]) -> String {
+    let each = |write: &dyn Fn(usize) -> String| (0..target.width()).map(write).collect::<Vec<_>>().join(",");
+    let rows = format!(
+        "SELECT {} FROM unnest({}) AS r({})",
+        each(&|at| format!("r.c{at}::{} AS {}", target.types[at], target.columns[at])),
+        each(&|at| format!("${}::{}[]", at + 1, arrays[at].element())),
+        each(&|at| format!("c{at}")),
+    );
+    match &target.change {
+        Change::Insert | Change::Upsert { .. } => {
+            format!("{} {rows}{}", target.insert_into(), target.on_conflict())
+        }
+        Change::Update { key, set } => target.update_from(key, set, &format!("({rows}) AS {NAME}")),
+        Change::Delete => {
+            let key: Vec<usize> = (0..target.width()).collect();
+            format!(
+                "DELETE FROM {} AS {TABLE} USING ({rows}) AS {NAME} WHERE {}",
+                target.name,
+                target.same(&key)
+            )
         }
     }
-    let numbers = 1..=batch.width();
-    let reads: Vec<_> =
-        numbers.clone().zip(&target.types).map(|(number, name)| format!("r.c{number}::{name}")).collect();
-    let arrays: Vec<_> = numbers.clone().map(|number| format!("${number}::text[]")).collect();
-    let names: Vec<_> = numbers.map(|number| format!("c{number}")).collect();
-    let sql = format!(
-        "INSERT INTO {} ({}) SELECT {} FROM unnest({}) AS r({})",
-        target.name,
-        target.columns.join(","),
-        reads.join(","),
-        arrays.join(","),
-        names.join(",")
-    );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for column in columns {
-        query = query.bind(column);
+}
+
+/// The values of a column: as they are where all are what the column is read as, else as text.
+enum Array<'b> {
+    Booleans(Vec<Option<bool>>),
+    Integers(Vec<Option<i64>>),
+    Reals(Vec<Option<f64>>),
+    Texts(Vec<Option<Cow<'b, str>>>),
+}
+
+impl<'b> Array<'b> {
+    fn of(kind: &ColumnType, cells: impl Iterator<Item = Cell<'b>> + Clone) -> Self {
+        let as_it_is = match kind {
+            ColumnType::Boolean => pure(cells.clone(), |cell| match cell {
+                Cell::Boolean(value) => Some(value),
+                _ => None,
+            })
+            .map(Array::Booleans),
+            ColumnType::Integer => pure(cells.clone(), |cell| match cell {
+                Cell::Integer(value) => Some(value),
+                _ => None,
+            })
+            .map(Array::Integers),
+            ColumnType::Real => pure(cells.clone(), |cell| match cell {
+                Cell::Real(value) => Some(value),
+                _ => None,
+            })
+            .map(Array::Reals),
+            _ => None,
+        };
+        as_it_is.unwrap_or_else(|| Array::Texts(cells.map(as_text).collect()))
     }
-    query.execute(connection).await.map(drop)
+
+    /// The type of its elements.
+    fn element(&self) -> &'static str {
+        match self {
+            Self::Booleans(_) => "bool",
+            Self::Integers(_) => "int8",
+            Self::Reals(_) => "float8",
+            Self::Texts(_) => "text",
+        }
+    }
+}
+
+/// The values, if all that are not NULL are of one kind.
+fn pure<'b, T>(
+    mut cells: impl Iterator<Item = Cell<'b>>,
+    read: impl Fn(Cell<'b>) -> Option<T>,
+) -> Option<Vec<Option<T>>> {
+    cells.try_fold(Vec::new(), |mut values, cell| {
+        values.push(if cell == Cell::Null { None } else { Some(read(cell)?) });
+        Some(values)
+    })
+}
+
+fn as_text(cell: Cell<'_>) -> Option<Cow<'_, str>> {
+    Some(match cell {
+        Cell::Null => return None,
+        Cell::Boolean(value) => value.to_string().into(),
+        Cell::Integer(value) => value.to_string().into(),
+        Cell::Real(value) => format!("{value:?}").into(),
+        Cell::Text(value) => value.into(),
+        Cell::Bytes(value) => hex(value).into(),
+    })
+}
+
+/// Bytes as the server writes them: `\x0a`.
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 + 2 * bytes.len());
+    text.push_str("\\x");
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing into memory cannot fail");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -242,8 +356,12 @@ mod tests {
             Cell::Text("a\tb\\c\nd\re"),
             Cell::Text("\\N"),
             Cell::Text(""),
+            Cell::Bytes(&[0, 10, 255]),
         ];
         text(&mut buffer, cells.into_iter());
-        assert_eq!(String::from_utf8(buffer).unwrap(), "\\N\tt\t-7\t0.1\ta\\tb\\\\c\\nd\\re\t\\\\N\t\n");
+        assert_eq!(
+            String::from_utf8(buffer).unwrap(),
+            "\\N\tt\t-7\t0.1\ta\\tb\\\\c\\nd\\re\t\\\\N\t\t\\\\x000aff\n"
+        );
     }
 }

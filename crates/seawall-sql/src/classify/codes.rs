@@ -42,6 +42,8 @@ const GOING_DOWN: Verdict = Verdict { server_changed: true, ..LOST };
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 pub(super) const POSTGRES: &[(&str, Verdict)] = &[
     ("08", LOST),
+    // Also of two rows of one statement that have the same key.
+    ("21", DATA),
     ("22", DATA),
     ("23", DATA),
     ("25006", DEMOTED),

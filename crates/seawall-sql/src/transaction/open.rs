@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::TransactionMode;
 use super::begin::Frame;
 use super::undone::undoes_transaction;
-use crate::bulk::{self, Loaded};
+use crate::bulk::{self, Change, Loaded, Refusals, Target};
 use crate::database::{Database, run};
 use crate::named::{Dialect, ROLLBACK_TO};
 use crate::pool::{Lease, Session, limit_text};
@@ -99,12 +99,29 @@ impl Transaction {
     /// [`FailureKind::Permanent`] if the batch does not fit the table; the kind of the failure for everything that
     /// is not about a row (no such table, disk full, connection lost). The transaction cannot be committed then.
     pub async fn bulk_insert(&mut self, table: &TableSchema, batch: &RowBatch) -> Result<Loaded, Error> {
+        let target = Target::new(table, Change::Insert, self.dialect());
+        let target = target.map_err(|message| self.database.0.wrong(message))?;
+        self.load(&target, batch, Refusals::LeftOut).await
+    }
+
+    pub(crate) async fn load(
+        &mut self,
+        target: &Target,
+        batch: &RowBatch,
+        refusals: Refusals,
+    ) -> Result<Loaded, Error> {
         self.usable()?;
-        let loaded = bulk::load(&mut self.lease, table, batch).await;
+        let loaded = bulk::load(&mut self.lease, target, batch, refusals).await;
         loaded.inspect_err(|error| {
             self.note(error);
             self.spoiled = Some("a bulk insert failed");
         })
+    }
+
+    /// The columns of a table or view, as this transaction sees them.
+    pub(crate) async fn table(&mut self, name: &str) -> Result<Option<TableSchema>, Error> {
+        self.usable()?;
+        schema::read(&mut self.lease, name).await
     }
 
     /// Undoes everything.
@@ -205,11 +222,11 @@ impl Transaction {
         }
     }
 
-    pub(super) fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         self.database.0.texts.dialect()
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.lease.name()
     }
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod bulk;
+mod bulk_many;
 mod cancellation;
 mod client;
 mod config;
