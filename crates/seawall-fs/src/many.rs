@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, Stream};
 use seawall_core::{CallContext, Error};
+use tokio::time::Instant;
 
 use crate::fault::{Fault, Label};
 use crate::work::{Task, Work};
@@ -199,6 +200,7 @@ where
     fn carry_out(&self, task: &Task<'_>) -> Result<Answers<T>, Fault> {
         let mut answers = Vec::with_capacity(self.range.len());
         let mut bytes = 0;
+        let began = Instant::now();
         for path in &self.paths[self.range.clone()] {
             if task.abandoned.is_set() {
                 return Err(Fault::abandoned());
@@ -213,7 +215,9 @@ where
                 Err(fault) if !fault.is_permanent() => break,
                 Err(fault) => {
                     let label = Label { operation: self.operation.name(), path: Arc::from(&**path) };
-                    answers.push(Err(fault.label(&label)));
+                    let error = fault.label(&label);
+                    task.engine.tell_of_call::<T>(Err(&error), began.elapsed());
+                    answers.push(Err(error));
                 }
             }
             if bytes >= BYTES {

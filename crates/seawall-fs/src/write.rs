@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use seawall_core::{Error, FailureKind};
+use tokio::time::Instant;
 
 use crate::fault::{Fault, Label};
 use crate::full_devices::Place;
@@ -80,6 +81,7 @@ impl Fs {
     async fn write_group(&self, group: Group, bytes: usize) -> Vec<Result<(), Error>> {
         let files = Arc::clone(&group);
         let work = move |task: &Task<'_>| {
+            let began = Instant::now();
             let write_one = |(path, content): &(PathBuf, Bytes)| {
                 let written = if task.abandoned.is_set() {
                     Err(Fault::abandoned())
@@ -87,7 +89,12 @@ impl Fs {
                     task.engine.full_devices().with_room(Place::Path(path), || write(path, content))
                 };
                 written.map_err(|fault| {
-                    fault.label(&Label { operation: task.label.operation, path: Arc::from(&**path) })
+                    let label = Label { operation: task.label.operation, path: Arc::from(&**path) };
+                    let error = fault.label(&label);
+                    if !passes(&error) {
+                        task.engine.tell_of_call::<()>(Err(&error), began.elapsed());
+                    }
+                    error
                 })
             };
             Ok(files.iter().map(write_one).collect::<Vec<_>>())
@@ -99,12 +106,17 @@ impl Fs {
         };
         for (result, (path, content)) in results.iter_mut().zip(group.iter()) {
             let Err(error) = result else { continue };
-            if matches!(error.kind(), FailureKind::Transient | FailureKind::Overloaded { .. }) {
+            if passes(error) {
                 *result = self.write(path, content.clone()).await;
             }
         }
         results
     }
+}
+
+/// Whether a file of a list is written once more, by a call of its own, which is told of.
+pub(crate) fn passes(error: &Error) -> bool {
+    matches!(error.kind(), FailureKind::Transient | FailureKind::Overloaded { .. })
 }
 
 /// Some files to write in one go. Never empty.

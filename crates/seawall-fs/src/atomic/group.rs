@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use seawall_core::{CallContext, Error, FailureKind};
+use seawall_core::{CallContext, Error};
+use tokio::time::Instant;
 
 use super::{Durability, Replacement, sync_directory};
 use crate::engine::{Abandoned, Engine, Lane};
 use crate::fault::{Fault, Label};
 use crate::full_devices::Place;
 use crate::work::Task;
-use crate::write::{Group, groups};
+use crate::write::{Group, groups, passes};
 use crate::{Fs, FsRequest, Operation};
 
 /// So many files are replaced together, and so many bytes of them: each has its temporary file open until the end.
@@ -73,12 +74,21 @@ impl Fs {
 
     async fn replace_group(&self, group: &Group, commit: GroupCommit) -> Vec<Result<(), Error>> {
         let mut results = match self.begin_group(group, commit).await {
-            Ok(begun) => begun.finish(group, commit).await,
+            Ok(begun) => {
+                let (engine, started) = (begun.engine.clone(), Instant::now());
+                let results = begun.finish(group, commit).await;
+                for error in results.iter().filter_map(|result| result.as_ref().err()) {
+                    if !passes(error) {
+                        engine.tell_of_call::<()>(Err(error), started.elapsed());
+                    }
+                }
+                results
+            }
             Err(error) => group.iter().map(|_| Err(error.clone())).collect(),
         };
         for (result, (path, content)) in results.iter_mut().zip(group.iter()) {
             let Err(error) = result else { continue };
-            if matches!(error.kind(), FailureKind::Transient | FailureKind::Overloaded { .. }) {
+            if passes(error) {
                 *result = self.write_atomic_with(path, content.clone(), commit.durability).await;
             }
         }

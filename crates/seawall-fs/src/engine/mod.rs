@@ -113,9 +113,10 @@ impl Engine {
         self
     }
 
-    /// Tells of a call that was answered without the stack, as the stack would.
-    pub(crate) fn tell_of_call<T>(&self, answer: &Result<T, Error>, elapsed: Duration) {
-        let outcome = ByKind.classify(answer.as_ref());
+    /// Tells, as the stack would, of what it does not see: a call answered without it, or one thing of a list that
+    /// failed, where for the stack the list was answered.
+    pub(crate) fn tell_of_call<T>(&self, answer: Result<&T, &Error>, elapsed: Duration) {
+        let outcome = ByKind.classify(answer);
         self.0.identity.tell("pipeline", &Event::Completed { outcome, elapsed });
     }
 

@@ -181,7 +181,7 @@ impl OpenFile {
         let (attempt, took) = turn::timed(|| read.inline(&self.engine, &self.path));
         let Attempt::Answered(answer) = attempt else { return None };
         let answer = answer.map_err(|fault| fault.label(&self.label(Operation::ReadAt)));
-        self.engine.tell_of_call(&answer, took);
+        self.engine.tell_of_call(answer.as_ref(), took);
         Some(answer)
     }
 

@@ -1,9 +1,12 @@
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use seawall_core::FailureKind;
-use seawall_fs::{Durability, GroupCommit};
+use futures_util::StreamExt;
+use seawall_core::{Error, Event, FailureKind, Observer, Origin, Outcome};
+use seawall_fs::{Durability, Fs, FsConfig, GroupCommit};
 
 use crate::{client, drop_after, in_memory, one_at_a_time, temporaries};
 
@@ -129,8 +132,6 @@ async fn nothing_to_write_is_no_result_and_no_request() {
 
 #[tokio::test]
 async fn contents_are_made_only_when_their_group_is_next() {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     let directory = tempfile::tempdir().unwrap();
     let made = AtomicUsize::new(0);
     let large = (0..12).map(|number| {
@@ -189,4 +190,35 @@ async fn every_durability_replaces_as_a_whole_and_has_a_name() {
         assert_eq!(serde_json::to_string(&durability).unwrap(), name);
     }
     assert_eq!(Durability::default(), Durability::Full);
+}
+
+/// Counts the calls that failed, as they were told of.
+#[derive(Default)]
+struct Failures(AtomicUsize);
+
+impl Observer for Failures {
+    fn observe(&self, _: Origin<'_>, event: &Event) {
+        if let Event::Completed { outcome: Outcome::Failure(failure), .. } = event {
+            assert_eq!(failure.kind, FailureKind::Permanent);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_thing_of_a_list_that_failed_is_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let failures = Arc::new(Failures::default());
+    let fs = Fs::new(&FsConfig::default(), Arc::<Failures>::clone(&failures)).unwrap();
+    let paths = ["good", "missing/bad", "missing/worse"].map(|name| directory.path().join(name));
+    let files = || paths.clone().map(|path| (path, "content"));
+    let told = || failures.0.swap(0, Ordering::Relaxed);
+
+    let failed = |results: Vec<Result<(), Error>>| results.iter().filter(|result| result.is_err()).count();
+    assert_eq!((failed(fs.write_many(files()).await), told()), (2, 2));
+    assert_eq!((failed(fs.write_atomic_many(files(), Durability::None).await), told()), (2, 2));
+    let read: Vec<_> = fs.read_many(paths.clone(), 100).collect().await;
+    assert_eq!((failed(read.into_iter().map(|read| read.map(drop)).collect()), told()), (2, 2));
+    let known: Vec<_> = fs.stat_many(paths.clone()).collect().await;
+    assert_eq!((failed(known.into_iter().map(|known| known.map(drop)).collect()), told()), (2, 2));
 }
