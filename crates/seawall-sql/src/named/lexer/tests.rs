@@ -1,0 +1,140 @@
+use super::*;
+
+fn postgres(text: &str) -> (String, Vec<String>) {
+    let compiled = compile(text, Dialect::Postgres).unwrap();
+    (compiled.sql.to_string(), compiled.parameters)
+}
+
+#[test]
+fn a_name_used_twice_is_bound_once() {
+    let (sql, names) = postgres("select :a + :b + :a");
+    assert_eq!(sql, "select $1 + $2 + $1");
+    assert_eq!(names, ["a", "b"]);
+    let sqlite = compile("select :a + :b + :a", Dialect::Sqlite).unwrap();
+    assert_eq!(&*sqlite.sql, "select ?1 + ?2 + ?1");
+}
+
+#[test]
+fn what_only_looks_like_a_parameter_is_left_alone() {
+    for text in [
+        "select ':a', \":a\", E'\\':a', e'x\\\\', x::int, f(a := 1)",
+        "select 1 -- :a\n",
+        "/* :a /* :b */ :c */ select 1",
+        "select $$:a$$, $tag$ :a $$ $tag$",
+        "select arr[lo:hi], arr[1:2], arr[f(1):3]",
+        "select 12:30",
+        "select a$b$c from t",
+        "select 'it''s :a'",
+    ] {
+        assert_eq!(postgres(text), (text.to_owned(), vec![]), "{text}");
+    }
+    for text in ["select [:a], `:a`, ':a' /* :a */", "select 1 /* :a", "select /* /* */ 1"] {
+        assert_eq!(&*compile(text, Dialect::Sqlite).unwrap().sql, text);
+    }
+}
+
+#[test]
+fn a_parameter_is_found_beside_what_is_not() {
+    assert_eq!(postgres("select :a::int, 'x':b").0, "select $1::int, 'x'$2");
+    assert_eq!(postgres("select arr[:i], :é").0, "select arr[$1], :é");
+    assert_eq!(compile("select /* /* */ :a", Dialect::Sqlite).unwrap().parameters, ["a"]);
+    assert_eq!(postgres("select E'\\'' || :a || e'\\\\' || :b").1, ["a", "b"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_place() {
+    for (text, dialect, place) in [
+        ("select 'x", Dialect::Sqlite, "byte 7"),
+        ("select $a$ x", Dialect::Postgres, "byte 7"),
+        ("select /* x", Dialect::Postgres, "byte 7"),
+        ("select $1", Dialect::Postgres, "positional"),
+        ("select ?", Dialect::Sqlite, "positional"),
+        ("select @a", Dialect::Sqlite, "positional"),
+        ("select 1 \0", Dialect::Sqlite, "NUL"),
+    ] {
+        let refusal = compile(text, dialect).unwrap_err();
+        assert!(refusal.contains(place), "{text}: {refusal}");
+    }
+}
+
+#[test]
+fn only_a_text_without_a_writing_word_reads() {
+    let reads = |text| compile(text, Dialect::Postgres).unwrap().reads;
+    assert!(reads("-- x\n (select 'update' from \"insert\")"));
+    assert!(reads("with a as (select 1) select * from a"));
+    for text in [
+        "insert into t values (1) returning a",
+        "with a as (delete from t returning 1) select * from a",
+        "select 1 from t for update",
+        "select 1 into x",
+        "explain analyze select 1",
+        "select 1; drop table t",
+        "select 1; replace into t values (1)",
+        "",
+    ] {
+        assert!(!reads(text), "{text}");
+    }
+}
+
+#[test]
+fn mysql_is_read_by_its_own_rules() {
+    let read = |text| {
+        let compiled = compile(text, Dialect::MySql).unwrap();
+        (compiled.sql.to_string(), compiled.parameters)
+    };
+    // Its placeholders have no numbers: a name used twice is bound twice.
+    assert_eq!(
+        read("select :a + :b + :a"),
+        ("select ? + ? + ?".into(), ["a", "b", "a"].map(String::from).to_vec())
+    );
+    for text in [
+        r#"select 'it\'s :a', 'x\\', "a\" :b""#,
+        "select `:a``:b`",
+        "select 1 # :a\n",
+        "select 1 -- :a\n",
+        "select 1 --",
+        "select /* :a /* :b */ 1",
+        "set @a := 1, @@session.time_zone = '+00:00'",
+        "select a$b from $t",
+    ] {
+        assert_eq!(read(text), (text.to_owned(), vec![]), "{text}");
+    }
+    assert_eq!(read(r"select 'x\\', :a, `\`, :b").1, ["a", "b"]);
+    assert_eq!(read("select 5--:a"), ("select 5--?".into(), vec!["a".into()]));
+    assert_eq!(read("select /*! 1 + */ /*!50000 :a + */ /*M!100100 :b */ + :c").1, ["a", "b", "c"]);
+    assert!(compile("select /*! :a", Dialect::MySql).is_ok());
+    for text in ["select ?", "select 'x\\'", "select /* x"] {
+        assert!(compile(text, Dialect::MySql).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_commits_by_the_way_is_found_where_it_does() {
+    let commits = |text| compile(text, Dialect::MySql).unwrap().commits;
+    assert_eq!(commits("CREATE TABLE t (a int)"), Some("create"));
+    assert_eq!(commits("create or replace table t (temporary int)"), Some("create"));
+    assert_eq!(commits("select 1; truncate t"), Some("truncate"));
+    assert_eq!(commits("/*!50000 drop table t */"), Some("drop"));
+    assert_eq!(commits("create temporary table t (a int)"), None);
+    assert_eq!(commits("create or replace temporary table t (a int)"), None);
+    assert_eq!(commits("drop temporary table t"), None);
+    assert_eq!(commits("update t set a = 1"), None);
+    assert_eq!(compile("create table t (a int)", Dialect::Postgres).unwrap().commits, None);
+}
+
+#[test]
+fn finds_what_would_move_the_session_into_a_transaction() {
+    let control = |text| compile(text, Dialect::Sqlite).unwrap().transaction_control;
+    assert_eq!(control("BEGIN"), Some("begin"));
+    assert_eq!(control("select 1; /* x */ commit"), Some("commit"));
+    assert_eq!(control("rollback"), Some("rollback"));
+    assert_eq!(control("rollback transaction to x"), Some(ROLLBACK_TO));
+    assert_eq!(control("select 'begin'"), None);
+    let mysql = |text| compile(text, Dialect::MySql).unwrap().transaction_control;
+    assert_eq!(mysql("START TRANSACTION"), Some("start"));
+    assert_eq!(mysql("/*!40000 begin */"), Some("begin"));
+    assert_eq!(mysql("xa begin 'x'"), Some("xa"));
+    assert_eq!(mysql("set session autocommit = 0"), Some("set autocommit"));
+    assert_eq!(mysql("set @autocommit_was = 1"), None);
+    assert_eq!(control("create trigger x after insert on t begin update t set a = 1; end"), None);
+}
