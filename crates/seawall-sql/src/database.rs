@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use seawall_core::{CallContext, Error, FailureKind, Idempotency, Observer};
 
 use crate::endpoint::{Endpoint, Options};
-use crate::named::{Compiled, CompiledCache};
+use crate::named::{Compiled, CompiledCache, Dialect};
 use crate::pool::{Lease, Opener, Pool};
 use crate::{Action, Connection, Reply, RowStream, SqlConfig, Statement, Transaction, Value};
 
@@ -127,13 +127,46 @@ pub(crate) async fn run(
 
 /// The values in the order of their placeholders. [`Inner::compile`] made sure that there are as many.
 pub(crate) fn values<'s>(compiled: &Compiled, statement: &'s Statement) -> Vec<&'s Value> {
-    compiled.parameters.iter().filter_map(|name| statement.value(name)).collect()
+    let mut values: Vec<&Value> =
+        compiled.parameters.iter().filter_map(|name| statement.value(name)).collect();
+    for places in &compiled.lists {
+        let Some(Value::List(list)) = values.get(places.start) else { continue };
+        // What is left over of the places repeats the last value, which changes nothing for an `in`.
+        for (value, element) in
+            values[places.clone()].iter_mut().zip(list.iter().chain(list.last().into_iter().cycle()))
+        {
+            *value = element;
+        }
+    }
+    values
+}
+
+/// The names that lists are bound to, with how many placeholders each gets: powers of two, so that a thousand lengths
+/// make ten texts to prepare.
+fn lists(statement: &Statement, dialect: Dialect) -> Vec<(&str, usize)> {
+    let lists = statement.parameters.iter().rev().filter_map(|(name, value)| match value {
+        Value::List(list) if list.is_empty() => Some((name.as_str(), 0)),
+        Value::List(list) => {
+            let padded = list.len().next_power_of_two();
+            Some((name.as_str(), if padded > dialect.max_parameters() { list.len() } else { padded }))
+        }
+        _ => None,
+    });
+    lists.collect()
 }
 
 impl Inner {
     /// The compiled text, if every parameter has its value and every value its parameter.
     pub(crate) fn compile(&self, statement: &Statement) -> Result<Arc<Compiled>, Error> {
-        let compiled = self.texts.of(&statement.text).map_err(|message| self.wrong(message))?;
+        let lists = lists(statement, self.texts.dialect());
+        let compiled = self.texts.of_lists(&statement.text, &lists).map_err(|message| self.wrong(message))?;
+        let (parameters, most) = (compiled.parameters.len(), self.texts.dialect().max_parameters());
+        if parameters > most {
+            return Err(self.wrong(format!(
+                "the statement has {parameters} parameters, the values of its lists included, and the database takes \
+                 {most}"
+            )));
+        }
         for name in &compiled.parameters {
             if statement.value(name).is_none() {
                 return Err(self.wrong(format!("the parameter `:{name}` has no value: bind one")));

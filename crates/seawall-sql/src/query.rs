@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use seawall_core::{CallContext, Error, FailureKind, Idempotency};
 
-use crate::{Action, FromRow, Reply, RowStream, Sql, Statement, Transaction, Value};
+use serde::de::DeserializeOwned;
+
+use crate::{Action, FromRow, FromValue, Reply, Row, RowStream, Sql, Statement, Transaction, Value};
 
 /// A statement being put together: made by [`Sql::query`] and [`Transaction::query`].
 ///
@@ -49,6 +51,10 @@ impl<'a> Query<'a> {
     }
 
     /// Gives the parameter `:name` its value. The last value given counts.
+    ///
+    /// A list (`[1, 2]`, a `Vec`, a slice, or anything collected into a [`Value`]) goes into `in (:name)`, which gets a
+    /// placeholder for each value, up to the next power of two, or on Postgres into an array: `= any(:name)`. An empty
+    /// list is refused in an `in`, which no database takes; Postgres takes it as an array.
     pub fn bind(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.parameters.push((name.to_owned(), value.into()));
         self
@@ -93,6 +99,52 @@ impl<'a> Query<'a> {
         })
     }
 
+    /// The value of the first column of the first row: `select count(*) …`.
+    ///
+    /// # Errors
+    /// As [`fetch_one`](Self::fetch_one).
+    pub async fn fetch_scalar<T: FromValue>(self) -> Result<T, Error> {
+        self.fetch_one::<Row>().await?.get(0)
+    }
+
+    /// Every row, as any type that serde can make of it: see [`Row::deserialize`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall_core::Error> {
+    /// # let sql = seawall_sql::Sql::connect("sqlite::memory:", &Default::default(), std::sync::Arc::new(())).await?;
+    /// #[derive(serde::Deserialize)]
+    /// struct User { id: i64, name: Option<String> }
+    ///
+    /// sql.execute("create table users (id integer primary key, name text)").await?;
+    /// sql.execute("insert into users values (1, 'Ann'), (2, null), (3, 'Cy')").await?;
+    /// let users: Vec<User> =
+    ///     sql.query("select * from users where id in (:ids) order by id").bind("ids", [1, 2]).fetch_all_as().await?;
+    /// assert_eq!((users[0].id, users[0].name.as_deref(), users[1].name.as_deref()), (1, Some("Ann"), None));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fetch_all`](Self::fetch_all).
+    pub async fn fetch_all_as<T: DeserializeOwned>(self) -> Result<Vec<T>, Error> {
+        self.rows(Action::FetchAll).await?.iter().map(Row::deserialize).collect()
+    }
+
+    /// The first row, if there is one, as any type that serde can make of it.
+    ///
+    /// # Errors
+    /// As [`fetch_all`](Self::fetch_all).
+    pub async fn fetch_optional_as<T: DeserializeOwned>(self) -> Result<Option<T>, Error> {
+        self.rows(Action::FetchFirst).await?.first().map(Row::deserialize).transpose()
+    }
+
+    /// The first row, as any type that serde can make of it.
+    ///
+    /// # Errors
+    /// As [`fetch_one`](Self::fetch_one).
+    pub async fn fetch_one_as<T: DeserializeOwned>(self) -> Result<T, Error> {
+        self.fetch_one::<Row>().await?.deserialize()
+    }
+
     /// Executes it and says how many rows it changed.
     ///
     /// # Errors
@@ -121,7 +173,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    async fn rows(self, action: Action) -> Result<Vec<crate::Row>, Error> {
+    async fn rows(self, action: Action) -> Result<Vec<Row>, Error> {
         match self.reply(action).await? {
             Reply::Rows(rows) => Ok(rows),
             other => Err(strange(&other)),

@@ -16,6 +16,8 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// Several values: bound, what `in (:ids)` is to choose from, and on Postgres an array.
+    List(Vec<Self>),
 }
 
 impl Value {
@@ -28,6 +30,7 @@ impl Value {
             Self::Real(_) => "a real number",
             Self::Text(_) => "text",
             Self::Bytes(_) => "bytes",
+            Self::List(_) => "a list",
         }
     }
 }

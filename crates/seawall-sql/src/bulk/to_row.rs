@@ -103,6 +103,8 @@ impl ToCell for Cell<'_> {
     }
 }
 
+/// # Panics
+/// For a [`Value::List`], which no cell holds.
 impl ToCell for Value {
     fn to_cell(&self) -> Cell<'_> {
         match self {
@@ -112,6 +114,7 @@ impl ToCell for Value {
             Self::Real(value) => Cell::Real(*value),
             Self::Text(value) => Cell::Text(value),
             Self::Bytes(value) => Cell::Bytes(value),
+            Self::List(_) => panic!("a bulk insert takes no lists: insert arrays one row at a time"),
         }
     }
 }

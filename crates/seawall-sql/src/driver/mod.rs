@@ -7,6 +7,8 @@ mod mysql_values;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(feature = "postgres")]
+mod postgres_arrays;
+#[cfg(feature = "postgres")]
 mod postgres_values;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;

@@ -94,6 +94,7 @@ async fn arguments(
             Value::Real(value) => arguments.add(*value),
             Value::Text(value) => arguments.add(value.as_str()),
             Value::Bytes(value) => arguments.add(value.as_slice()),
+            Value::List(_) => Err("a list can only stand in `in (:name)`".into()),
         }
         .map_err(sqlx::Error::Encode)?;
     }

@@ -10,6 +10,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgTypeKind, PgValueFormat, PgValueRef};
 use sqlx::{TypeInfo, ValueRef};
 
+use super::postgres_arrays;
 use crate::Value;
 
 /// Postgres counts from the first of January 2000: this many microseconds after Unix.
@@ -30,8 +31,14 @@ pub(super) fn value(raw: PgValueRef<'_>) -> Result<Value, BoxDynError> {
     if raw.format() == PgValueFormat::Text {
         return Ok(Value::Text(raw.as_str()?.to_owned()));
     }
-    let bytes = raw.as_bytes()?;
-    let info = raw.type_info();
+    binary(raw.as_bytes()?, &raw.type_info())
+}
+
+/// Reads the binary form of a value that is not NULL.
+pub(super) fn binary(bytes: &[u8], info: &PgTypeInfo) -> Result<Value, BoxDynError> {
+    if let PgTypeKind::Array(element) = info.kind() {
+        return postgres_arrays::decode(bytes, element);
+    }
     Ok(match info.name() {
         "BOOL" => Value::Bool(bytes != [0]),
         "INT2" => Value::Integer(i16::from_be_bytes(bytes.try_into()?).into()),
@@ -62,7 +69,7 @@ pub(super) fn value(raw: PgValueRef<'_>) -> Result<Value, BoxDynError> {
                 Time::midnight().checked_add(Span::new().try_microseconds(microseconds)?)?.to_string(),
             )
         }
-        _ if is_text(&info) => Value::Text(std::str::from_utf8(bytes)?.to_owned()),
+        _ if is_text(info) => Value::Text(std::str::from_utf8(bytes)?.to_owned()),
         name => {
             return Err(
                 format!("values of type {name} are not read: select the column as text (`…::text`)").into()
@@ -86,6 +93,9 @@ fn moment(bytes: &[u8], show: impl Fn(Timestamp) -> String) -> Result<Value, Box
 /// Writes a value as the server expects it, or says why that cannot be done.
 pub(super) fn encode(value: &Value, wanted: &PgTypeInfo) -> Result<Option<Vec<u8>>, String> {
     let name = wanted.name();
+    if let (Value::List(values), PgTypeKind::Array(element)) = (value, wanted.kind()) {
+        return postgres_arrays::encode(values, element).map(Some);
+    }
     let misfit =
         || format!("{} does not fit a parameter of type {name}: cast it, as in `:name::text`", value.kind());
     let out_of_range = || format!("a bound number does not fit a parameter of type {name}");

@@ -1,7 +1,8 @@
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::{Compiled, Dialect, compile};
+use super::{Compiled, Dialect, compile_lists};
 
 /// How many texts are kept. A program has fewer; one that builds its texts at run time must not fill the memory.
 const CAPACITY: usize = 1024;
@@ -24,16 +25,33 @@ impl CompiledCache {
 
     /// The compiled form of `text`.
     pub(crate) fn of(&self, text: &str) -> Result<Arc<Compiled>, String> {
-        if let Some(known) = self.texts.read().unwrap_or_else(PoisonError::into_inner).get(text) {
+        self.of_lists(text, &[])
+    }
+
+    /// The same where lists are bound to names; how long a list is makes another text.
+    pub(crate) fn of_lists(&self, text: &str, lists: &[(&str, usize)]) -> Result<Arc<Compiled>, String> {
+        if lists.is_empty() {
+            return self.known_as(text, text, lists);
+        }
+        let mut key = text.to_owned();
+        for (name, places) in lists {
+            // No text that can be read holds a NUL.
+            write!(key, "\0{places}:{name}").expect("writing into a string cannot fail");
+        }
+        self.known_as(&key, text, lists)
+    }
+
+    fn known_as(&self, key: &str, text: &str, lists: &[(&str, usize)]) -> Result<Arc<Compiled>, String> {
+        if let Some(known) = self.texts.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return Ok(Arc::clone(known));
         }
-        let compiled = Arc::new(compile(text, self.dialect)?);
+        let compiled = Arc::new(compile_lists(text, self.dialect, lists)?);
         let mut texts = self.texts.write().unwrap_or_else(PoisonError::into_inner);
         // Starting over is simpler than an order of use and costs a microsecond a text.
         if texts.len() >= CAPACITY {
             texts.clear();
         }
-        texts.insert(text.into(), Arc::clone(&compiled));
+        texts.insert(key.into(), Arc::clone(&compiled));
         Ok(compiled)
     }
 }

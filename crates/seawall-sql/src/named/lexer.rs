@@ -1,46 +1,25 @@
-use std::fmt::Write;
+mod lists;
+#[cfg(test)]
+mod tests;
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::words::{COMMITTING, CONTROL, CONTROL_MYSQL, OPERATIONS, READING, WRITING};
 use super::{Compiled, Dialect, ROLLBACK_TO};
 
-/// Words that can write, or lock as a write does. A text without any of them only reads, as far as a text can say.
-const WRITING: &[&str] = &[
-    "alter", "analyze", "attach", "call", "copy", "create", "delete", "detach", "do", "drop", "grant",
-    "insert", "into", "lock", "merge", "pragma", "reindex", "revoke", "share", "truncate", "update",
-    "vacuum",
-];
-/// Words that a text that reads begins with.
-const READING: &[&str] = &["desc", "describe", "explain", "select", "show", "table", "values", "with"];
-/// Words that move a session into or out of a transaction when a statement begins with them.
-const CONTROL: &[&str] = &["abort", "begin", "commit", "end", "release", "rollback", "savepoint", "start"];
-
-/// The same in the dialect of MySQL.
-const CONTROL_MYSQL: &[&str] = &["xa"];
-/// Words that a statement begins with which MySQL commits the open transaction for, whatever becomes of it.
-/// <https://dev.mysql.com/doc/refman/8.4/en/implicit-commit.html>
-const COMMITTING: &[&str] = &[
-    "alter",
-    "analyze",
-    "cache",
-    "check",
-    "create",
-    "drop",
-    "flush",
-    "grant",
-    "install",
-    "load",
-    "lock",
-    "optimize",
-    "rename",
-    "repair",
-    "reset",
-    "revoke",
-    "truncate",
-    "uninstall",
-    "unlock",
-];
-
 /// Turns `:name` into placeholders and leaves every other byte as it is.
+#[cfg(test)]
 pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Compiled, String> {
+    compile_lists(text, dialect, &[])
+}
+
+/// The same; each of `lists` is a name that a list of so many values is bound to.
+pub(crate) fn compile_lists(
+    text: &str,
+    dialect: Dialect,
+    lists: &[(&str, usize)],
+) -> Result<Compiled, String> {
     if text.contains('\0') {
         return Err("the statement contains a NUL byte".into());
     }
@@ -52,6 +31,17 @@ pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Compiled, String> 
         dialect,
         out: String::with_capacity(text.len() + 8),
         parameters: Vec::new(),
+        // SQLite looks up the number of each of them in a list of all: half a minute for thirty thousand.
+        numbered: match dialect {
+            Dialect::Postgres => true,
+            Dialect::Sqlite => lists.is_empty(),
+            Dialect::MySql => false,
+        },
+        lists,
+        spread: Vec::new(),
+        literals: Vec::new(),
+        last_word: 0..0,
+        operation: None,
         brackets: 0,
         before: Before::Nothing,
         statement_begins: true,
@@ -66,11 +56,27 @@ pub(crate) fn compile(text: &str, dialect: Dialect) -> Result<Compiled, String> 
     let reads = !lexer.writes && lexer.first_word.is_some_and(|word| READING.contains(&word));
     Ok(Compiled {
         sql: lexer.out.into(),
+        normalised: without(&lexer.literals, text),
+        operation: lexer.operation,
         parameters: lexer.parameters,
+        lists: lexer.spread,
         reads,
         transaction_control: lexer.control,
         commits: lexer.commits,
     })
+}
+
+/// The text with a question mark in place of each literal.
+fn without(literals: &[Range<usize>], text: &str) -> Arc<str> {
+    let mut normalised = String::with_capacity(text.len());
+    let mut copied = 0;
+    for literal in literals {
+        normalised.push_str(&text[copied..literal.start]);
+        normalised.push('?');
+        copied = literal.end;
+    }
+    normalised.push_str(&text[copied..]);
+    normalised.into()
 }
 
 /// What stands before the current position, comments and blanks aside.
@@ -91,6 +97,17 @@ struct Lexer<'t> {
     dialect: Dialect,
     out: String,
     parameters: Vec<String>,
+    /// Whether placeholders have numbers, so that a name is bound once however often it is used.
+    numbered: bool,
+    /// Names that lists are bound to, with how many placeholders each gets.
+    lists: &'t [(&'t str, usize)],
+    /// The placeholders of lists.
+    spread: Vec<Range<usize>>,
+    /// Where values stand in the text.
+    literals: Vec<Range<usize>>,
+    /// Where the last word is.
+    last_word: Range<usize>,
+    operation: Option<&'static str>,
     /// How many `[` are open, where `[` opens a subscript and no name.
     brackets: usize,
     before: Before,
@@ -128,7 +145,7 @@ impl Lexer<'_> {
                 b'$' if mysql => self.word()?,
                 b'?' if mysql => return Err(self.positional(byte)),
                 b'$' | b'@' | b'?' | b'#' if sqlite => return Err(self.positional(byte)),
-                b':' => self.colon(),
+                b':' => self.colon()?,
                 byte if is_word(byte) => self.word()?,
                 byte => {
                     match byte {
@@ -163,6 +180,7 @@ impl Lexer<'_> {
     /// A literal or a quoted name, from its opening quote to its closing one, which stands for itself when doubled.
     fn quoted(&mut self, close: u8, backslash: bool) -> Result<(), String> {
         let start = self.at;
+        let open = self.bytes[start];
         self.at += 1;
         loop {
             match self.bytes.get(self.at) {
@@ -178,6 +196,10 @@ impl Lexer<'_> {
                 }
                 Some(_) => self.at += 1,
             }
+        }
+        // MySQL's `"` holds a value, unless a mode makes it hold a name: then a name is not shown.
+        if open == b'\'' || (open == b'"' && self.dialect == Dialect::MySql) {
+            self.literals.push(start..self.at.min(self.bytes.len()));
         }
         self.before = Before::Operand;
         self.statement_begins = false;
@@ -256,16 +278,17 @@ impl Lexer<'_> {
             return Err(format!("the string opened with {delimiter} at byte {start} is never closed"));
         };
         self.at = body + length + delimiter.len();
+        self.literals.push(start..self.at);
         self.before = Before::Operand;
         Ok(())
     }
 
-    fn colon(&mut self) {
+    fn colon(&mut self) -> Result<(), String> {
         let start = self.at;
         if let Some(b':' | b'=') = self.peek(1) {
             self.at += 2;
             self.before = Before::Other;
-            return;
+            return Ok(());
         }
         let name = self.bytes[start + 1..]
             .iter()
@@ -276,41 +299,54 @@ impl Lexer<'_> {
         if name == 0 || self.bytes[start + 1].is_ascii_digit() || slice {
             self.at += 1;
             self.before = Before::Other;
-            return;
+            return Ok(());
         }
         let name = &self.text[start + 1..=start + name];
         self.out.push_str(&self.text[self.copied..start]);
-        let known = self.parameters.iter().position(|known| known == name);
-        let number = match known {
-            // Its placeholders have no numbers, so every one is bound.
-            Some(place) if self.dialect != Dialect::MySql => place + 1,
-            _ => {
-                self.parameters.push(name.to_owned());
-                self.parameters.len()
-            }
-        };
-        match self.dialect {
-            Dialect::Sqlite => write!(self.out, "?{number}"),
-            Dialect::Postgres => write!(self.out, "${number}"),
-            Dialect::MySql => write!(self.out, "?"),
-        }
-        .expect("writing into a string cannot fail");
         self.at = start + 1 + name.len();
         self.copied = self.at;
         self.before = Before::Operand;
         self.statement_begins = false;
+        match self.lists.iter().find(|(list, _)| *list == name) {
+            Some(&(_, places)) if self.is_in_brackets_of_in(start) => return self.list(name, places),
+            Some(_) if self.dialect != Dialect::Postgres => {
+                return Err(format!("a list is bound to `:{name}`: it can only stand in `in (:{name})`"));
+            }
+            _ => {}
+        }
+        let in_list = |place: usize| self.spread.iter().any(|places| places.contains(&place));
+        let known = (0..self.parameters.len())
+            .filter(|_| self.numbered)
+            .find(|place| self.parameters[*place] == name && !in_list(*place));
+        let place = known.unwrap_or_else(|| {
+            self.parameters.push(name.to_owned());
+            self.parameters.len() - 1
+        });
+        self.placeholder(place);
+        Ok(())
     }
 
     /// A keyword, name or number; also the prefix of an escape string.
     fn word(&mut self) -> Result<(), String> {
         let start = self.at;
-        while self.peek(0).is_some_and(|byte| is_word(byte) || byte == b'$') {
+        // No number of Postgres' holds a `$`.
+        let dollars = self.dialect != Dialect::Postgres || !self.bytes[start].is_ascii_digit();
+        while self.peek(0).is_some_and(|byte| is_word(byte) || (dollars && byte == b'$')) {
             self.at += 1;
         }
+        self.last_word = start..self.at;
         let word = &self.text[start..self.at];
         if self.dialect == Dialect::Postgres && word.eq_ignore_ascii_case("e") && self.peek(0) == Some(b'\'')
         {
-            return self.quoted(b'\'', true);
+            self.quoted(b'\'', true)?;
+            while let Some(quote) = self.continues() {
+                self.at = quote;
+                self.quoted(b'\'', true)?;
+            }
+            return Ok(());
+        }
+        if word.starts_with(|first: char| first.is_ascii_digit()) {
+            self.literals.push(start..self.at);
         }
         let among =
             |list: &[&'static str]| list.iter().copied().find(|known| word.eq_ignore_ascii_case(known));
@@ -335,12 +371,14 @@ impl Lexer<'_> {
             self.commits = self.commits.or(among(COMMITTING).filter(|_| mysql));
             match self.first_word {
                 None => {
+                    self.operation = among(OPERATIONS);
                     // The body of a trigger or function has a `begin`, an `end` and semicolons of its own: hence `create`.
                     self.first_word = Some(among(READING).or(among(&["create", "set"])).unwrap_or("other"));
                     self.control = control;
                 }
                 Some("create") => {}
                 Some(_) => {
+                    self.operation = None;
                     // What follows the first statement may write all the same.
                     self.writes |= among(READING).is_none();
                     self.control = self.control.or(control);
@@ -355,6 +393,3 @@ impl Lexer<'_> {
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,6 +11,7 @@ mod config;
 mod deadlines;
 #[cfg(all(feature = "postgres", feature = "mysql"))]
 mod faults;
+mod lists;
 mod locations;
 #[cfg(feature = "macros")]
 mod macros;
@@ -27,3 +28,4 @@ mod statements;
 mod stream;
 mod tables;
 mod transactions;
+mod typed_rows;

@@ -75,8 +75,8 @@ async fn a_value_that_does_not_fit_is_refused_before_it_is_sent() {
     assert!(big.to_string().contains("does not fit a parameter of type INT4"), "{big}");
     let bad = sql.execute("insert into t (b) values (:b)").bind("b", "hunter2").await.unwrap_err();
     assert!(bad.to_string().contains("no UUID") && !bad.to_string().contains("hunter2"), "{bad}");
-    let array = sql.query("select array[1, 2] as a").fetch_one::<Row>().await.unwrap_err();
-    assert!(array.to_string().contains("::text"), "{array}");
+    let interval = sql.query("select interval '1 day' as a").fetch_one::<Row>().await.unwrap_err();
+    assert!(interval.to_string().contains("::text"), "{interval}");
 }
 
 #[tokio::test]

@@ -138,3 +138,42 @@ fn finds_what_would_move_the_session_into_a_transaction() {
     assert_eq!(mysql("set @autocommit_was = 1"), None);
     assert_eq!(control("create trigger x after insert on t begin update t set a = 1; end"), None);
 }
+
+#[test]
+fn a_list_gets_a_placeholder_for_each_value() {
+    let read = |text, dialect| {
+        let compiled = compile_lists(text, dialect, &[("ids", 2)]).unwrap();
+        (compiled.sql.to_string(), compiled.parameters.len(), compiled.lists)
+    };
+    let text = "select :a where x in (:ids) and :a = y and z NOT IN ( :ids )";
+    let numbered = "select $1 where x in ($2, $3) and $1 = y and z NOT IN ( $2, $3 )";
+    assert_eq!(read(text, Dialect::Postgres), (numbered.into(), 3, vec![1..3]));
+    let bound_twice = "select ? where x in (?, ?) and ? = y and z NOT IN ( ?, ? )";
+    for dialect in [Dialect::MySql, Dialect::Sqlite] {
+        assert_eq!(read(text, dialect), (bound_twice.into(), 6, vec![1..3, 4..6]));
+    }
+    // An array is one value, also beside the same list.
+    let both = "x in (:ids) or y = any(:ids)";
+    assert_eq!(read(both, Dialect::Postgres), ("x in ($1, $2) or y = any($3)".into(), 3, vec![0..2]));
+    for text in ["values (:ids)", "x in (:ids, 1)", "\"in\" (:ids)", "1 -- in\n(:ids)", "join(:ids)"] {
+        assert!(compile_lists(text, Dialect::Sqlite, &[("ids", 2)]).unwrap_err().contains("in (:ids)"));
+        assert_eq!(read(text, Dialect::Postgres).1, 1, "{text}");
+    }
+    let empty = |dialect| compile_lists("x in (:ids)", dialect, &[("ids", 0)]).unwrap_err();
+    assert!(empty(Dialect::MySql).ends_with("leave the condition out"));
+    assert!(empty(Dialect::Postgres).ends_with("= any(:ids)`"));
+}
+
+#[test]
+fn what_is_shown_of_a_text_holds_no_value() {
+    let shown = |text, dialect| compile(text, dialect).unwrap().normalised.to_string();
+    assert_eq!(
+        shown("select \"n\", 'it''s', E'\\'', $$x$$, 12, 1.5, a1 from t where b = :b", Dialect::Postgres),
+        "select \"n\", ?, E?, ?, ?, ?.?, a1 from t where b = :b"
+    );
+    assert_eq!(shown("select `n`, \"it's\", 'x'", Dialect::MySql), "select `n`, ?, ?");
+    let operation = |text| compile(text, Dialect::Postgres).unwrap().operation;
+    assert_eq!(operation("-- x\n SELECT 1"), Some("select"));
+    assert_eq!(operation("with a as (select 1) select 1"), None);
+    assert_eq!(operation("select 1; select 2"), None);
+}
