@@ -110,6 +110,13 @@ fn own_type(value: &Value) -> PgTypeInfo {
         Value::Real(_) => <f64 as Type<Postgres>>::type_info(),
         Value::Text(_) => <String as Type<Postgres>>::type_info(),
         Value::Bytes(_) => <Vec<u8> as Type<Postgres>>::type_info(),
+        Value::List(values) => match values.iter().find(|value| **value != Value::Null) {
+            Some(Value::Bool(_)) => <Vec<bool> as Type<Postgres>>::type_info(),
+            Some(Value::Integer(_)) => <Vec<i64> as Type<Postgres>>::type_info(),
+            Some(Value::Real(_)) => <Vec<f64> as Type<Postgres>>::type_info(),
+            Some(Value::Bytes(_)) => <Vec<Vec<u8>> as Type<Postgres>>::type_info(),
+            _ => <Vec<String> as Type<Postgres>>::type_info(),
+        },
     }
 }
 

@@ -132,8 +132,8 @@ async fn in_any_text_a_parameter_is_where_the_server_stumbles_over_a_colon() {
                     Some(PgErrorPosition::Original(place)) => text.chars().skip(place).collect(),
                     _ => String::new(),
                 };
-                let stumbles = error.message() == "syntax error at or near \":\"";
-                if stumbles && beyond.starts_with('a') && !text.contains('[') {
+                let colon = error.message() == "syntax error at or near \":\"";
+                if colon && beyond.starts_with('a') && !text.contains('[') {
                     stumbled += 1;
                     let found = compiled.as_ref().is_ok_and(|compiled| !compiled.parameters.is_empty());
                     assert!(found || compiled.is_err(), "{}", context());
