@@ -180,7 +180,7 @@ impl<'de> MapAccess<'de> for Columns<'_> {
 
 struct OfValue<'v>(&'v Value);
 
-impl<'de> IntoDeserializer<'de, Misfit> for OfValue<'_> {
+impl IntoDeserializer<'_, Misfit> for OfValue<'_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -1,6 +1,10 @@
 //! The reader of named parameters beside Postgres' own lexer: what the server takes for a part of a literal, a name or a
 //! comment must be left alone, and nothing else.
 
+#![cfg(feature = "postgres")]
+
+use std::fmt::Write;
+
 use fastrand::Rng;
 use sqlx::postgres::{PgConnection, PgDatabaseError, PgErrorPosition};
 use sqlx::{AssertSqlSafe, Connection, Executor};
@@ -78,8 +82,8 @@ async fn the_server_reads_what_is_around_the_parameters_as_it_would_without_them
                 let expression = expression(&mut random);
                 (expression.clone(), expression)
             };
-            named.push_str(&format!("{comma}{open}{ours}{close}"));
-            literal.push_str(&format!("{comma}{open}{theirs}{close}"));
+            write!(named, "{comma}{open}{ours}{close}").unwrap();
+            write!(literal, "{comma}{open}{theirs}{close}").unwrap();
         }
         let compiled = compile(&named, Dialect::Postgres);
         let context = || format!("seed {seed}, round {round}:\n{named}\n{compiled:?}");

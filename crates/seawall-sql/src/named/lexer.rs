@@ -31,12 +31,6 @@ pub(crate) fn compile_lists(
         dialect,
         out: String::with_capacity(text.len() + 8),
         parameters: Vec::new(),
-        // SQLite looks up the number of each of them in a list of all: half a minute for thirty thousand.
-        numbered: match dialect {
-            Dialect::Postgres => true,
-            Dialect::Sqlite => lists.is_empty(),
-            Dialect::MySql => false,
-        },
         lists,
         spread: Vec::new(),
         literals: Vec::new(),
@@ -97,8 +91,6 @@ struct Lexer<'t> {
     dialect: Dialect,
     out: String,
     parameters: Vec<String>,
-    /// Whether placeholders have numbers, so that a name is bound once however often it is used.
-    numbered: bool,
     /// Names that lists are bound to, with how many placeholders each gets.
     lists: &'t [(&'t str, usize)],
     /// The placeholders of lists.
@@ -316,7 +308,7 @@ impl Lexer<'_> {
         }
         let in_list = |place: usize| self.spread.iter().any(|places| places.contains(&place));
         let known = (0..self.parameters.len())
-            .filter(|_| self.numbered)
+            .filter(|_| self.numbers())
             .find(|place| self.parameters[*place] == name && !in_list(*place));
         let place = known.unwrap_or_else(|| {
             self.parameters.push(name.to_owned());

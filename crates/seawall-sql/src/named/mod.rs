@@ -1,6 +1,6 @@
 //! Named parameters: `:name` in the text becomes the database's own placeholder, once for each text.
 
-#[cfg(all(test, feature = "postgres"))]
+#[cfg(test)]
 mod against_postgres;
 mod cache;
 mod lexer;

@@ -26,15 +26,13 @@ impl Lexer<'_> {
             ));
         }
         let known = self.spread.iter().find(|known| self.parameters[known.start] == name);
-        let range = match known.filter(|_| self.numbered) {
-            Some(known) => known.clone(),
-            None => {
-                let first = self.parameters.len();
-                self.parameters.extend(std::iter::repeat_n(name.to_owned(), places));
-                self.spread.push(first..first + places);
-                first..first + places
-            }
-        };
+        let known = known.filter(|_| self.numbers()).cloned();
+        let range = known.unwrap_or_else(|| {
+            let first = self.parameters.len();
+            self.parameters.extend(std::iter::repeat_n(name.to_owned(), places));
+            self.spread.push(first..first + places);
+            first..first + places
+        });
         for place in range.clone() {
             if place > range.start {
                 self.out.push_str(", ");
@@ -44,11 +42,21 @@ impl Lexer<'_> {
         Ok(())
     }
 
+    /// Whether placeholders have numbers, so that a name is bound once however often it is used.
+    pub(super) fn numbers(&self) -> bool {
+        match self.dialect {
+            Dialect::Postgres => true,
+            // SQLite looks up the number of each of them in a list of all: half a minute for thirty thousand.
+            Dialect::Sqlite => self.lists.is_empty(),
+            Dialect::MySql => false,
+        }
+    }
+
     pub(super) fn placeholder(&mut self, place: usize) {
         let number = place + 1;
         match self.dialect {
             Dialect::Postgres => write!(self.out, "${number}"),
-            Dialect::Sqlite if self.numbered => write!(self.out, "?{number}"),
+            Dialect::Sqlite if self.numbers() => write!(self.out, "?{number}"),
             Dialect::Sqlite | Dialect::MySql => write!(self.out, "?"),
         }
         .expect("writing into a string cannot fail");
