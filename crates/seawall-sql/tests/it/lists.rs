@@ -69,6 +69,9 @@ on_every_database! {
 }
 
 #[cfg(feature = "postgres")]
+type Arrays = (Vec<Option<i64>>, Vec<String>, Vec<String>, Vec<String>, Vec<bool>, Vec<f64>);
+
+#[cfg(feature = "postgres")]
 #[tokio::test]
 async fn postgres_takes_and_returns_lists_as_arrays() {
     let sql = connect(&seawall_testkit::servers::postgres_url().unwrap()).await;
@@ -85,7 +88,6 @@ async fn postgres_takes_and_returns_lists_as_arrays() {
         .bind("f", [0.5])
         .await
         .unwrap();
-    type Arrays = (Vec<Option<i64>>, Vec<String>, Vec<String>, Vec<String>, Vec<bool>, Vec<f64>);
     let row: Arrays = sql.query("select * from t where 1 = any(a)").fetch_one().await.unwrap();
     let texts = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
     let expected = (

@@ -6,7 +6,7 @@ use crate::support::{connect, on_every_database};
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct User {
-    user_id: i32,
+    login_number: i32,
     name: Option<String>,
     #[serde(default)]
     is_admin: bool,
@@ -29,11 +29,11 @@ on_every_database! {
             .unwrap();
         sql.execute("insert into t values (1, 'Ann', 1, 'good', 0.5), (2, null, 0, 'bad', 2)").await.unwrap();
         let quote = if url.starts_with("mysql") { '`' } else { '"' };
-        let named = |names: &str| names.replace('"', &quote.to_string());
-        let text = named(r#"select id as "userId", name, mood, score, adm as unused from t order by id"#);
+        let quoted = |text: &str| text.replace('"', &quote.to_string());
+        let text = quoted(r#"select id as "loginNumber", name, mood, score, adm as unused from t order by id"#);
         let users: Vec<User> = sql.query(&text).fetch_all_as().await.unwrap();
-        let ann = User { user_id: 1, name: Some("Ann".into()), is_admin: false, mood: Mood::Good, score: 0.5 };
-        let nobody = User { user_id: 2, name: None, is_admin: false, mood: Mood::Bad, score: 2.0 };
+        let ann = User { login_number: 1, name: Some("Ann".into()), is_admin: false, mood: Mood::Good, score: 0.5 };
+        let nobody = User { login_number: 2, name: None, is_admin: false, mood: Mood::Bad, score: 2.0 };
         assert_eq!(users, [ann, nobody]);
         assert_eq!(sql.query(&text).fetch_one_as::<User>().await.unwrap(), users[0]);
         let none = sql.query("select * from t where id = 3").fetch_optional_as::<User>().await.unwrap();
