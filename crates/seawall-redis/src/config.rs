@@ -28,8 +28,9 @@ use serde::{Deserialize, Serialize};
 /// | `dedicated.wait_timeout` | 5s | how long a caller waits for one of these |
 /// | `protocol` | `"resp3"` | or `"resp2"`, for servers older than Redis 6 |
 /// | `pipeline` | see [`PipelineConfig`] | deadline, retry, circuit breaker, limits |
-/// | `pipeline.deadline` | 10s | the time of a whole call |
+/// | `pipeline.deadline` | `"off"` | four attempts and the waits between take 8.4s at most |
 /// | `pipeline.attempt_timeout` | 2s | the time of one attempt of an ordinary command |
+/// | `pipeline.circuit_breaker.slow_call_rate_threshold` | `"off"` | an attempt is cut long before it is slow |
 /// | `pipeline.concurrency_limit` | `"off"` | a connection answers in the order it was asked: it is a queue already |
 /// | `pipeline.circuit_breaker.wait_duration_in_open` | 500ms | so that calls flow within a second of the server |
 ///
@@ -178,10 +179,13 @@ impl RedisConfig {
 /// find out by themselves when it is back.
 fn pipeline() -> PipelineConfig {
     PipelineConfig {
-        deadline: Some(Duration::from_secs(10)),
+        // A timer of its own for each call would only say what the attempts say together.
+        deadline: None,
         attempt_timeout: Some(Duration::from_secs(2)),
         circuit_breaker: CircuitBreakerConfig {
             wait_duration_in_open: Duration::from_millis(500),
+            // An attempt is cut long before it is slow.
+            slow_call_rate_threshold: None,
             ..CircuitBreakerConfig::default()
         },
         concurrency_limit: None,

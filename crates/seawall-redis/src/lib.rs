@@ -19,6 +19,7 @@ mod rate_limit;
 mod request;
 mod script;
 mod session;
+mod shards;
 mod stack;
 mod stats;
 mod telemetry;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use seawall_core::{CallContext, Error, FailureKind, Observer};
 use seawall_tower::{Pipeline, PipelineService};
-use tower::{Layer, Service};
+use tower::{Layer, ServiceExt};
 
 use crate::classify::LAYER;
 use crate::dial::Dialer;
 use crate::nature::Lane;
 use crate::node::Node;
+use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
 use crate::wire::Wire;
 use crate::{RedisClassifier, RedisConfig, Reply, Request};
@@ -22,7 +23,7 @@ pub(crate) struct Stack {
     pub(crate) node: Arc<Node>,
     pub(crate) pipeline: Pipeline<RedisClassifier>,
     /// For what shares connections.
-    ordinary: Guarded,
+    ordinary: Shards<Guarded>,
     /// For what has one of its own: it waits for other things than the server, so its circuit is another.
     dedicated: Guarded,
 }
@@ -42,14 +43,14 @@ impl Stack {
             Pipeline::new(LAYER, &config.pipeline, RedisClassifier, observer).map_err(misconfigured)?;
         let node = Arc::new(Node::new(dialer, config)?);
         let wire = Observed::new(Wire::new(Arc::clone(&node)), peer);
-        let ordinary = pipeline.layer(&name).layer(wire.clone());
+        let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
         let dedicated = pipeline.layer(&format!("{name} dedicated")).layer(wire);
         Ok(Self { node, pipeline, ordinary, dedicated })
     }
 
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, Error> {
         let answer = match request.nature.lane {
-            Lane::Shared => run(self.ordinary.clone(), request).await,
+            Lane::Shared => self.ordinary.call(request).await,
             // In a box, because most calls need none of it, and every future would have room for it.
             _ => Box::pin(self.call_patiently(request)).await,
         };
@@ -62,14 +63,16 @@ impl Stack {
 
     /// Calls that have a time limit of their own in place of the pipeline's.
     async fn call_patiently(&self, request: Request) -> Result<Reply, Error> {
-        let (context, service) = match request.nature.lane {
+        let context = match request.nature.lane {
             Lane::Session | Lane::Subscription => return Err(self.not_here(&request)),
-            lane @ Lane::Slow => (within(self.node.time_of(lane)), &self.ordinary),
+            lane @ Lane::Slow => {
+                return within(self.node.time_of(lane)).scope(self.ordinary.call(request)).await;
+            }
             // A session is not begun for longer than an attempt may take.
-            Lane::Blocking(_) if request.name() == "SESSION" => (CallContext::current(), &self.dedicated),
-            lane => (within(self.node.time_of(lane)), &self.dedicated),
+            Lane::Blocking(_) if request.name() == "SESSION" => CallContext::current(),
+            lane => within(self.node.time_of(lane)),
         };
-        context.scope(run(service.clone(), request)).await
+        context.scope(self.dedicated.clone().oneshot(request)).await
     }
 
     fn not_here(&self, request: &Request) -> Error {
@@ -91,10 +94,4 @@ fn within(time: Option<Duration>) -> CallContext {
         Some(time) => context.within(time, tokio::time::Instant::now().into_std()),
         None => context,
     }
-}
-
-/// As tower's `oneshot`, which would move the request once more.
-async fn run(mut service: Guarded, request: Request) -> Result<Reply, Error> {
-    std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
-    service.call(request).await
 }

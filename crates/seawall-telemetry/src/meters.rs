@@ -23,10 +23,14 @@ const DURATION_BOUNDARIES: [f64; 15] =
 const HTTP_BOUNDARIES: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
+/// Those that the convention for databases advises.
+const DB_BOUNDARIES: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+
 /// The boundaries of a metric of durations.
 pub(crate) fn boundaries_of(metric: &str) -> &'static [f64] {
     match metric {
         metric::HTTP_CLIENT_REQUEST_DURATION => &HTTP_BOUNDARIES,
+        metric::DB_CLIENT_OPERATION_DURATION => &DB_BOUNDARIES,
         _ => &DURATION_BOUNDARIES,
     }
 }
@@ -170,7 +174,8 @@ fn limit_view(config: &TelemetryConfig) -> impl Fn(&Instrument) -> Option<Stream
             metric::QUEUE_DURATION
             | metric::LIMIT
             | metric::BUDGET_BALANCE
-            | metric::HTTP_CLIENT_REQUEST_DURATION => 1,
+            | metric::HTTP_CLIENT_REQUEST_DURATION
+            | metric::DB_CLIENT_OPERATION_DURATION => 1,
             _ => return None,
         };
         Stream::builder().with_cardinality_limit(series.saturating_mul(sets_per_series)).build().ok()

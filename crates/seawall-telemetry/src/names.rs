@@ -33,6 +33,9 @@ pub mod metric {
     /// attributes are in the client's own table, `seawall-http/src/telemetry/names.rs`: this crate does not know that
     /// one.
     pub const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
+    /// Histogram of single attempts of commands to a database in seconds, as the stable convention for database clients
+    /// has it. Its attributes are in the client's own table, as `seawall-redis/src/telemetry/names.rs`.
+    pub const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
     /// Gauge that is 1 for the state a circuit is in and 0 for the others.
     pub const CIRCUIT_BREAKER_STATE: &str = "resilience.circuit_breaker.state";
 }

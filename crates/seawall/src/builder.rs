@@ -18,6 +18,8 @@ pub struct Builder {
     http: Option<seawall_http::Http>,
     #[cfg(feature = "sql")]
     sql: Option<seawall_sql::Sql>,
+    #[cfg(feature = "redis")]
+    redis: Option<seawall_redis::Redis>,
     #[cfg(feature = "fs")]
     fs: Option<seawall_fs::Fs>,
     #[cfg(feature = "telemetry")]
@@ -62,6 +64,14 @@ impl Builder {
         self
     }
 
+    /// Uses this Redis client in place of the one the configuration describes. A
+    /// [`shutdown`](AsyncIoSystem::shutdown) closes it for all its clones.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, redis: seawall_redis::Redis) -> Self {
+        self.redis = Some(redis);
+        self
+    }
+
     /// Uses this file client in place of the one the configuration describes.
     #[cfg(feature = "fs")]
     pub fn fs(mut self, fs: seawall_fs::Fs) -> Self {
@@ -69,7 +79,7 @@ impl Builder {
         self
     }
 
-    /// Builds the clients and opens the database. Numbers of the clients' pipelines that work against each other are
+    /// Builds the clients and opens the database. A Redis is connected to in the background: it may come later. Numbers of the clients' pipelines that work against each other are
     /// written to the log as warnings.
     ///
     /// # Errors
@@ -111,6 +121,13 @@ impl Builder {
         .layer(gate.layer("sql"));
         #[cfg(all(feature = "sql", feature = "telemetry"))]
         crate::pool_gauges::export(&telemetry, &sql);
+        #[cfg(feature = "redis")]
+        let redis = match (self.redis, config.redis_url.expose()) {
+            (Some(redis), _) => Some(redis),
+            (None, Some(url)) => Some(seawall_redis::Redis::lazy(url, &config.redis, Arc::clone(&observer))?),
+            (None, None) => None,
+        }
+        .map(|redis| redis.layer(gate.layer("redis")));
         #[cfg(feature = "cache")]
         let cache = seawall_cache::Cache::new(&config.cache)?;
         drop(observer);
@@ -124,6 +141,8 @@ impl Builder {
             fs,
             #[cfg(feature = "http")]
             http,
+            #[cfg(feature = "redis")]
+            redis,
             #[cfg(feature = "sql")]
             sql,
             #[cfg(feature = "telemetry")]

@@ -23,7 +23,7 @@ pub struct Health {
 /// How one client is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Which client: `sql`, `http`, `fs`; or `system`, which shuts down.
+    /// Which client: `sql`, `redis`, `http`, `fs`; or `system`, which shuts down.
     pub name: &'static str,
     /// How it is.
     pub status: HealthStatus,
@@ -47,7 +47,7 @@ pub enum HealthStatus {
 type Targets = (&'static str, Vec<TargetStatus>);
 
 impl AsyncIoSystem {
-    /// Asks each client how it is: the database by a round trip, all of them by what their circuits say.
+    /// Asks each client how it is: the database and Redis by a round trip, all of them by what their circuits say.
     /// A client over a stack of your own has neither, and is left out. Once a [`shutdown`](Self::shutdown) began,
     /// the system is down, so that nobody sends it more work.
     ///
@@ -59,6 +59,11 @@ impl AsyncIoSystem {
         if let Err(error) = self.ask_database().await {
             checks.retain(|check| check.name != "sql");
             checks.push(Check::down("sql", error.to_string()));
+        }
+        #[cfg(feature = "redis")]
+        if let Err(error) = self.ask_redis().await {
+            checks.retain(|check| check.name != "redis");
+            checks.push(Check::down("redis", error.to_string()));
         }
         if self.parts.gate.is_closed() {
             checks.push(Check::down("system", "the system is shutting down".to_owned()));
@@ -73,10 +78,18 @@ impl AsyncIoSystem {
     }
 
     pub(crate) fn targets(&self) -> impl Iterator<Item = Targets> {
-        let clients: [Option<Targets>; 3] = [
+        let clients: [Option<Targets>; 4] = [
             #[cfg(feature = "sql")]
             self.parts.sql.pipeline().map(|pipeline| ("sql", pipeline.targets())),
             #[cfg(not(feature = "sql"))]
+            None,
+            #[cfg(feature = "redis")]
+            self.parts
+                .redis
+                .as_ref()
+                .and_then(|redis| redis.pipeline())
+                .map(|pipeline| ("redis", pipeline.targets())),
+            #[cfg(not(feature = "redis"))]
             None,
             #[cfg(feature = "http")]
             self.parts.http.reqwest().map(|_| ("http", self.parts.http.targets())),
@@ -98,6 +111,16 @@ impl AsyncIoSystem {
         let context = seawall_core::CallContext::current();
         let context = context.within(PATIENCE, tokio::time::Instant::now().into_std());
         context.scope(self.parts.sql.ping()).await
+    }
+}
+
+#[cfg(feature = "redis")]
+impl AsyncIoSystem {
+    async fn ask_redis(&self) -> Result<(), seawall_core::Error> {
+        match self.redis().filter(|redis| redis.pipeline().is_some()) {
+            Some(redis) => redis.ping().await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub use build_error::BuildError;
 pub use builder::Builder;
 #[cfg(feature = "sql")]
 pub use config::DatabaseUrl;
+#[cfg(feature = "redis")]
+pub use config::RedisUrl;
 pub use config::{Config, ConfigError};
 pub use health::{Check, Health, HealthStatus};
 pub use shutdown::Abandoned;
@@ -35,6 +37,8 @@ pub use seawall_core as core;
 pub use seawall_fs as fs;
 #[cfg(feature = "http")]
 pub use seawall_http as http;
+#[cfg(feature = "redis")]
+pub use seawall_redis as redis;
 #[cfg(feature = "sql")]
 pub use seawall_sql as sql;
 #[cfg(feature = "telemetry")]

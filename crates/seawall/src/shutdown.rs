@@ -7,7 +7,7 @@ use crate::AsyncIoSystem;
 
 /// Tenths of the deadline after which calls and connections are abandoned: closing and flushing need some time too.
 const DRAINED_BY: u32 = 8;
-#[cfg(feature = "sql")]
+#[cfg(any(feature = "redis", feature = "sql"))]
 const CLOSED_BY: u32 = 9;
 #[cfg(feature = "telemetry")]
 const FLUSHED_BY: u32 = 10;
@@ -31,7 +31,7 @@ impl fmt::Display for Abandoned {
 impl std::error::Error for Abandoned {}
 
 impl AsyncIoSystem {
-    /// Ends the system in order: stops admitting calls, lets those under way finish, closes the database, flushes
+    /// Ends the system in order: stops admitting calls, lets those under way finish, closes the database and Redis, flushes
     /// telemetry. All of it together takes at most `deadline`, and a moment more to say so: calls are waited for
     /// until eight tenths of it, connections until nine.
     ///
@@ -59,6 +59,12 @@ impl AsyncIoSystem {
         }
         #[cfg(feature = "sql")]
         if let Err(error) = self.parts.sql.close(time_until(CLOSED_BY)).await {
+            what.push(error.to_string());
+        }
+        #[cfg(feature = "redis")]
+        if let Some(redis) = self.redis()
+            && let Err(error) = redis.close(time_until(CLOSED_BY)).await
+        {
             what.push(error.to_string());
         }
         #[cfg(feature = "telemetry")]

@@ -21,10 +21,16 @@ impl AsyncIoSystem {
     }
 
     fn stability_warnings(&self) -> impl Iterator<Item = Warnings> {
-        let clients: [Option<Warnings>; 3] = [
+        let clients: [Option<Warnings>; 4] = [
             #[cfg(feature = "sql")]
             self.parts.sql.pipeline().map(|pipeline| ("sql", pipeline.warnings())),
             #[cfg(not(feature = "sql"))]
+            None,
+            #[cfg(feature = "redis")]
+            self.redis()
+                .and_then(seawall_redis::Redis::pipeline)
+                .map(|pipeline| ("redis", pipeline.warnings())),
+            #[cfg(not(feature = "redis"))]
             None,
             #[cfg(feature = "http")]
             self.parts.http.pipeline().map(|pipeline| ("http", pipeline.warnings())),

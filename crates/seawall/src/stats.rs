@@ -14,6 +14,9 @@ pub struct SystemStats {
     /// The database's pools; nothing for a client over a service of your own.
     #[cfg(feature = "sql")]
     pub sql: Option<seawall_sql::SqlStats>,
+    /// The connections to Redis; nothing without one, and for a client over a service of your own.
+    #[cfg(feature = "redis")]
+    pub redis: Option<seawall_redis::RedisStats>,
     /// The cache.
     #[cfg(feature = "cache")]
     pub cache: seawall_cache::CacheStats,
@@ -32,6 +35,8 @@ impl AsyncIoSystem {
             calls: self.parts.telemetry.stats(),
             #[cfg(feature = "sql")]
             sql: self.parts.sql.stats(),
+            #[cfg(feature = "redis")]
+            redis: self.redis().and_then(seawall_redis::Redis::stats),
             #[cfg(feature = "cache")]
             cache: self.parts.cache.stats(),
             targets: self.targets().collect(),

@@ -36,6 +36,8 @@ pub(crate) struct Parts {
     pub(crate) fs: seawall_fs::Fs,
     #[cfg(feature = "http")]
     pub(crate) http: seawall_http::Http,
+    #[cfg(feature = "redis")]
+    pub(crate) redis: Option<seawall_redis::Redis>,
     #[cfg(feature = "sql")]
     pub(crate) sql: seawall_sql::Sql,
     #[cfg(feature = "telemetry")]
@@ -69,6 +71,12 @@ impl AsyncIoSystem {
     #[cfg(feature = "http")]
     pub fn http(&self) -> &seawall_http::Http {
         &self.parts.http
+    }
+
+    /// The Redis, if the configuration names one or the builder was given one.
+    #[cfg(feature = "redis")]
+    pub fn redis(&self) -> Option<&seawall_redis::Redis> {
+        self.parts.redis.as_ref()
     }
 
     /// The database.

@@ -27,7 +27,8 @@ fn the_defaults_are_those_that_are_documented() {
     ] {
         assert_eq!(shown[field], value, "{field}");
     }
-    assert_eq!(shown["pipeline"]["deadline"], "10s");
+    assert_eq!(shown["pipeline"]["deadline"], "off");
+    assert_eq!(shown["pipeline"]["circuit_breaker"]["slow_call_rate_threshold"], "off");
     assert_eq!(shown["pipeline"]["attempt_timeout"], "2s");
     assert_eq!(shown["pipeline"]["concurrency_limit"], "off");
     assert_eq!(shown["pipeline"]["circuit_breaker"]["wait_duration_in_open"], "500ms");

@@ -172,7 +172,7 @@ async fn a_closed_client_refuses_calls_and_waits_for_those_under_way() {
     let redis = connect_to(&redis_url().unwrap()).await;
     let waiting = tokio::spawn({
         let redis = redis.clone();
-        async move { redis.blpop::<String>("jobs", Duration::from_millis(300)).await }
+        async move { redis.blpop::<String>("jobs", Duration::from_secs(3)).await }
     });
     until("it waits", async || redis.stats().unwrap().dedicated.in_use == 1).await;
     let error = redis.close(Duration::ZERO).await.unwrap_err();

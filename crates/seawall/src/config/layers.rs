@@ -33,6 +33,8 @@ pub(super) fn read(file: Option<&File>, environment: &Environment) -> Result<Con
 fn check(config: &Config) -> Result<(), seawall_core::InvalidConfig> {
     #[cfg(feature = "sql")]
     config.database_url.check_scheme()?;
+    #[cfg(feature = "redis")]
+    config.redis_url.check_scheme()?;
     config.validate()
 }
 

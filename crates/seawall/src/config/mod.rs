@@ -6,6 +6,8 @@ mod environment;
 mod error;
 mod layer;
 mod layers;
+#[cfg(feature = "redis")]
+mod redis_url;
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "sql")]
 pub use database_url::DatabaseUrl;
 pub use error::ConfigError;
+#[cfg(feature = "redis")]
+pub use redis_url::RedisUrl;
 
 use environment::{Environment, FILE_VARIABLE};
 use layer::File;
@@ -32,6 +36,8 @@ const FILE: &str = "seawall.toml";
 /// | `http` | [`HttpConfig`](seawall_http::HttpConfig) |
 /// | `database_url` | `sqlite://FILE` or `postgres://…`, default `sqlite://seawall.db` |
 /// | `sql` | [`SqlConfig`](seawall_sql::SqlConfig) |
+/// | `redis_url` | `redis://…`, default `off` (feature `redis`) |
+/// | `redis` | how that Redis is spoken to: `RedisConfig` (feature `redis`) |
 /// | `telemetry` | [`TelemetryConfig`](seawall_telemetry::TelemetryConfig) |
 /// | `shutdown_deadline` | for a service to hand to [`shutdown`](crate::AsyncIoSystem::shutdown), default 10 s |
 ///
@@ -62,6 +68,12 @@ pub struct Config {
     /// How the database is spoken to.
     #[cfg(feature = "sql")]
     pub sql: seawall_sql::SqlConfig,
+    /// Which Redis, if any.
+    #[cfg(feature = "redis")]
+    pub redis_url: RedisUrl,
+    /// How that Redis is spoken to.
+    #[cfg(feature = "redis")]
+    pub redis: seawall_redis::RedisConfig,
     /// Telemetry.
     #[cfg(feature = "telemetry")]
     pub telemetry: seawall_telemetry::TelemetryConfig,
@@ -84,6 +96,10 @@ impl Default for Config {
             database_url: "sqlite://seawall.db".into(),
             #[cfg(feature = "sql")]
             sql: seawall_sql::SqlConfig::default(),
+            #[cfg(feature = "redis")]
+            redis_url: RedisUrl::default(),
+            #[cfg(feature = "redis")]
+            redis: seawall_redis::RedisConfig::default(),
             #[cfg(feature = "telemetry")]
             telemetry: seawall_telemetry::TelemetryConfig::default(),
             shutdown_deadline: Duration::from_secs(10),
@@ -144,6 +160,8 @@ impl Config {
         self.http.validate().map_err(|invalid| invalid.within("http"))?;
         #[cfg(feature = "sql")]
         self.sql.validate().map_err(|invalid| invalid.within("sql"))?;
+        #[cfg(feature = "redis")]
+        self.redis.validate().map_err(|invalid| invalid.within("redis"))?;
         #[cfg(feature = "telemetry")]
         self.telemetry.validate().map_err(|invalid| invalid.within("telemetry"))?;
         Ok(())

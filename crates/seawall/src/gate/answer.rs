@@ -14,6 +14,14 @@ impl Answer for seawall_sql::Reply {
     }
 }
 
+/// A session holds a connection, and closing the client waits for those.
+#[cfg(feature = "redis")]
+impl Answer for seawall_redis::Reply {
+    fn holding(self, _over: Place) -> Self {
+        self
+    }
+}
+
 /// A file opened for streaming or writing is its holder's: there is nothing that a shutdown would take from it.
 #[cfg(feature = "fs")]
 impl Answer for seawall_fs::FsResponse {

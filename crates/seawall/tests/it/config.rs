@@ -26,8 +26,20 @@ pub(crate) fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
 #[test]
 fn the_defaults_are_those_written_down() {
     let defaults = toml::to_string(&Config::default()).unwrap();
-    let defaults = defaults.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    let defaults = without_redis(&defaults.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
     assert_eq!(defaults, include_str!("defaults.toml"), "now:\n{defaults}");
+}
+
+/// Less what only a system with that feature has, whose defaults its own crate pins.
+fn without_redis(defaults: &str) -> String {
+    let mut is_redis = false;
+    let kept = defaults.lines().filter(|line| {
+        if line.starts_with('[') {
+            is_redis = line.starts_with("[redis");
+        }
+        !is_redis && !line.starts_with("redis_url = ")
+    });
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod download;
 mod format;
 mod health;
 mod loopback;
+#[cfg(feature = "redis")]
+mod redis;
 mod shutdown;
 mod shutdown_order;
 mod stability;
