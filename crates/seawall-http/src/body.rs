@@ -50,8 +50,8 @@ pub struct Body {
     trailers: Option<Box<HeaderMap>>,
     /// Whether it is sent once though it could be sent again.
     once: bool,
-    /// What only a response's has.
-    answer: Answer,
+    /// What only a response's has. In a box, because a body is moved through many hands.
+    answer: Option<Box<Answer>>,
 }
 
 impl Body {
@@ -150,14 +150,14 @@ impl Body {
     }
 
     const fn of(content: Content) -> Self {
-        Self { content, trailers: None, once: false, answer: Answer::none() }
+        Self { content, trailers: None, once: false, answer: None }
     }
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         // What is dropped here closes the connection: there is nothing more to be had from it.
         self.content = Content::default();
         self.trailers = None;
-        self.answer.end();
+        self.end();
         Poll::Ready(Some(Err(error)))
     }
 }
@@ -177,29 +177,32 @@ impl http_body::Body for Body {
             return Poll::Ready(frame.map(Ok));
         }
         // Before the stream: one that always has a chunk ready must not outlive its deadline either.
-        if let Some(error) = this.answer.late() {
+        if let Some(error) = this.answer.as_ref().and_then(|answer| answer.late()) {
             return this.fail(error);
         }
         match this.content.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                if let Err(error) = this.answer.arrived(&frame) {
-                    return this.fail(error);
-                }
-                if this.content.has_at_most(0) {
-                    this.answer.release();
+                if let Some(answer) = &mut this.answer {
+                    if let Err(error) = answer.arrived(&frame) {
+                        return this.fail(error);
+                    }
+                    if this.content.has_at_most(0) {
+                        answer.release();
+                    }
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Err(broken))) => {
-                let error = broken.error(|| this.answer.name());
+                let error = broken.error(|| this.name());
                 this.fail(error)
             }
             Poll::Ready(None) => {
-                this.answer.end();
+                this.end();
                 Poll::Ready(None)
             }
             Poll::Pending => {
-                let error = ready!(this.answer.poll_late(cx));
+                let Some(answer) = &mut this.answer else { return Poll::Pending };
+                let error = ready!(answer.poll_late(cx));
                 this.fail(error)
             }
         }

@@ -18,6 +18,16 @@ impl Reception {
         request.extensions().get().copied().unwrap_or_default()
     }
 
+    /// The same, where nobody is to know of it any more.
+    pub(crate) fn take<B>(request: &mut Request<B>) -> Self {
+        // Most requests have none.
+        if request.extensions().is_empty() {
+            Self::default()
+        } else {
+            request.extensions_mut().remove().unwrap_or_default()
+        }
+    }
+
     /// Says it of a request, unless it is as usual anyway.
     pub(crate) fn say(self, extensions: &mut Extensions) {
         if self != Self::default() {

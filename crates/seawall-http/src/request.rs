@@ -1,3 +1,4 @@
+mod address;
 mod content;
 mod credentials;
 mod send;
@@ -6,7 +7,8 @@ use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use address::Address;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use seawall_core::{BoxError, Error, FailureKind};
 use url::Url;
 
@@ -42,15 +44,15 @@ pub struct RequestBuilder {
 
 struct Draft {
     method: Method,
-    url: Url,
+    address: Address,
     headers: HeaderMap,
     body: Body,
 }
 
 impl RequestBuilder {
     pub(crate) fn new(http: Http, method: Method, url: &str) -> Self {
-        let draft = match Url::parse(url) {
-            Ok(url) => Ok(Draft { method, url, headers: HeaderMap::new(), body: Body::empty() }),
+        let draft = match Address::parse(url) {
+            Ok(address) => Ok(Draft { method, address, headers: HeaderMap::new(), body: Body::empty() }),
             // What did not parse is not shown: there is no telling where in it the secrets are.
             Err(error) => Err(invalid(method.to_string(), "the url is not an absolute one", error)),
         };
@@ -92,7 +94,7 @@ impl RequestBuilder {
             let mut pairs = pairs.into_iter().peekable();
             // Begun for nothing, a query would leave a lone `?` behind.
             if pairs.peek().is_some() {
-                draft.url.query_pairs_mut().extend_pairs(pairs);
+                draft.url()?.query_pairs_mut().extend_pairs(pairs);
             }
             Ok(())
         })
@@ -127,8 +129,9 @@ impl RequestBuilder {
     ///
     /// [`Permanent`](FailureKind::Permanent): the first mistake in it.
     pub fn build(self) -> Result<Request<Body>, Error> {
-        let Draft { method, url, headers, body } = self.draft?;
-        let uri = Uri::try_from(url.as_str())
+        let Draft { method, address, headers, body } = self.draft?;
+        let uri = address
+            .into_uri()
             .map_err(|error| invalid(method.to_string(), "the url cannot be sent", error))?;
         let mut request = Request::new(body);
         *request.method_mut() = method;
@@ -154,12 +157,18 @@ impl RequestBuilder {
 }
 
 impl Draft {
+    /// To change it.
+    fn url(&mut self) -> Result<&mut Url, Error> {
+        let name = self.method.to_string();
+        self.address.parsed().map_err(|error| invalid(name, "the url is not an absolute one", error))
+    }
+
     fn invalid(&self, what: impl Into<Cow<'static, str>>, cause: impl Into<BoxError>) -> Error {
         invalid(self.name(), what, cause)
     }
 
     fn name(&self) -> String {
-        match Uri::try_from(self.url.as_str()) {
+        match self.address.uri() {
             Ok(uri) => target::describe(&self.method, &uri),
             Err(_) => self.method.to_string(),
         }

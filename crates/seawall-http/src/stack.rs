@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::{Method, Request, Response};
 use seawall_core::{CallContext, Error, FailureKind, Name, Observer};
 use seawall_tower::{Identity, Pipeline, PipelineService, Registry};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 use crate::builder::Connected;
 use crate::client::misconfigured;
@@ -98,12 +98,14 @@ impl Stack {
             return Err(no_tunnels(&CallName::of(&request)));
         }
         let once = Once::of(&mut request, self.config.max_replay_body);
-        let name = CallName::of(&request);
         let service = self.services.entry(key.as_str(), || self.assemble(key.as_str()));
-        match PipelineService::clone(&service).oneshot(request).await {
-            Ok(response) => Ok(response.map(|body| body.of_call(name))),
-            Err(error) => Err(once.explain(error)),
-        }
+        let mut service = PipelineService::clone(&service);
+        let answer = match service.ready().await {
+            // Made where it stays: moved from place to place, it would cost more than all the rest.
+            Ok(service) => service.call(request).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|error| once.explain(error))
     }
 
     /// What an endpoint answered, by the same rules.

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body::Body as _;
 use seawall_core::{Error, Observer};
 use tower::Service;
+use url::{Position, Url};
 
 use crate::Body;
 use crate::body::too_large;
@@ -25,7 +26,7 @@ use crate::reception::Reception;
 use crate::redirect::is_redirect;
 use crate::target::CallName;
 
-use attempt::Attempt;
+use attempt::{Attempt, Order};
 use upgrades::{Upgrades, asks_for_one};
 
 /// One attempt over a `reqwest::Client`, once there is a connection to be had.
@@ -34,6 +35,14 @@ pub(crate) struct Transport {
     client: reqwest::Client,
     upgrades: Option<Arc<Upgrades>>,
     connections: Option<Connections>,
+    site: Arc<Site>,
+}
+
+/// What holds for all requests to one authority.
+#[derive(Debug)]
+struct Site {
+    /// Its root, to put paths below: taken apart once, and not for each request.
+    root: Option<Url>,
     keys: Keys,
     rules: Arc<Rules>,
 }
@@ -79,8 +88,7 @@ impl Transports {
             client: self.client.clone(),
             upgrades: self.upgrades.clone(),
             connections,
-            keys,
-            rules: Arc::clone(&self.rules),
+            site: Arc::new(Site { root: Url::parse(key).ok(), keys, rules: Arc::clone(&self.rules) }),
         }
     }
 
@@ -108,16 +116,17 @@ impl Service<Request<Body>> for Transport {
             Some(Err(refused)) => return Attempt::failed(refused),
             None => None,
         };
-        let reception = Reception::of(&request);
-        if let Err(refused) = self.keys.add_to(&mut request, reception, &name) {
+        let site = &*self.site;
+        let reception = Reception::take(&mut request);
+        if let Err(refused) = site.keys.add_to(&mut request, reception, &name) {
             return Attempt::failed(refused);
         }
         let upgrade = asks_for_one(request.version(), request.headers());
-        let request = match reqwest::Request::try_from(request.map(upload::into_reqwest)) {
+        let request = match site.prepare(request) {
             Ok(request) => request,
             Err(error) => return Attempt::failed(crate::failure::of_request(error, (&name).into())),
         };
-        if let Err(refused) = self.rules.guards.check_url(request.url(), &name) {
+        if let Err(refused) = site.rules.guards.check_url(request.url(), &name) {
             return Attempt::failed(refused);
         }
         let pending = match self.upgrades.as_ref().filter(|_| upgrade).map(|upgrades| upgrades.client()) {
@@ -126,9 +135,38 @@ impl Service<Request<Body>> for Transport {
             Some(Err(error)) => return Attempt::failed(error),
         };
         let permit = permit.zip(self.connections.clone());
-        let proven = self.keys.has(reception);
-        Attempt::sent(pending, name, permit, Arc::clone(&self.rules), reception, proven)
+        Attempt::sent(pending, Order { name, permit, site: Arc::clone(&self.site), reception })
     }
+}
+
+impl Site {
+    /// The request as reqwest has it.
+    fn prepare(&self, request: Request<Body>) -> reqwest::Result<reqwest::Request> {
+        let below = self.root.as_ref().filter(|root| is_below(root, request.uri()));
+        match below {
+            // What else it is told of a request there is no other way to hand on.
+            Some(root) if request.extensions().is_empty() => {
+                let (parts, body) = request.into_parts();
+                let mut url = root.clone();
+                url.set_path(parts.uri.path());
+                url.set_query(parts.uri.query());
+                let mut request = reqwest::Request::new(parts.method, url);
+                *request.headers_mut() = parts.headers;
+                *request.version_mut() = parts.version;
+                *request.body_mut() = Some(upload::into_reqwest(body));
+                Ok(request)
+            }
+            _ => reqwest::Request::try_from(request.map(upload::into_reqwest)),
+        }
+    }
+}
+
+/// Whether scheme, host and port are the same, letter by letter.
+fn is_below(root: &Url, uri: &Uri) -> bool {
+    uri.scheme_str() == Some(root.scheme())
+        && uri.authority().is_some_and(|authority| {
+            authority.as_str() == &root[Position::BeforeUsername..Position::AfterPort]
+        })
 }
 
 impl Rules {

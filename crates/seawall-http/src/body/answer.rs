@@ -38,55 +38,67 @@ impl Body {
 
     /// What errors call it.
     pub(crate) fn name(&self) -> Name {
-        self.answer.name()
+        self.answer.as_ref().map_or(Name::from("body"), |answer| answer.name())
+    }
+
+    /// The call that it answers.
+    pub(super) fn call(&self) -> Option<CallName> {
+        self.answer.as_ref().and_then(|answer| answer.call.clone())
+    }
+
+    /// There is no more to come.
+    pub(super) fn end(&mut self) {
+        if let Some(answer) = &mut self.answer {
+            answer.time = TimeLimit::none();
+            answer.permit = None;
+        }
+    }
+
+    fn answer(&mut self) -> &mut Answer {
+        self.answer.get_or_insert_default()
     }
 
     /// Says which call the body answers.
     pub(crate) fn of_call(mut self, call: CallName) -> Self {
-        self.answer.call = Some(call);
+        self.answer().call = Some(call);
         self
     }
 
     /// Cuts the body when nothing arrives for `idle`.
     pub(crate) fn idle_for(mut self, idle: Option<Duration>) -> Self {
-        self.answer.time = TimeLimit::new(idle, None);
+        self.answer().time = TimeLimit::new(idle, None);
         self
     }
 
     /// Holds a permit until it has been read or is dropped, unless it is short.
     pub(crate) fn holding(mut self, permit: Option<Permit>) -> Self {
-        self.answer.permit = permit.filter(|_| !self.content.has_at_most(SHORT));
+        let permit = permit.filter(|_| !self.content.has_at_most(SHORT));
+        self.answer().permit = permit;
         self
     }
 
     /// Says until when reading it makes sense, if that is earlier than what was said before.
     pub(crate) fn until(mut self, deadline: Option<Instant>) -> Self {
-        self.answer.time.bring_forward(deadline);
+        if deadline.is_some() {
+            self.answer().time.bring_forward(deadline);
+        }
         self
     }
 
     /// Lets it be as large as it may become: a stream that is read as it comes.
     pub(crate) fn without_limit(mut self) -> Self {
-        self.answer.size = None;
+        self.answer().size = None;
         self
     }
 
     /// Refuses it when it is larger.
     pub(crate) fn at_most(mut self, max: Option<u64>) -> Self {
-        self.answer.size = max.map(|max| SizeLimit { max, left: max });
+        self.answer().size = max.map(|max| SizeLimit { max, left: max });
         self
     }
 }
 
 impl Answer {
-    pub(super) const fn none() -> Self {
-        Self { call: None, time: TimeLimit::none(), size: None, permit: None }
-    }
-
-    pub(super) fn call(&self) -> Option<CallName> {
-        self.call.clone()
-    }
-
     pub(super) fn name(&self) -> Name {
         self.call.as_ref().map_or(Name::from("body"), Name::from)
     }
@@ -114,12 +126,6 @@ impl Answer {
 
     /// All has come but perhaps trailers.
     pub(super) fn release(&mut self) {
-        self.permit = None;
-    }
-
-    /// There is no more to come.
-    pub(super) fn end(&mut self) {
-        self.time = TimeLimit::none();
         self.permit = None;
     }
 }

@@ -56,7 +56,7 @@ impl Body {
 
     /// The same body, read whole.
     pub(crate) async fn gather(self, max: u64) -> Result<Self, Error> {
-        let call = self.answer.call();
+        let call = self.call();
         let (bytes, trailers) = self.read(max, |name| too_large(name, max)).await?;
         let whole = Self { trailers, ..Self::of(Content::Whole(bytes)) };
         Ok(match call {
@@ -103,7 +103,7 @@ impl Body {
     }
 
     fn call_name(&self) -> impl FnOnce() -> Name + use<> {
-        let call = self.answer.call();
+        let call = self.call();
         move || call.as_ref().map_or(Name::from("body"), Name::from)
     }
 }

@@ -39,7 +39,7 @@ impl Draft {
         match proof.map_err(|error| self.invalid("the credentials cannot be sent", error))? {
             Proof::Header(name, value) => drop(self.headers.insert(name, value)),
             Proof::Query { parameter, key } => {
-                self.url.query_pairs_mut().append_pair(&parameter, key.expose());
+                self.url()?.query_pairs_mut().append_pair(&parameter, key.expose());
             }
         }
         Ok(())

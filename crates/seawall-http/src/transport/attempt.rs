@@ -9,7 +9,7 @@ use seawall_core::Error;
 use seawall_tower::concurrency_limit::Permit;
 use tower::Service;
 
-use super::Rules;
+use super::Site;
 use crate::connections::Connections;
 use crate::reception::Reception;
 use crate::response::{Proven, RedirectedTo};
@@ -24,20 +24,19 @@ pin_project! {
     #[project = Projected]
     pub(crate) enum Attempt {
         Failed { error: Option<Error> },
-        Sent { #[pin] pending: Pending, order: Order },
+        // reqwest's is large, and would be moved through every layer.
+        Sent { pending: Pin<Box<Pending>>, order: Option<Order> },
         // In a box only where a body is to be waited for anyway.
         Collecting { whole: Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>> },
     }
 }
 
 /// What is to become of an answer.
-pub(crate) struct Order {
-    name: CallName,
-    permit: Option<(Permit, Connections)>,
-    rules: Arc<Rules>,
-    reception: Reception,
-    /// Whether the client's credentials went with the request.
-    proven: bool,
+pub(super) struct Order {
+    pub(super) name: CallName,
+    pub(super) permit: Option<(Permit, Connections)>,
+    pub(super) site: Arc<Site>,
+    pub(super) reception: Reception,
 }
 
 impl Attempt {
@@ -45,15 +44,8 @@ impl Attempt {
         Self::Failed { error: Some(error) }
     }
 
-    pub(super) const fn sent(
-        pending: Pending,
-        name: CallName,
-        permit: Option<(Permit, Connections)>,
-        rules: Arc<Rules>,
-        reception: Reception,
-        proven: bool,
-    ) -> Self {
-        Self::Sent { pending, order: Order { name, permit, rules, reception, proven } }
+    pub(super) fn sent(pending: Pending, order: Order) -> Self {
+        Self::Sent { pending: Box::pin(pending), order: Some(order) }
     }
 }
 
@@ -66,17 +58,22 @@ impl Future for Attempt {
                 Projected::Failed { error } => {
                     return Poll::Ready(Err(error.take().expect("it is not polled once it was ready")));
                 }
-                Projected::Sent { pending, order } => match ready!(pending.poll(cx)) {
-                    Err(error) => return Poll::Ready(Err(failure::of_request(error, (&order.name).into()))),
-                    Ok(response) => match order.received(response) {
-                        Err(refused) => return Poll::Ready(Err(refused)),
-                        Ok((response, None)) => return Poll::Ready(Ok(response)),
-                        Ok((response, Some(max))) => {
-                            let whole = collect(response, order.name.clone(), max);
-                            self.set(Self::Collecting { whole: Box::pin(whole) });
+                Projected::Sent { pending, order } => {
+                    let answer = ready!(pending.as_mut().poll(cx));
+                    let order = order.take().expect("it is not polled once it was ready");
+                    match answer {
+                        Err(error) => {
+                            return Poll::Ready(Err(failure::of_request(error, (&order.name).into())));
                         }
-                    },
-                },
+                        Ok(response) => match order.received(response) {
+                            Err(refused) => return Poll::Ready(Err(refused)),
+                            Ok((response, None)) => return Poll::Ready(Ok(response)),
+                            Ok((response, Some(max))) => {
+                                self.set(Self::Collecting { whole: Box::pin(collect(response, max)) });
+                            }
+                        },
+                    }
+                }
                 Projected::Collecting { whole } => return whole.as_mut().poll(cx),
             }
         }
@@ -85,27 +82,27 @@ impl Future for Attempt {
 
 impl Order {
     /// The response, and within what limit it is to be collected, if it is.
-    fn received(&mut self, response: reqwest::Response) -> Result<(Response<Body>, Option<u64>), Error> {
-        let elsewhere = (self.rules.may_be_elsewhere && !self.name.is_at(response.url()))
+    fn received(self, response: reqwest::Response) -> Result<(Response<Body>, Option<u64>), Error> {
+        let Self { name, permit, site, reception } = self;
+        let elsewhere = (site.rules.may_be_elsewhere && !name.is_at(response.url()))
             .then(|| Uri::try_from(response.url().as_str()).ok());
         let mut response = Response::from(response).map(Body::of_answer);
         if let Some(uri) = elsewhere.flatten() {
             response.extensions_mut().insert(RedirectedTo(uri));
         }
-        if self.proven {
+        // Whether the client's credentials went with the request.
+        if site.keys.has(reception) {
             response.extensions_mut().insert(Proven);
         }
-        let permit = self
-            .permit
-            .take()
-            .and_then(|(permit, connections)| connections.spoke(response.version()).then_some(permit));
+        let permit =
+            permit.and_then(|(permit, connections)| connections.spoke(response.version()).then_some(permit));
         let response = response.map(|body| body.holding(permit));
-        self.rules.receive(response, self.reception, &self.name)
+        let (response, max) = site.rules.receive(response, reception, &name)?;
+        Ok((response.map(|body| body.of_call(name)), max))
     }
 }
 
-async fn collect(response: Response<Body>, name: CallName, max: u64) -> Result<Response<Body>, Error> {
+async fn collect(response: Response<Body>, max: u64) -> Result<Response<Body>, Error> {
     let (parts, body) = response.into_parts();
-    let body = body.of_call(name).gather(max).await?;
-    Ok(Response::from_parts(parts, body))
+    Ok(Response::from_parts(parts, body.gather(max).await?))
 }

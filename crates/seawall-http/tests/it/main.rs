@@ -16,6 +16,7 @@ mod endpoints;
 mod failures;
 mod faults;
 mod guards;
+mod http2;
 mod http_cache;
 mod middleware;
 mod proxies;

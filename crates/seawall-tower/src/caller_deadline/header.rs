@@ -78,7 +78,15 @@ fn spell(milliseconds: u64) -> HeaderValue {
     let coarser =
         UNITS[2..].iter().map(|(unit, nanoseconds)| (unit, milliseconds / (nanoseconds / 1_000_000)));
     let (unit, count) = coarser.clone().find(|(_, count)| *count <= MOST).unwrap_or((&'H', MOST));
-    HeaderValue::try_from(format!("{count}{unit}")).expect("digits and a letter are a header's value")
+    // Eight digits and a letter, written from behind: every attempt has one, and formatting costs as much as the rest.
+    let (mut spelled, mut at, mut rest) = ([0; 9], 8, count);
+    spelled[at] = *unit as u8;
+    while at == 8 || (rest > 0 && at > 0) {
+        at -= 1;
+        spelled[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    HeaderValue::from_bytes(&spelled[at..]).expect("digits and a letter are a header's value")
 }
 
 fn whole_number(digits: &str, most: usize) -> Option<u64> {

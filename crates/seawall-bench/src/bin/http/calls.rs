@@ -1,6 +1,7 @@
 //! Many small calls at once: throughput, the slowest hundredth, and processor time.
 
 use std::error::Error;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,15 @@ use seawall_telemetry::{Telemetry, TelemetryConfig};
 use crate::server::Server;
 
 const ROUNDS: usize = 8;
-const TASKS: usize = 64;
-const CALLS: usize = 300;
+/// In all, by all tasks.
+const CALLS: usize = 19_200;
+/// Before them, and for a count of allocations.
+const SOME_CALLS: usize = 1_920;
+
+/// So few that the defaults hold nobody back: what a call costs.
+const FEW: usize = 8;
+/// More than the ten connections that a host has by default, where calls wait for their turn: what that costs.
+const MANY: usize = 64;
 
 /// Who is measured.
 #[derive(Clone, Copy)]
@@ -25,19 +33,36 @@ enum Kind {
     Middleware,
     Seawall,
     Telling,
+    /// As many connections as the peers make.
+    Wide,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Reqwest, Self::Middleware, Self::Seawall, Self::Telling];
+    const ALL: [Self; 5] = [Self::Reqwest, Self::Middleware, Self::Seawall, Self::Telling, Self::Wide];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Reqwest => "reqwest",
+            Self::Middleware => "reqwest + middleware, retry, tracing",
+            Self::Seawall => "seawall",
+            Self::Telling => "seawall with telemetry",
+            Self::Wide => "seawall, 64 connections",
+        }
+    }
 
     fn client(self) -> Result<Client, Box<dyn Error + Send + Sync>> {
         Ok(match self {
             Self::Reqwest => Client::Reqwest(bare()?),
             Self::Middleware => Client::Middleware(middlewares()?),
-            Self::Seawall => Client::Seawall(seawall_of(Arc::new(()))?),
+            Self::Seawall => Client::Seawall(seawall_of(&HttpConfig::default(), Arc::new(()))?),
+            Self::Wide => {
+                let max_connections_per_host = NonZeroU32::new(MANY as u32);
+                let wide = HttpConfig { max_connections_per_host, ..HttpConfig::default() };
+                Client::Seawall(seawall_of(&wide, Arc::new(()))?)
+            }
             Self::Telling => {
                 let telemetry = Telemetry::new(&TelemetryConfig::default())?;
-                Client::Seawall(seawall_of(Arc::new(telemetry))?)
+                Client::Seawall(seawall_of(&HttpConfig::default(), Arc::new(telemetry))?)
             }
         })
     }
@@ -60,6 +85,31 @@ impl Client {
     }
 }
 
+/// Makes this program so many calls, one after another on one thread, and nothing else: `--calls seawall 2000`, for a
+/// profiler that counts instructions. The difference of two such counts is what the calls between them cost.
+pub(crate) const COUNT: &str = "--calls";
+
+/// Makes calls, for [`COUNT`].
+pub(crate) fn make(client: &str, calls: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let kind = match client {
+        "reqwest" => Kind::Reqwest,
+        "middleware" => Kind::Middleware,
+        "seawall" => Kind::Seawall,
+        "telemetry" => Kind::Telling,
+        other => return Err(format!("no client is called {other}").into()),
+    };
+    let calls: usize = calls.parse()?;
+    let server = Server::start()?;
+    let url = format!("{}/small/one", server.url);
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let client = kind.client()?;
+        for _ in 0..calls {
+            client.get(&url).await?;
+        }
+        Ok(())
+    })
+}
+
 /// What the rounds of one client measured.
 #[derive(Default)]
 struct Measured {
@@ -70,49 +120,56 @@ struct Measured {
     bytes: f64,
 }
 
-pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error + Send + Sync>> {
+pub(crate) fn compare(
+    server: &Server,
+    show: impl Fn(&[Comparison]),
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let url = format!("{}/small/one", server.url);
-    let (reqwest, middleware, seawall, telemetry) = (0, 1, 2, 3);
     let clients = {
         let _inside = runtime.enter();
         Kind::ALL.map(Kind::client)
     };
     let clients = clients.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let mut measured: [Measured; 4] = Default::default();
-    for (kind, measured) in Kind::ALL.iter().zip(&mut measured) {
-        (measured.allocations, measured.bytes) = allocations_of(*kind, &url)?;
+    for tasks in [FEW, MANY] {
+        let mut measured: [Measured; 5] = Default::default();
+        for (kind, measured) in Kind::ALL.iter().zip(&mut measured) {
+            (measured.allocations, measured.bytes) = allocations_of(*kind, &url)?;
+        }
+        for round in 0..ROUNDS {
+            for turn in 0..clients.len() {
+                let who = (turn + round) % clients.len();
+                runtime.block_on(measure(&clients[who], &url, tasks, &mut measured[who]))?;
+            }
+        }
+        show(&lines(tasks, &measured));
     }
-    for round in 0..ROUNDS {
-        for turn in 0..clients.len() {
-            let who = (turn + round) % clients.len();
-            runtime.block_on(measure(&clients[who], &url, &mut measured[who]))?;
+    Ok(())
+}
+
+/// What is judged: a call that nobody waits for by the defaults, and one of many by as many connections as the peers have.
+/// The defaults' ten connections under so many calls are there to be seen.
+fn lines(tasks: usize, measured: &[Measured; 5]) -> Vec<Comparison> {
+    use Kind::{Middleware, Reqwest, Seawall, Telling, Wide};
+    let judged = if tasks == FEW { Seawall } else { Wide };
+    let mut lines = Vec::new();
+    for (figure, goals) in [
+        (Figure::Throughput, [Some(0.95), None]),
+        (Figure::P99, [Some(1.05), None]),
+        (Figure::Processor, [None, Some(0.9)]),
+    ] {
+        for ours in if tasks == FEW { [Seawall, Telling].as_slice() } else { &[Wide, Seawall] } {
+            for (peer, goal) in [Reqwest, Middleware].into_iter().zip(goals) {
+                let side = |kind: Kind| figure.side(kind.name(), &measured[kind as usize]);
+                let what = format!("{}, {tasks} tasks", figure.name());
+                let goal = goal.filter(|_| *ours as usize == judged as usize);
+                let (subject, peer) = (side(*ours), side(peer));
+                let (unit, better) = (figure.unit(), figure.better());
+                lines.push(Comparison { what, subject, peer, unit, better, goal, threads: 2 });
+            }
         }
     }
-    let line = |what: &str, ours: (&str, usize), theirs: (&str, usize), figure: Figure, goal| Comparison {
-        what: what.to_owned(),
-        subject: figure.side(ours.0, &measured[ours.1]),
-        peer: figure.side(theirs.0, &measured[theirs.1]),
-        unit: figure.unit(),
-        better: if matches!(figure, Figure::Throughput) { Better::Higher } else { Better::Lower },
-        goal,
-        threads: 2,
-    };
-    let bare = ("reqwest", reqwest);
-    let peers = ("reqwest + middleware, retry, tracing", middleware);
-    let ours = ("seawall", seawall);
-    let told = ("seawall with telemetry", telemetry);
-    Ok(vec![
-        line("throughput, 64 tasks", ours, bare, Figure::Throughput, Some(0.95)),
-        line("throughput, 64 tasks", told, bare, Figure::Throughput, None),
-        line("throughput, 64 tasks", ours, peers, Figure::Throughput, None),
-        line("p99, 64 tasks", ours, bare, Figure::P99, Some(1.05)),
-        line("p99, 64 tasks", told, bare, Figure::P99, None),
-        line("p99, 64 tasks", ours, peers, Figure::P99, None),
-        line("processor time a call", ours, bare, Figure::Processor, None),
-        line("processor time a call", ours, peers, Figure::Processor, Some(0.9)),
-        line("processor time a call", told, peers, Figure::Processor, None),
-    ])
+    lines
 }
 
 #[derive(Clone, Copy)]
@@ -133,6 +190,18 @@ impl Figure {
         Side { allocations: Some(allocations), bytes: Some(bytes), ..Side::new(name, samples.clone()) }
     }
 
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Throughput => "throughput",
+            Self::P99 => "p99",
+            Self::Processor => "processor time a call",
+        }
+    }
+
+    const fn better(self) -> Better {
+        if matches!(self, Self::Throughput) { Better::Higher } else { Better::Lower }
+    }
+
     fn unit(self) -> &'static str {
         match self {
             Self::Throughput => "/s",
@@ -142,7 +211,7 @@ impl Figure {
 }
 
 fn bare() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().pool_max_idle_per_host(TASKS).build()
+    reqwest::Client::builder().pool_max_idle_per_host(MANY).build()
 }
 
 fn middlewares() -> reqwest::Result<ClientWithMiddleware> {
@@ -151,10 +220,11 @@ fn middlewares() -> reqwest::Result<ClientWithMiddleware> {
     Ok(ClientBuilder::new(bare()?).with(TracingMiddleware::default()).with(retry).build())
 }
 
-fn seawall_of(observer: Arc<dyn seawall_core::Observer>) -> Result<Http, seawall_core::Error> {
-    // As many connections as the peers may have: this is about the cost of a call, not about waiting for one.
-    let config = HttpConfig { pool_max_idle_per_host: TASKS, ..HttpConfig::default() };
-    Http::new(&config, observer)
+fn seawall_of(
+    config: &HttpConfig,
+    observer: Arc<dyn seawall_core::Observer>,
+) -> Result<Http, seawall_core::Error> {
+    Http::new(&HttpConfig { pool_max_idle_per_host: MANY, ..config.clone() }, observer)
 }
 
 /// What a call allocates, counted on one thread, and how many bytes that is.
@@ -173,22 +243,23 @@ fn allocations_of(kind: Kind, url: &str) -> Result<(f64, f64), Box<dyn Error + S
             Ok::<_, Box<dyn Error + Send + Sync>>(())
         })
     };
-    calls(CALLS)?;
-    let (counted, called) = allocations::count(|| calls(CALLS));
+    calls(SOME_CALLS)?;
+    let (counted, called) = allocations::count(|| calls(SOME_CALLS));
     called?;
-    Ok((counted.count as f64 / CALLS as f64, counted.bytes as f64 / CALLS as f64))
+    Ok((counted.count as f64 / SOME_CALLS as f64, counted.bytes as f64 / SOME_CALLS as f64))
 }
 
 async fn measure(
     client: &Client,
     url: &str,
+    tasks: usize,
     measured: &mut Measured,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    load(client, url, CALLS / 10).await?;
+    load(client, url, tasks, SOME_CALLS / tasks).await?;
     let (used, begun) = (processor_time(), Instant::now());
-    let mut latencies = load(client, url, CALLS).await?;
+    let mut latencies = load(client, url, tasks, CALLS / tasks).await?;
     let (took, used) = (begun.elapsed(), processor_time().saturating_sub(used));
-    let calls = (TASKS * CALLS) as f64;
+    let calls = latencies.len() as f64;
     latencies.sort_unstable();
     measured.calls_per_second.push(calls / took.as_secs_f64());
     measured.p99.push(latencies[latencies.len() * 99 / 100].as_secs_f64() * 1e6);
@@ -200,6 +271,7 @@ async fn measure(
 async fn load(
     client: &Client,
     url: &str,
+    tasks: usize,
     calls: usize,
 ) -> Result<Vec<Duration>, Box<dyn Error + Send + Sync>> {
     let task = |client: Client, url: String| async move {
@@ -211,8 +283,8 @@ async fn load(
         }
         Ok::<_, Box<dyn Error + Send + Sync>>(latencies)
     };
-    let tasks: Vec<_> = (0..TASKS).map(|_| tokio::spawn(task(client.clone(), url.to_owned()))).collect();
-    let mut latencies = Vec::with_capacity(TASKS * calls);
+    let tasks: Vec<_> = (0..tasks).map(|_| tokio::spawn(task(client.clone(), url.to_owned()))).collect();
+    let mut latencies = Vec::with_capacity(CALLS);
     for task in tasks {
         latencies.extend(task.await??);
     }

@@ -29,11 +29,13 @@ const SMALL_FILES: Job = Job { what: "2,000 files of 1 KiB", path: "small", file
 const LARGE_FILES: Job =
     Job { what: "4 files of 256 MiB", path: "large", files: 4, megabytes: 4.0 * (LARGE >> 20) as f64 };
 
-pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error + Send + Sync>> {
+pub(crate) fn compare(
+    server: &Server,
+    show: impl Fn(&[Comparison]),
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let Some(seawall) = std::env::var_os("BENCH_SEAWALL_BIN").map(PathBuf::from) else {
         return Err("set BENCH_SEAWALL_BIN to the release binary, or run `cargo xtask bench http`".into());
     };
-    let mut comparisons = Vec::new();
     for job in [SMALL_FILES, LARGE_FILES] {
         let folder = tempfile::tempdir()?;
         let sides: [(&str, Make); 4] = [
@@ -80,6 +82,7 @@ pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error 
                 std::fs::remove_dir_all(&into)?;
             }
         }
+        let mut comparisons = Vec::new();
         let side = |who: usize| Side::new(sides[who].0, rates[who].clone());
         for (ours, theirs, goal) in [(0, 2, Some(1.0)), (0, 3, Some(1.0)), (1, 2, None), (1, 3, None)] {
             comparisons.push(Comparison {
@@ -92,8 +95,9 @@ pub(crate) fn compare(server: &Server) -> Result<Vec<Comparison>, Box<dyn Error 
                 threads: 2,
             });
         }
+        show(&comparisons);
     }
-    Ok(comparisons)
+    Ok(())
 }
 
 /// A command of `(seawall, list, folder, curl's configuration)`.
