@@ -225,8 +225,9 @@ impl Running {
             }
             compared?;
         }
-        fs.rename_with(content, target, *durability).await?;
+        // The description first: whoever is killed in between receives this file anew, and leaves nothing behind.
         self.partial.forget(fs).await;
+        fs.rename_with(content, target, *durability).await?;
         Ok(Downloaded { bytes, kept, version })
     }
 
