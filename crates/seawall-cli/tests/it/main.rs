@@ -7,6 +7,7 @@ mod crash;
 mod demo;
 mod faults;
 mod fetch;
+mod http;
 mod server;
 mod sink;
 mod ticks;

@@ -41,7 +41,7 @@ impl Server {
     }
 }
 
-async fn listen(app: Router) -> SocketAddr {
+pub(crate) async fn listen(app: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
