@@ -13,6 +13,8 @@ pub(crate) struct Package {
     /// From `[package.metadata.seawall]`.
     pub(crate) floor: Option<u64>,
     pub(crate) published: bool,
+    /// Whether it only writes code, and links nothing into what uses it.
+    pub(crate) proc_macro: bool,
     /// From the repository's root.
     pub(crate) folder: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
@@ -52,6 +54,7 @@ fn package(package: &Value, root: &Path) -> Package {
         floor: package["metadata"]["seawall"]["floor"].as_u64(),
         // `publish = false` arrives as an empty list of registries, its absence as null.
         published: package["publish"].is_null(),
+        proc_macro: list(&package["targets"]).any(|target| target["kind"][0] == "proc-macro"),
         folder: folder.strip_prefix(root).unwrap_or(folder).to_owned(),
         dependencies: list(&package["dependencies"]).map(dependency).collect(),
     }
@@ -79,6 +82,7 @@ mod tests {
             "name": "seawall-x",
             "manifest_path": "/r/crates/seawall-x/Cargo.toml",
             "publish": [],
+            "targets": [{ "kind": ["proc-macro"] }, { "kind": ["test"] }],
             "metadata": { "seawall": { "floor": 2 } },
             "dependencies": [{ "name": "a", "kind": null }, { "name": "b", "kind": "dev" }],
         }] });
@@ -86,7 +90,7 @@ mod tests {
         let [package] = &packages[..] else { panic!("{packages:?}") };
         assert_eq!(package.name, "seawall-x");
         assert_eq!(package.floor, Some(2));
-        assert!(!package.published);
+        assert!(package.proc_macro && !package.published);
         assert_eq!(package.folder, Path::new("crates/seawall-x"));
         assert_eq!(package.dependencies.iter().map(|d| d.dev).collect::<Vec<_>>(), [false, true]);
     }

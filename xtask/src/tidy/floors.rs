@@ -1,4 +1,4 @@
-//! Arrows go strictly down: a crate depends only on crates of lower floors, in its tests too.
+//! Arrows go strictly down: a crate depends only on crates of lower floors, in its tests too, and on macros of its own.
 
 use super::Violation;
 use crate::workspace::{Dependency, Package};
@@ -23,18 +23,19 @@ fn violations(package: &Package, packages: &[Package]) -> Vec<Violation> {
     };
     let faults = package.dependencies.iter().filter_map(|dependency| {
         // A package of the workspace without a floor is a violation of its own.
-        let below = packages.iter().find(|other| other.name == dependency.name)?.floor?;
-        fault(package, floor, dependency, below)
+        let other = packages.iter().find(|other| other.name == dependency.name)?;
+        fault(package, floor, dependency, other)
     });
     faults.map(violation).collect()
 }
 
-fn fault(package: &Package, floor: u64, dependency: &Dependency, below: u64) -> Option<String> {
-    let name = &dependency.name;
+fn fault(package: &Package, floor: u64, dependency: &Dependency, other: &Package) -> Option<String> {
+    let (name, below) = (&dependency.name, other.floor?);
     if name != TESTKIT {
         let mend =
             format!("it is on floor {floor}, `{name}` on {below}; move what they share to a lower floor");
-        return (below >= floor).then_some(mend);
+        let may_be_beside = u64::from(other.proc_macro);
+        return (below >= floor + may_be_beside).then_some(mend);
     }
     if !dependency.dev && !TOOLS.contains(&&*package.name) {
         return Some(format!("`{name}` is for tests; make it a dev-dependency"));
@@ -72,6 +73,14 @@ mod tests {
     #[test]
     fn neighbours_do_not_meet() {
         assert_eq!(house(package("seawall-sql", 2, &[("seawall-http", false)])), 1);
+    }
+
+    #[test]
+    fn macros_may_be_neighbours_but_not_above() {
+        let macros = |floor| Package { proc_macro: true, ..package("seawall-macros", floor, &[]) };
+        let cache = || package("seawall-cache", 1, &[("seawall-macros", false)]);
+        assert_eq!(check(&[macros(1), cache()]).len(), 0);
+        assert_eq!(check(&[macros(2), cache()]).len(), 1);
     }
 
     #[test]

@@ -74,7 +74,7 @@ const KILLS: usize = 12;
 /// What a file of this number holds, no two alike: most fit into memory, and every eighth is carried by way of a file.
 fn content(number: usize) -> Bytes {
     let mut random = fastrand::Rng::with_seed(number as u64);
-    let more = if number % 8 == 0 { 1_500_000 } else { 0 };
+    let more = if number.is_multiple_of(8) { 1_500_000 } else { 0 };
     let mut content = vec![0; number * 5_000 + more];
     random.fill(&mut content);
     content.into()
@@ -115,7 +115,8 @@ async fn a_fetch_killed_again_and_again_goes_on_and_leaves_every_file_whole_once
     let address = listen(Router::new().route("/{number}", get(slow))).await;
     let folder = tempfile::tempdir().unwrap();
     let (list, into) = (folder.path().join("list"), folder.path().join("into"));
-    let lines: String = (1..=FILES).map(|number| format!("http://{address}/{number}\n")).collect();
+    let lines: Vec<_> = (1..=FILES).map(|number| format!("http://{address}/{number}")).collect();
+    let lines = lines.join("\n");
     std::fs::write(&list, lines).unwrap();
     let seed = 7;
     let mut random = fastrand::Rng::with_seed(seed);

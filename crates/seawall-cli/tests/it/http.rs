@@ -31,9 +31,10 @@ async fn failing_first(failures: u32, status: StatusCode) -> Asked {
         let text: String = headers.collect();
         let body = String::from_utf8_lossy(&body);
         *shared.1.lock().unwrap() = format!("{} {}\n{text}\n{body}", parts.method, parts.uri);
-        match shared.0.fetch_add(1, SeqCst) < failures {
-            true => (status, Bytes::from("not now")).into_response(),
-            false => (StatusCode::OK, [("x-answer", "42")], Bytes::from("here you are")).into_response(),
+        if shared.0.fetch_add(1, SeqCst) < failures {
+            (status, Bytes::from("not now")).into_response()
+        } else {
+            (StatusCode::OK, [("x-answer", "42")], Bytes::from("here you are")).into_response()
         }
     });
     Asked { url: format!("http://{}", listen(app).await), count, last }
