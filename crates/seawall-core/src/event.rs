@@ -153,6 +153,13 @@ pub enum Event {
         /// Where it was asked for.
         place: &'static Location<'static>,
     },
+    /// A query took longer than it should.
+    QueryRanSlow {
+        /// How long.
+        elapsed: Duration,
+        /// Where it was asked for.
+        place: &'static Location<'static>,
+    },
     /// Another configuration is in force.
     Reconfigured,
     /// A new configuration was refused; the old one stays.

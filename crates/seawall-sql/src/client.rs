@@ -13,9 +13,10 @@ use crate::TableSchema;
 use crate::database::Database;
 use crate::endpoint::Endpoint;
 use crate::named::Dialect;
+use crate::query_cache::Invalidation;
 use crate::{
-    Connection, Execute, Query, Reply, SqlClassifier, SqlConfig, SqlStats, Statement, Transaction,
-    TransactionBuilder, schema,
+    Connection, Execute, Query, ReplicaStats, Reply, SlowQuery, SqlClassifier, SqlConfig, SqlStats,
+    Statement, Transaction, TransactionBuilder, WriteToken, schema,
 };
 
 /// A client of one database: a name for one erased tower service from [`Statement`] to [`Reply`].
@@ -115,10 +116,19 @@ impl Sql {
     /// # Errors
     /// Those of the stack and of the database.
     pub async fn call(&self, mut statement: Statement) -> Result<Reply, Error> {
-        if let Some(database) = &self.database {
-            database.0.settle(&mut statement);
+        let Some(Database(inner)) = &self.database else {
+            return self.service.clone().oneshot(statement).await;
+        };
+        inner.settle(&mut statement);
+        let ends = Invalidation::new(&inner.query_cache, std::mem::take(&mut statement.invalidates));
+        let call = self.service.clone().oneshot(statement.clone());
+        let answer = inner.peer.tell(&statement, &inner.texts, call).await;
+        match (ends, &answer) {
+            (None, _) => {}
+            (Some(ends), Err(error)) if !error.may_have_executed() => ends.forget(),
+            (Some(ends), _) => ends.end().await,
         }
-        self.service.clone().oneshot(statement).await
+        answer
     }
 
     /// Begins a transaction that may write: `BEGIN IMMEDIATE` on SQLite, `BEGIN` elsewhere. The caller ends it;
@@ -227,6 +237,40 @@ impl Sql {
         pool.acquire(Location::caller()).await?.run(Connection::ping).await
     }
 
+    /// The statements whose calls were slow ([`SlowQueriesConfig`](crate::SlowQueriesConfig)), those that took the most time in
+    /// all first: at most `limit`. None for a client over a service of somebody else's.
+    pub fn slow_queries(&self, limit: usize) -> Vec<SlowQuery> {
+        let Some(Database(inner)) = &self.database else { return Vec::new() };
+        inner.peer.slow_queries(limit, &inner.texts)
+    }
+
+    /// What tells a [read](crate::Query::read_after) that it must see what was written until now.
+    ///
+    /// # Errors
+    /// As any call.
+    #[track_caller]
+    pub fn write_token(&self) -> impl Future<Output = Result<WriteToken, Error>> + Send {
+        let place = Location::caller();
+        async move {
+            let inner = &self.database()?.0;
+            if inner.texts.dialect() != Dialect::Postgres {
+                return Ok(WriteToken::at(std::time::SystemTime::now()));
+            }
+            let text = "select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8";
+            let mut lease = inner.writer.acquire(place).await?;
+            lease.allow(CallContext::current_deadline()).await?;
+            let way = lease.session().way();
+            let rows = lease.run(|connection| connection.fetch(Arc::from(text), &[], true, way)).await?;
+            let position = rows.first().map(|row| row.get::<u64>(0)).transpose()?;
+            Ok(WriteToken::in_log(position.unwrap_or(u64::MAX)))
+        }
+    }
+
+    /// How the replicas stand.
+    pub fn replicas(&self) -> Vec<ReplicaStats> {
+        self.database.as_ref().map_or_else(Vec::new, |database| database.0.replicas.stats())
+    }
+
     /// Which database it is, as OpenTelemetry's `db.system.name` names it: `sqlite`, `postgresql`, `mysql` or `mariadb`.
     /// Nothing for a client over a service of somebody else's.
     pub fn system(&self) -> Option<&'static str> {
@@ -268,8 +312,9 @@ impl Sql {
             Some(readers) => readers.close(deadline).await,
             None => true,
         };
+        let replicas = inner.replicas.close(deadline).await;
         let writer = inner.writer.close(deadline).await;
-        if readers && writer {
+        if readers && replicas && writer {
             return Ok(());
         }
         let in_use =

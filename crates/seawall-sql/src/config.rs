@@ -7,6 +7,8 @@ use seawall_core::{
 use seawall_tower::{ConcurrencyLimitConfig, Load, PipelineConfig, RetryConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::{QueryCacheConfig, ReplicasConfig, SlowQueriesConfig};
+
 /// Configuration of an [`Sql`](crate::Sql) client.
 ///
 /// | field | default | meaning |
@@ -27,6 +29,12 @@ use serde::{Deserialize, Serialize};
 /// | `pool.role` | `any` | `primary` refuses servers that take no writes, `replica` those that do; not on SQLite |
 /// | `sqlite.busy_timeout` | 5s | how long SQLite waits for a lock that another process holds |
 /// | `sqlite.synchronous` | `normal` | `normal`: a power cut may lose the last commits, never the file; `full`: none |
+/// | `replicas.urls` | none | servers that follow, for reads that say so |
+/// | `replicas.max_lag` | 10s | one that is farther behind is not read from |
+/// | `replicas.probe_interval` | 1s | how often each is asked how far behind it is |
+/// | `slow_queries.threshold` | 500ms | a call that takes at least so long is kept in mind; or `"off"` |
+/// | `slow_queries.capacity` | 100 | how many different statements are kept in mind |
+/// | `query_cache.capacity` | 67108864 | bytes of rows that are kept for queries which say so |
 /// | `pipeline` | see [`PipelineConfig`] | deadline, retry, circuit breaker, rate limit |
 /// | `pipeline.concurrency_limit` | `"off"` | a limit that learns, in front of the pool, which is one already |
 /// | `pipeline.circuit_breaker.wait_duration_in_open` | 500ms | how long an open circuit waits before it asks again |
@@ -44,6 +52,12 @@ pub struct SqlConfig {
     pub pool: PoolConfig,
     /// What only SQLite has.
     pub sqlite: SqliteConfig,
+    /// Servers that follow the one that writes.
+    pub replicas: ReplicasConfig,
+    /// Which queries are slow.
+    pub slow_queries: SlowQueriesConfig,
+    /// The cache of queries.
+    pub query_cache: QueryCacheConfig,
     /// The default stack in front of the database.
     #[serde(deserialize_with = "PipelineSection::deserialize")]
     pub pipeline: PipelineConfig,
@@ -51,7 +65,14 @@ pub struct SqlConfig {
 
 impl Default for SqlConfig {
     fn default() -> Self {
-        Self { pool: PoolConfig::default(), sqlite: SqliteConfig::default(), pipeline: pipeline() }
+        Self {
+            pool: PoolConfig::default(),
+            sqlite: SqliteConfig::default(),
+            replicas: ReplicasConfig::default(),
+            slow_queries: SlowQueriesConfig::default(),
+            query_cache: QueryCacheConfig::default(),
+            pipeline: pipeline(),
+        }
     }
 }
 
@@ -95,6 +116,8 @@ impl SqlConfig {
     /// The first that makes no sense.
     pub fn validate(&self) -> Result<(), InvalidConfig> {
         self.pool.validate().map_err(|invalid| invalid.within("pool"))?;
+        self.replicas.validate().map_err(|invalid| invalid.within("replicas"))?;
+        self.slow_queries.validate().map_err(|invalid| invalid.within("slow_queries"))?;
         self.pipeline.validate().map_err(|invalid| invalid.within("pipeline"))
     }
 }

@@ -12,6 +12,9 @@ use seawall_core::{CallContext, Error, FailureKind, Idempotency, Observer};
 use crate::endpoint::{Endpoint, Options};
 use crate::named::{Compiled, CompiledCache, Dialect};
 use crate::pool::{Lease, Opener, Pool};
+use crate::query_cache::QueryCache;
+use crate::replicas::{Replicas, Route};
+use crate::telemetry::Peer;
 use crate::{Action, Connection, Reply, RowStream, SqlConfig, Statement, Transaction, Value};
 
 /// A database with its pools; a tower service of [`Statement`]s.
@@ -25,6 +28,10 @@ pub(crate) struct Inner {
     pub(crate) texts: CompiledCache,
     pub(crate) writer: Pool,
     pub(crate) readers: Option<Pool>,
+    pub(crate) replicas: Replicas,
+    pub(crate) query_cache: QueryCache,
+    /// Who is told of calls.
+    pub(crate) peer: Arc<Peer>,
     /// Whether the table of idempotency keys was seen.
     pub(crate) has_idempotency_table: AtomicBool,
     /// Keeps a database in memory alive while its only working connection is replaced.
@@ -67,12 +74,17 @@ impl Database {
         };
         let writer = pool(false, writers)?;
         let system = writer.acquire(Location::caller()).await?.session().system();
+        let replicas = Replicas::connect(dialect, config, observer).await?;
+        let peer = Peer::new(&name, system, &options, &config.slow_queries, Arc::clone(observer));
         let inner = Inner {
             name,
             system,
             texts: CompiledCache::new(dialect),
             writer,
             readers,
+            replicas,
+            query_cache: QueryCache::new(&config.query_cache),
+            peer: Arc::new(peer),
             has_idempotency_table: AtomicBool::new(false),
             _keeper: Mutex::new(keeper),
         };
@@ -97,12 +109,35 @@ impl Database {
             Some(readers) if compiled.reads && statement.action != Action::Execute => readers,
             _ => &inner.writer,
         };
-        let mut lease = pool.acquire(statement.place).await?;
-        if statement.action == Action::Stream {
-            return RowStream::open(lease, compiled, statement).await.map(Reply::Stream);
+        let mut may_follow =
+            statement.route != Route::Writer && compiled.reads && statement.action != Action::Execute;
+        loop {
+            let followed = if may_follow { inner.replicas.lease(&statement).await? } else { None };
+            let (lease, at_replica) = match followed {
+                Some((lease, at_replica)) => (lease, Some(at_replica)),
+                None => (pool.acquire(statement.place).await?, None),
+            };
+            let answer = execute(lease, &compiled, &statement).await;
+            let Some(at_replica) = at_replica else { return answer };
+            match &answer {
+                Err(error) if error.kind() == FailureKind::Transient => at_replica.failed(),
+                Err(_) => return answer,
+                Ok(_) => {
+                    at_replica.answered();
+                    return answer;
+                }
+            }
+            may_follow = false;
         }
-        run(&mut lease, &compiled, &statement).await
     }
+}
+
+/// Runs a statement of its own.
+async fn execute(mut lease: Lease, compiled: &Arc<Compiled>, statement: &Statement) -> Result<Reply, Error> {
+    if statement.action == Action::Stream {
+        return RowStream::open(lease, Arc::clone(compiled), statement.clone()).await.map(Reply::Stream);
+    }
+    run(&mut lease, compiled, statement).await
 }
 
 /// Runs a statement that is answered as a whole.

@@ -22,16 +22,21 @@ mod deserialize;
 mod driver;
 mod endpoint;
 mod from_value;
+mod health;
 mod list;
+mod migrate;
 mod named;
 mod pool;
 mod query;
+mod query_cache;
+mod replicas;
 mod row;
 mod rows;
 mod schema;
 mod statement;
 mod stream;
 mod table;
+mod telemetry;
 mod transaction;
 mod value;
 
@@ -44,12 +49,18 @@ pub use client::Sql;
 pub use config::{PoolConfig, Pooler, Role, SqlConfig, SqliteConfig, Synchronous};
 pub use driver::Connection;
 pub use from_value::FromValue;
+pub use health::{HealthState, SqlHealth};
 pub use list::ListElement;
+pub use migrate::Migrations;
 pub use pool::{PoolMonitor, PoolStats, SqlStats};
 pub use query::{Execute, Query};
+pub use query_cache::QueryCacheConfig;
+pub use replicas::{ReplicaStats, ReplicaUrl, ReplicasConfig, WriteToken};
 pub use row::{ColumnIndex, FromRow, Row};
 pub use rows::{Cell, RowBatch};
 pub use schema::quote_table;
+/// How long rows are kept, and by which names they are ended: see [`Query::cached`].
+pub use seawall_cache::{Tags, Ttl};
 /// ```
 /// use seawall_core::Error;
 /// use seawall_sql::{Sql, Transaction, transaction};
@@ -86,6 +97,7 @@ pub use sqlx;
 pub use statement::{Action, Reply, Statement};
 pub use stream::RowStream;
 pub use table::{Column, ColumnType, TableSchema};
+pub use telemetry::{SlowQueriesConfig, SlowQuery};
 pub use transaction::{
     ALREADY_COMMITTED, COMMIT_UNKNOWN, IDEMPOTENCY_TABLE, Isolation, Transaction, TransactionBuilder,
     TransactionMode,

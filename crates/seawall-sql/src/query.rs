@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use seawall_core::{CallContext, Error, FailureKind, Idempotency};
 
+use seawall_cache::{Tags, Ttl};
 use serde::de::DeserializeOwned;
 
-use crate::{Action, FromRow, FromValue, Reply, Row, RowStream, Sql, Statement, Transaction, Value};
+use crate::replicas::Route;
+use crate::{
+    Action, FromRow, FromValue, Reply, Row, RowStream, Sql, Statement, Transaction, Value, WriteToken,
+};
 
 /// A statement being put together: made by [`Sql::query`] and [`Transaction::query`].
 ///
@@ -23,6 +27,9 @@ pub struct Query<'a> {
     text: &'a str,
     parameters: Vec<(String, Value)>,
     idempotency: Idempotency,
+    route: Route,
+    cached: Option<(Ttl, Tags)>,
+    invalidates: Vec<Tags>,
     asked_at: &'static Location<'static>,
 }
 
@@ -47,7 +54,9 @@ impl<'a> Query<'a> {
     #[track_caller]
     fn at(place: Place<'a>, text: &'a str) -> Self {
         let idempotency = Idempotency::Unspecified;
-        Self { place, text, parameters: Vec::new(), idempotency, asked_at: Location::caller() }
+        let (route, asked_at) = (Route::Writer, Location::caller());
+        let (cached, invalidates) = (None, Vec::new());
+        Self { place, text, parameters: Vec::new(), idempotency, route, cached, invalidates, asked_at }
     }
 
     /// Gives the parameter `:name` its value. The last value given counts.
@@ -69,6 +78,62 @@ impl<'a> Query<'a> {
     /// Says that it must not be made again once it may have been executed, though it looks as if it only read.
     pub fn not_idempotent(mut self) -> Self {
         self.idempotency = Idempotency::NotIdempotent;
+        self
+    }
+
+    /// Lets a [replica](crate::ReplicasConfig) answer, which may be up to `max_lag` behind. A text that may write, and every
+    /// statement of a transaction, goes where it would have gone without this; so does all if there is no replica that is
+    /// near enough, or the one chosen cannot be reached.
+    pub fn read(mut self) -> Self {
+        self.route = Route::Replica;
+        self
+    }
+
+    /// As [`read`](Self::read), from a replica that has all that was written before the [token](Sql::write_token) was
+    /// made.
+    ///
+    /// ```no_run
+    /// # async fn example(sql: seawall_sql::Sql) -> Result<(), seawall_core::Error> {
+    /// sql.execute("update users set name = 'Bea' where id = 1").await?;
+    /// let token = sql.write_token().await?; // into the user's session
+    /// let name: String =
+    ///     sql.query("select name from users where id = 1").read_after(token).fetch_scalar().await?;
+    /// assert_eq!(name, "Bea");
+    /// # Ok(()) }
+    /// ```
+    pub fn read_after(mut self, token: WriteToken) -> Self {
+        self.route = Route::After(token);
+        self
+    }
+
+    /// Keeps what it fetches for as long as `ttl` says, for all who ask the same, in the memory of this process. However
+    /// many ask at once, the database is asked once. A write that [invalidates](Self::invalidates) one of the tags
+    /// ends it; the most simple tags are the names of tables.
+    ///
+    /// Only what reads can be cached. Inside of a transaction, in a stream, and for [`execute`](Self::execute) nothing is.
+    /// A query that a [replica](Self::read) answers may be kept as it was before an invalidation that came shortly before.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall_core::Error> {
+    /// # use std::time::Duration;
+    /// # let sql = seawall_sql::Sql::connect("sqlite::memory:", &Default::default(), std::sync::Arc::new(())).await?;
+    /// # sql.execute("create table users (id integer primary key, name text)").await?;
+    /// let minute = Duration::from_secs(60);
+    /// let count = || sql.query("select count(*) from users").cached(minute, ["users"]).fetch_scalar::<i64>();
+    /// assert_eq!(count().await?, 0);
+    /// sql.execute("insert into users values (1, 'Ann')").invalidates(["users"]).await?;
+    /// assert_eq!(count().await?, 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn cached(mut self, ttl: impl Into<Ttl>, tags: impl Into<Tags>) -> Self {
+        self.cached = Some((ttl.into(), tags.into()));
+        self
+    }
+
+    /// Ends what is [cached](Self::cached) under any of these tags when it has written: inside of a transaction, when that
+    /// is committed. Processes that share the database do not hear of it.
+    pub fn invalidates(mut self, tags: impl Into<Tags>) -> Self {
+        self.invalidates.push(tags.into());
         self
     }
 
@@ -174,6 +239,12 @@ impl<'a> Query<'a> {
     }
 
     async fn rows(self, action: Action) -> Result<Vec<Row>, Error> {
+        if let Place::Client(client) = self.place
+            && let Some((ttl, tags)) = self.cached.clone()
+        {
+            let rows = client.cached_rows(self.into_statement(action).1, ttl, tags).await?;
+            return Ok(Arc::unwrap_or_clone(rows));
+        }
         match self.reply(action).await? {
             Reply::Rows(rows) => Ok(rows),
             other => Err(strange(&other)),
@@ -181,17 +252,23 @@ impl<'a> Query<'a> {
     }
 
     async fn reply(self, action: Action) -> Result<Reply, Error> {
+        match self.into_statement(action) {
+            (Place::Client(client), statement) => client.call(statement).await,
+            (Place::Transaction(transaction), statement) => transaction.call(&statement).await,
+        }
+    }
+
+    fn into_statement(self, action: Action) -> (Place<'a>, Statement) {
         let statement = Statement {
             text: Arc::from(self.text),
             parameters: Arc::new(self.parameters),
             action,
             idempotency: self.idempotency,
+            route: self.route,
+            invalidates: self.invalidates,
             place: self.asked_at,
         };
-        match self.place {
-            Place::Client(client) => client.call(statement).await,
-            Place::Transaction(transaction) => transaction.call(&statement).await,
-        }
+        (self.place, statement)
     }
 }
 
@@ -213,6 +290,11 @@ pub(crate) fn strange(reply: &Reply) -> Error {
 pub struct Execute<'a>(pub(crate) Query<'a>);
 
 impl Execute<'_> {
+    /// See [`Query::invalidates`].
+    pub fn invalidates(self, tags: impl Into<Tags>) -> Self {
+        Self(self.0.invalidates(tags))
+    }
+
     /// See [`Query::bind`].
     pub fn bind(self, name: &str, value: impl Into<Value>) -> Self {
         Self(self.0.bind(name, value))

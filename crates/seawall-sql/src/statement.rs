@@ -5,6 +5,9 @@ use std::sync::Arc;
 use seawall_core::{CallContext, Idempotency};
 use seawall_tower::Replay;
 
+use seawall_cache::Tags;
+
+use crate::replicas::Route;
 use crate::{Row, RowStream, SqlClassifier, Transaction, TransactionMode, Value};
 
 /// What a client asks of its database: the request of the tower service behind [`Sql`](crate::Sql).
@@ -16,6 +19,10 @@ pub struct Statement {
     pub(crate) parameters: Arc<Vec<(String, Value)>>,
     pub(crate) action: Action,
     pub(crate) idempotency: Idempotency,
+    /// Which servers it may be sent to.
+    pub(crate) route: Route,
+    /// What its writes end in the cache of queries.
+    pub(crate) invalidates: Vec<Tags>,
     /// Where it was asked for.
     pub(crate) place: &'static Location<'static>,
 }
@@ -94,6 +101,7 @@ impl fmt::Debug for Statement {
             .field("parameters", &self.parameters.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("action", &self.action)
             .field("idempotency", &self.idempotency)
+            .field("route", &self.route)
             .field("place", &self.place)
             .finish()
     }

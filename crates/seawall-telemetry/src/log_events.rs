@@ -93,6 +93,15 @@ pub(crate) fn write(origin: Origin<'_>, event: &Event) {
                 CODE_LINE = place.line()
             );
         }
+        Event::QueryRanSlow { elapsed, place } => {
+            log!(
+                WARN,
+                "a query was slow",
+                DURATION = elapsed.as_secs_f64(),
+                CODE_FILE = place.file(),
+                CODE_LINE = place.line()
+            );
+        }
         Event::Reconfigured => log!(INFO, "configuration changed"),
         Event::ReconfigurationRefused => log!(WARN, "configuration was refused, the old one stays"),
         Event::Forced { state } => log!(WARN, "circuit was forced", CIRCUIT_BREAKER_STATE = state),

@@ -33,8 +33,8 @@ pub mod metric {
     /// attributes are in the client's own table, `seawall-http/src/telemetry/names.rs`: this crate does not know that
     /// one.
     pub const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
-    /// Histogram of single attempts of commands to a database in seconds, as the stable convention for database clients
-    /// has it. Its attributes are in the client's own table, as `seawall-redis/src/telemetry/names.rs`.
+    /// Histogram of calls to a database in seconds, as the stable convention for database clients has it. Its attributes are
+    /// in the clients' own tables, `telemetry/names.rs` of each.
     pub const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
     /// Gauge that is 1 for the state a circuit is in and 0 for the others.
     pub const CIRCUIT_BREAKER_STATE: &str = "resilience.circuit_breaker.state";
@@ -83,7 +83,7 @@ pub mod attribute {
 }
 
 /// Names of [`Event`]s; the last stands for events this version does not know.
-pub const EVENTS: [&str; 30] = [
+pub const EVENTS: [&str; 31] = [
     "attempted",
     "completed",
     "abandoned",
@@ -113,6 +113,7 @@ pub const EVENTS: [&str; 30] = [
     "reconfigured",
     "reconfiguration_refused",
     "leak_suspected",
+    "query_ran_slow",
     OTHER,
 ];
 
@@ -167,6 +168,7 @@ pub(crate) fn event_index(event: &Event) -> usize {
         Event::Reconfigured => 26,
         Event::ReconfigurationRefused => 27,
         Event::LeakSuspected { .. } => 28,
+        Event::QueryRanSlow { .. } => 29,
         _ => EVENTS.len() - 1,
     }
 }
@@ -248,6 +250,7 @@ mod tests {
             Event::Reconfigured,
             Event::ReconfigurationRefused,
             Event::LeakSuspected { held: elapsed, place: std::panic::Location::caller() },
+            Event::QueryRanSlow { elapsed, place: std::panic::Location::caller() },
         ]
     }
 

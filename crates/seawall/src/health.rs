@@ -1,15 +1,8 @@
-#[cfg(feature = "sql")]
-use std::time::Duration;
-
 use seawall_core::CircuitState;
 use seawall_tower::TargetStatus;
 use serde::Serialize;
 
 use crate::AsyncIoSystem;
-
-/// How long the database may take to answer, if the caller's deadline is not earlier.
-#[cfg(feature = "sql")]
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How the system is, part by part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,9 +49,8 @@ impl AsyncIoSystem {
     pub async fn health(&self) -> Health {
         let mut checks: Vec<Check> = self.targets().map(Check::of_circuits).collect();
         #[cfg(feature = "sql")]
-        if let Err(error) = self.ask_database().await {
-            checks.retain(|check| check.name != "sql");
-            checks.push(Check::down("sql", error.to_string()));
+        if let Some(check) = checks.iter_mut().find(|check| check.name == "sql") {
+            *check = Check::of_database(self.parts.sql.health().await);
         }
         #[cfg(feature = "redis")]
         if let Err(error) = self.ask_redis().await {
@@ -102,16 +94,6 @@ impl AsyncIoSystem {
         ];
         clients.into_iter().flatten()
     }
-
-    #[cfg(feature = "sql")]
-    async fn ask_database(&self) -> Result<(), seawall_core::Error> {
-        if self.parts.sql.pipeline().is_none() {
-            return Ok(());
-        }
-        let context = seawall_core::CallContext::current();
-        let context = context.within(PATIENCE, tokio::time::Instant::now().into_std());
-        context.scope(self.parts.sql.ping()).await
-    }
 }
 
 #[cfg(feature = "redis")]
@@ -137,6 +119,17 @@ impl Check {
             return Self { name, status: HealthStatus::Up, reason: String::new() };
         }
         Self { name, status: HealthStatus::Degraded, reason: format!("open circuits: {}", open.join(", ")) }
+    }
+
+    #[cfg(feature = "sql")]
+    fn of_database(health: seawall_sql::SqlHealth) -> Self {
+        use seawall_sql::HealthState;
+        let status = match health.state {
+            HealthState::Healthy => HealthStatus::Up,
+            HealthState::Degraded => HealthStatus::Degraded,
+            HealthState::Down => HealthStatus::Down,
+        };
+        Self { name: "sql", status, reason: health.reasons.join("; ") }
     }
 
     fn down(name: &'static str, reason: String) -> Self {

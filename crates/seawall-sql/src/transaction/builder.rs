@@ -6,6 +6,7 @@ use seawall_core::{CallContext, Error, Idempotency};
 
 use super::{Isolation, Transaction, TransactionMode};
 use crate::query::strange;
+use crate::replicas::Route;
 use crate::{Action, Reply, Sql, Statement};
 
 /// How a transaction is made, and how often again: made by [`Sql::build_transaction`].
@@ -101,6 +102,8 @@ impl<'a> TransactionBuilder<'a> {
             text: Arc::from(""),
             parameters: Arc::default(),
             action: Action::Begin(mode),
+            route: Route::Writer,
+            invalidates: Vec::new(),
             idempotency: Idempotency::Idempotent,
             place: self.asked_at,
         };

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Transaction;
 use crate::classify;
 use crate::pool::{Fault, until};
+use crate::query_cache::Invalidation;
 
 /// The layer of the one error after which nobody knows whether a transaction was committed.
 ///
@@ -47,6 +48,7 @@ impl Transaction {
         if deadline.is_some_and(|deadline| deadline <= Instant::now().into_std()) {
             return Err(too_late(name));
         }
+        let ends = Invalidation::new(&self.database.0.query_cache, self.invalidates);
         let (mut lease, commit) = (self.lease, self.frame.commit);
         let (caller, gone) = oneshot::channel::<()>();
         let commit = tokio::spawn(async move {
@@ -61,6 +63,10 @@ impl Transaction {
             };
             if result.is_ok() {
                 lease.session().left_transaction();
+            }
+            // Also where nobody knows: it may be committed.
+            if let Some(ends) = ends {
+                ends.end().await;
             }
             result
         });

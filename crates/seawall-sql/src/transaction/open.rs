@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use seawall_cache::Tags;
 use seawall_core::{Error, FailureKind};
 use tokio::time::Instant;
 
@@ -26,13 +27,15 @@ pub(super) const UNDONE: &str = "an earlier statement failed and undid the whole
 pub struct Transaction {
     pub(super) lease: Lease,
     pub(super) frame: Frame,
-    database: Database,
+    pub(super) database: Database,
     /// Why nothing more may be done but undo it.
     pub(super) spoiled: Option<&'static str>,
     /// It came to nothing through no fault of its own: how.
     pub(super) undone: Option<FailureKind>,
     /// How many savepoints of ours it is inside of.
     pub(super) savepoints: u32,
+    /// What it ends in the cache of queries when it is committed.
+    pub(super) invalidates: Vec<Tags>,
 }
 
 impl Transaction {
@@ -58,7 +61,15 @@ impl Transaction {
         if let Some(of_session) = of_session {
             of_session.begun(connection, limit);
         }
-        Ok(Self { lease, frame, database, spoiled: None, undone: None, savepoints: 0 })
+        Ok(Self {
+            lease,
+            frame,
+            database,
+            spoiled: None,
+            undone: None,
+            savepoints: 0,
+            invalidates: Vec::new(),
+        })
     }
 
     /// A statement with `:name` parameters whose rows are wanted.
@@ -160,7 +171,9 @@ impl Transaction {
             return Err(inner
                 .wrong("a transaction does not stream: fetch its rows, or stream from the client".into()));
         }
-        let result = run(&mut self.lease, &compiled, statement).await;
+        self.invalidates.extend_from_slice(&statement.invalidates);
+        let running = run(&mut self.lease, &compiled, statement);
+        let result = inner.peer.tell(statement, &inner.texts, running).await;
         match &result {
             Ok(_) => {
                 self.spoiled = None;

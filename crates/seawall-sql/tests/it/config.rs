@@ -28,6 +28,9 @@ fn the_defaults_are_what_the_docs_say() {
                 "role": "any",
             },
             "sqlite": { "busy_timeout": "5s", "synchronous": "normal" },
+            "replicas": { "urls": [], "max_lag": "10s", "probe_interval": "1s" },
+            "slow_queries": { "threshold": "500ms", "capacity": 100 },
+            "query_cache": { "capacity": 67108864 },
         })
     );
 }

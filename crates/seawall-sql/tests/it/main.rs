@@ -11,10 +11,12 @@ mod config;
 mod deadlines;
 #[cfg(all(feature = "postgres", feature = "mysql"))]
 mod faults;
+mod health;
 mod lists;
 mod locations;
 #[cfg(feature = "macros")]
 mod macros;
+mod migrations;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod pool;
@@ -22,10 +24,15 @@ mod pool;
 mod pooler;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod query_cache;
 mod repeats;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod replicas;
 mod savepoints;
+mod slow_queries;
 mod statements;
 mod stream;
 mod tables;
+mod telemetry;
 mod transactions;
 mod typed_rows;

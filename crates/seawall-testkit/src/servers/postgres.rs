@@ -3,13 +3,14 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use super::binary::Binary;
-use super::server::Kind;
+use super::server::{Kind, Server};
 use super::shared;
 use super::site::{Site, run};
 
 const SERVER: Binary = Binary { name: "postgres", package: "postgresql" };
 const INITDB: Binary = Binary { name: "initdb", package: "postgresql" };
 const PG_ISREADY: Binary = Binary { name: "pg_isready", package: "postgresql-client" };
+const PG_BASEBACKUP: Binary = Binary { name: "pg_basebackup", package: "postgresql-client" };
 const PSQL: Binary = Binary { name: "psql", package: "postgresql-client" };
 
 #[derive(Debug)]
@@ -57,5 +58,22 @@ impl Kind for Postgres {
         psql.args(["--command", &format!("create database {name}")]);
         run(psql, "creating a database with psql")?;
         Ok(shared::with_path(url, name)?.to_string())
+    }
+}
+
+impl Server<Postgres> {
+    /// Starts a server that follows this one: a copy that takes no writes and replays what is written here, over a
+    /// connection of its own.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_replica(&self) -> io::Result<Self> {
+        Self::start_on(|site| {
+            let mut copy = site.command(PG_BASEBACKUP)?;
+            copy.arg("--pgdata").arg(site.path("data")).args(["--host=127.0.0.1", "--username=postgres"]);
+            copy.args(["--no-password", "--no-sync", "--checkpoint=fast", "--wal-method=stream"]);
+            copy.arg("--write-recovery-conf").arg("--port").arg(self.addr().port().to_string());
+            run(copy, "pg_basebackup")
+        })
     }
 }
