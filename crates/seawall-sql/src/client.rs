@@ -254,7 +254,7 @@ impl Sql {
         async move {
             let inner = &self.database()?.0;
             if inner.texts.dialect() != Dialect::Postgres {
-                return Ok(WriteToken::at(std::time::SystemTime::now()));
+                return Ok(WriteToken::at(crate::clock::calendar()));
             }
             let text = "select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8";
             let mut lease = inner.writer.acquire(place).await?;

@@ -16,6 +16,7 @@ compile_error!(
 mod bulk;
 mod classify;
 mod client;
+mod clock;
 mod config;
 mod database;
 mod deserialize;

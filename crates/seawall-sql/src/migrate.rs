@@ -65,8 +65,10 @@ impl Migrations {
         if let Some(version) = versions.iter().find(|version| **version < 1) {
             return Err(wrong("migrations", format!("a version is {version}: the first is 1")));
         }
-        if let Some(pair) = versions.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(wrong("migrations", format!("two migrations have version {}", pair[0])));
+        if let Some((version, _)) =
+            versions.iter().zip(versions.iter().skip(1)).find(|(one, next)| one == next)
+        {
+            return Err(wrong("migrations", format!("two migrations have version {version}")));
         }
         Ok(Self(migrator))
     }

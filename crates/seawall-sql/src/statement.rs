@@ -102,6 +102,7 @@ impl fmt::Debug for Statement {
             .field("action", &self.action)
             .field("idempotency", &self.idempotency)
             .field("route", &self.route)
+            .field("invalidates", &self.invalidates)
             .field("place", &self.place)
             .finish()
     }

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use seawall_core::{Error, FailureKind, Observer};
@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::replica::{InFlight, Replica};
 use super::{ReplicaStats, ReplicasConfig, Route, probe};
+use crate::clock::calendar;
 use crate::endpoint::Endpoint;
 use crate::named::Dialect;
 use crate::pool::{Lease, Opener, Pool};
@@ -81,7 +82,7 @@ impl Replicas {
             Route::Replica => return self.choose(|_| true),
             Route::After(token) => token,
         };
-        let has_it = |replica: &Replica| token.is_in(replica.position(), SystemTime::now(), self.longest_lag);
+        let has_it = |replica: &Replica| token.is_in(replica.position(), calendar(), self.longest_lag);
         if let Some(replica) = self.choose(has_it) {
             return Some(replica);
         }

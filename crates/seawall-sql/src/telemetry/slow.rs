@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use seawall_core::{InvalidConfig, or_off};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::calendar;
 use crate::named::CompiledCache;
 
 /// The part of [`SqlConfig`](crate::SqlConfig) that says which queries are slow.
@@ -86,7 +87,7 @@ impl SlowQueries {
         if self.threshold.is_none_or(|threshold| elapsed < threshold) {
             return false;
         }
-        let last = SystemTime::now();
+        let last = calendar();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= self.capacity && !known.contains_key(text) {
             let oldest = known.iter().min_by_key(|(_, slow)| slow.last).map(|(text, _)| Arc::clone(text));

@@ -30,7 +30,7 @@ fn the_defaults_are_what_the_docs_say() {
             "sqlite": { "busy_timeout": "5s", "synchronous": "normal" },
             "replicas": { "urls": [], "max_lag": "10s", "probe_interval": "1s" },
             "slow_queries": { "threshold": "500ms", "capacity": 100 },
-            "query_cache": { "capacity": 67108864 },
+            "query_cache": { "capacity": 67_108_864 },
         })
     );
 }
