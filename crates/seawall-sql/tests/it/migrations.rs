@@ -22,7 +22,7 @@ on_every_database! {
         let sql = connect(url).await;
         assert_eq!(sql.migrate(&migrations([USERS])).await.unwrap(), [1]);
         assert_eq!(sql.migrate(&migrations([MAIL, USERS])).await.unwrap(), [2]);
-        assert_eq!(connect(url).await.migrate(&migrations([USERS, MAIL])).await.unwrap(), []);
+        assert_eq!(connect(url).await.migrate(&migrations([USERS, MAIL])).await.unwrap(), Vec::<i64>::new());
         let mail: Option<String> = sql.query("select mail from users").fetch_scalar().await.unwrap();
         assert_eq!(mail, None);
     }
