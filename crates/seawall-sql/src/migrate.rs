@@ -170,9 +170,11 @@ async fn apply<C: Migrate>(connection: &mut C, migrator: &Migrator) -> Result<Ve
         match connection.apply(table, migration).await {
             Ok(_took) => applied.push(migration.version),
             Err(error) => {
-                // On SQLite somebody else may have been faster; then there is nothing left to do.
+                // On SQLite somebody else may have been faster; then there is nothing left to do. On MySQL what remained
+                // half done is among the applied ones too.
+                let whole = matches!(connection.dirty_version(table).await, Ok(None));
                 let seen = connection.list_applied_migrations(table).await;
-                if !is_among(&seen.unwrap_or_default(), migration)? {
+                if !whole || !is_among(&seen.unwrap_or_default(), migration)? {
                     return Err(error);
                 }
             }
