@@ -50,7 +50,7 @@ impl AsyncIoSystem {
         let mut checks: Vec<Check> = self.targets().map(Check::of_circuits).collect();
         #[cfg(feature = "sql")]
         if let Some(check) = checks.iter_mut().find(|check| check.name == "sql") {
-            *check = Check::of_database(self.parts.sql.health().await);
+            *check = Check::of_database(&self.parts.sql.health().await);
         }
         #[cfg(feature = "redis")]
         if let Err(error) = self.ask_redis().await {
@@ -122,7 +122,7 @@ impl Check {
     }
 
     #[cfg(feature = "sql")]
-    fn of_database(health: seawall_sql::SqlHealth) -> Self {
+    fn of_database(health: &seawall_sql::SqlHealth) -> Self {
         use seawall_sql::HealthState;
         let status = match health.state {
             HealthState::Healthy => HealthStatus::Up,
