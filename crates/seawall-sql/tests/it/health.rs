@@ -16,7 +16,7 @@ on_every_database! {
             let sql = sql.clone();
             async move { sql.begin().await }
         });
-        tokio::time::timeout(Duration::from_secs(60), async {
+        tokio::time::timeout(Duration::from_mins(1), async {
             while sql.stats().unwrap().writer.waiting == 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

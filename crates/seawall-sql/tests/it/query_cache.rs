@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use crate::support::{connect, on_every_database};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// The same client, with a count of the queries that reach the database.
 fn counted(sql: &Sql) -> (Sql, Arc<AtomicU32>) {

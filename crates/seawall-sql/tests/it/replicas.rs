@@ -32,7 +32,7 @@ mod streaming {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect(what);
+        tokio::time::timeout(Duration::from_mins(1), waiting).await.expect(what);
     }
 
     async fn near(sql: &Sql) {

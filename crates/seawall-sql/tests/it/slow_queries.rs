@@ -70,7 +70,7 @@ async fn what_was_not_slow_for_longest_makes_room_and_what_is_quick_is_not_kept(
     kept.sort_unstable();
     assert_eq!(kept, ["select ? as a", "select ? as c", "select ? as d"]);
 
-    for threshold in [None, Some(Duration::from_secs(3600))] {
+    for threshold in [None, Some(Duration::from_hours(1))] {
         let sql = connect_with("sqlite::memory:", |config| config.slow_queries.threshold = threshold).await;
         sql.query("select 1").fetch_one::<Row>().await.unwrap();
         assert_eq!(sql.slow_queries(9), []);

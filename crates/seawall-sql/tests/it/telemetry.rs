@@ -1,4 +1,4 @@
-use std::fmt::Debug;
+use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use seawall_core::{AttributeValue, Event, Measurement, Observer, Origin};
@@ -42,7 +42,7 @@ struct Attributes<'a>(&'a mut String);
 
 impl Visit for Attributes<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.push_str(&format!("{}={value:?} ", field.name()));
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
     }
 }
 
