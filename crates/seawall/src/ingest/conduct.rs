@@ -54,8 +54,9 @@ impl AsyncIoSystem {
         stop: CancellationToken,
     ) -> Result<IngestReport, Error> {
         let started = Instant::now();
+        // Boxed, since it asks the database in several ways, and the caller would keep room for the largest.
         let begun = tokio::select! {
-            begun = self.begin(plan, progress, stop.clone()) => Some(begun?),
+            begun = Box::pin(self.begin(plan, progress, stop.clone())) => Some(begun?),
             () = stop.cancelled() => None,
         };
         let Some((run, sources, skipped)) = begun else {
