@@ -93,7 +93,10 @@ fn moment(bytes: &[u8], show: impl Fn(Timestamp) -> String) -> Result<Value, Box
 /// Writes a value as the server expects it, or says why that cannot be done.
 pub(super) fn encode(value: &Value, wanted: &PgTypeInfo) -> Result<Option<Vec<u8>>, String> {
     let name = wanted.name();
-    if let (Value::List(values), PgTypeKind::Array(element)) = (value, wanted.kind()) {
+    // A type without a number has no kind.
+    if let Value::List(values) = value
+        && let PgTypeKind::Array(element) = wanted.kind()
+    {
         return postgres_arrays::encode(values, element).map(Some);
     }
     let misfit =
