@@ -197,7 +197,7 @@ async fn bad_input_gets_an_answer_that_helps() {
         assert!(message.contains(says), "{source}: {message}");
     }
     for (into, says) in [
-        ("mysql://localhost/x", "sqlite://"),
+        ("oracle://localhost/x", "sqlite://"),
         ("sqlite:///nowhere/at/all/x.db", "nowhere"),
         ("postgres://ann:hunter2@127.0.0.1:1/x", "127.0.0.1"),
     ] {
