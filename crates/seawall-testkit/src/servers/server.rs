@@ -109,7 +109,13 @@ impl<K: Kind> Server<K> {
     /// As [`start`](Self::start).
     pub fn restart(&mut self) -> io::Result<()> {
         self.stop();
-        self.launch()
+        let mut outcome = Ok(());
+        process::wait_until(|| {
+            outcome = self.launch();
+            // The children of a Postgres that was killed keep its memory for a moment, and it does not start beside them.
+            !matches!(&outcome, Err(error) if error.to_string().contains("is still in use"))
+        });
+        outcome
     }
 
     fn launch(&mut self) -> io::Result<()> {
