@@ -1,11 +1,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::{
-    CircuitBreakerConfig, HedgeConfig, InvalidConfig, RateLimitConfig, RetryBudgetConfig, or_off,
-};
-use seawall_tower::{ConcurrencyLimitConfig, Load, PipelineConfig, RetryConfig};
-use serde::{Deserialize, Serialize};
+use seawall_core::{CircuitBreakerConfig, InvalidConfig};
+use seawall_tower::PipelineConfig;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{QueryCacheConfig, ReplicasConfig, SlowQueriesConfig};
 
@@ -59,7 +57,7 @@ pub struct SqlConfig {
     /// The cache of queries.
     pub query_cache: QueryCacheConfig,
     /// The default stack in front of the database.
-    #[serde(deserialize_with = "PipelineSection::deserialize")]
+    #[serde(deserialize_with = "pipeline_section")]
     pub pipeline: PipelineConfig,
 }
 
@@ -87,26 +85,8 @@ fn pipeline() -> PipelineConfig {
     PipelineConfig { concurrency_limit: None, circuit_breaker, ..PipelineConfig::default() }
 }
 
-/// Reads a [`PipelineConfig`] with the defaults of this crate for what it leaves out.
-#[derive(Deserialize)]
-#[serde(remote = "PipelineConfig", default = "pipeline", deny_unknown_fields)]
-struct PipelineSection {
-    #[serde(with = "or_off::duration")]
-    deadline: Option<Duration>,
-    #[serde(with = "or_off::duration")]
-    attempt_timeout: Option<Duration>,
-    retry: RetryConfig,
-    retry_budget: RetryBudgetConfig,
-    #[serde(with = "or_off")]
-    hedge: Option<HedgeConfig>,
-    circuit_breaker: CircuitBreakerConfig,
-    #[serde(with = "or_off")]
-    concurrency_limit: Option<ConcurrencyLimitConfig>,
-    #[serde(with = "or_off")]
-    rate_limit: Option<RateLimitConfig>,
-    max_targets: NonZeroUsize,
-    #[serde(with = "or_off")]
-    expected_load: Option<Load>,
+fn pipeline_section<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PipelineConfig, D::Error> {
+    PipelineConfig::deserialize_over(pipeline(), deserializer)
 }
 
 impl SqlConfig {

@@ -42,6 +42,7 @@ pub mod future;
 mod hedged;
 mod layer;
 mod optional;
+mod section;
 mod service;
 mod stability;
 mod target;

@@ -70,3 +70,34 @@ fn a_bad_value_is_named_with_its_section() {
         "deadline is 0s: must be above zero, or \"off\""
     );
 }
+
+#[test]
+fn a_section_is_read_over_other_defaults_as_a_configuration_is_over_its_own() {
+    for json in [
+        "{}",
+        r#"{"deadline": "off", "attempt_timeout": "2s", "retry": {"max_attempts": 2}, "retry_budget": {"ratio": 0.2}}"#,
+        r#"{"hedge": {}, "circuit_breaker": {"ramp": "1s"}, "concurrency_limit": "off", "rate_limit": {"limit": 7}}"#,
+        r#"{"hedge": "off", "rate_limit": "off", "expected_load": "off", "max_targets": 7}"#,
+        r#"{"retry": null}"#,
+        r#"{"deadline": null}"#,
+        r#"{"dead_line": "1s"}"#,
+        r#"{"deadline": "1s", "deadline": "1s"}"#,
+        r#"{"concurrency_limit": "on"}"#,
+        "7",
+    ] {
+        let itself = serde_json::from_str::<PipelineConfig>(json);
+        let over = PipelineConfig::deserialize_over(
+            PipelineConfig::default(),
+            &mut serde_json::Deserializer::from_str(json),
+        );
+        assert_eq!(
+            over.map_err(|error| error.to_string()),
+            itself.map_err(|error| error.to_string()),
+            "{json}"
+        );
+    }
+    let other =
+        PipelineConfig { deadline: None, max_targets: 7.try_into().unwrap(), ..PipelineConfig::default() };
+    let mut json = serde_json::Deserializer::from_str("{}");
+    assert_eq!(PipelineConfig::deserialize_over(other.clone(), &mut json).unwrap(), other);
+}
