@@ -167,6 +167,38 @@ impl Connection {
     }
 }
 
+/// Generates `arguments` for a driver that takes values of any type and converts them itself.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+macro_rules! binding {
+    ($connection:ty, $arguments:ty) => {
+        // Asynchronous because Postgres is asked which types it expects.
+        async fn arguments(
+            _: &mut $connection,
+            _: &Arc<str>,
+            values: &[&Value],
+            _: bool,
+        ) -> Result<$arguments, sqlx::Error> {
+            let mut arguments = <$arguments>::default();
+            arguments.reserve(values.len(), 0);
+            for value in values {
+                match value {
+                    Value::Null => arguments.add(None::<i64>),
+                    Value::Bool(value) => arguments.add(*value),
+                    Value::Integer(value) => arguments.add(*value),
+                    Value::Real(value) => arguments.add(*value),
+                    Value::Text(value) => arguments.add(value.as_str()),
+                    Value::Bytes(value) => arguments.add(value.as_slice()),
+                    Value::List(_) => Err("a list can only stand in `in (:name)`".into()),
+                }
+                .map_err(sqlx::Error::Encode)?;
+            }
+            Ok(arguments)
+        }
+    };
+}
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use binding;
+
 /// The driver-independent half of reading rows: generates `fetch` and `stream` for a driver whose module has
 /// `arguments`, `columns` and `value`.
 macro_rules! reading {

@@ -5,7 +5,7 @@ use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDat
 use sqlx::{Arguments, AssertSqlSafe, Column, ConnectOptions, Executor, Row as _};
 
 use super::mysql_values::value;
-use super::{Chunk, RowSender, STREAM_CHUNK, reading};
+use super::{Chunk, RowSender, STREAM_CHUNK, binding, reading};
 use crate::{Row, Value};
 
 /// What every session is set to, beside what the server is set to anyway. A backslash must mean what the reader of
@@ -76,27 +76,4 @@ pub(crate) fn number(error: &sqlx::Error) -> Option<u16> {
 
 reading!(MySqlConnection, MySqlRow);
 
-// Asynchronous because other databases are asked which types they expect. This one takes any and converts it.
-#[expect(clippy::unused_async, reason = "has the same shape for every driver")]
-async fn arguments(
-    _: &mut MySqlConnection,
-    _: &Arc<str>,
-    values: &[&Value],
-    _: bool,
-) -> Result<MySqlArguments, sqlx::Error> {
-    let mut arguments = MySqlArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Bool(value) => arguments.add(*value),
-            Value::Integer(value) => arguments.add(*value),
-            Value::Real(value) => arguments.add(*value),
-            Value::Text(value) => arguments.add(value.as_str()),
-            Value::Bytes(value) => arguments.add(value.as_slice()),
-            Value::List(_) => Err("a list can only stand in `in (:name)`".into()),
-        }
-        .map_err(sqlx::Error::Encode)?;
-    }
-    Ok(arguments)
-}
+binding!(MySqlConnection, MySqlArguments);

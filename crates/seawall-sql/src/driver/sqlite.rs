@@ -8,7 +8,7 @@ use sqlx::{
     Arguments, Column, ConnectOptions, Decode, Executor, Row as _, SqliteConnection, TypeInfo, ValueRef,
 };
 
-use super::{Chunk, RowSender, STREAM_CHUNK, reading};
+use super::{Chunk, RowSender, STREAM_CHUNK, binding, reading};
 use crate::{Row, Value};
 
 /// How many steps of its virtual machine SQLite makes before it looks whether it was interrupted: well under a
@@ -35,30 +35,7 @@ pub(crate) async fn run(connection: &mut SqliteConnection, sql: Arc<str>) -> Res
 
 reading!(SqliteConnection, SqliteRow);
 
-// Asynchronous because other databases are asked which types they expect.
-#[expect(clippy::unused_async, reason = "has the same shape for every driver")]
-async fn arguments(
-    _: &mut SqliteConnection,
-    _: &Arc<str>,
-    values: &[&Value],
-    _: bool,
-) -> Result<SqliteArguments, sqlx::Error> {
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Bool(value) => arguments.add(*value),
-            Value::Integer(value) => arguments.add(*value),
-            Value::Real(value) => arguments.add(*value),
-            Value::Text(value) => arguments.add(value.as_str()),
-            Value::Bytes(value) => arguments.add(value.as_slice()),
-            Value::List(_) => Err("a list can only stand in `in (:name)`".into()),
-        }
-        .map_err(sqlx::Error::Encode)?;
-    }
-    Ok(arguments)
-}
+binding!(SqliteConnection, SqliteArguments);
 
 /// A value as it is stored, whatever the column was declared as.
 fn value(raw: SqliteValueRef<'_>) -> Result<Value, BoxDynError> {
