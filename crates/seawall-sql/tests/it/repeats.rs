@@ -209,17 +209,7 @@ mod servers {
 
                 async fn body($url: &str) $body
 
-                #[cfg(feature = "postgres")]
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn postgres() {
-                    body(&seawall_testkit::servers::postgres_url().unwrap()).await;
-                }
-
-                #[cfg(feature = "mysql")]
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn mariadb() {
-                    body(&seawall_testkit::servers::mariadb_url().unwrap()).await;
-                }
+                crate::support::tests_on_servers!(body);
             }
         )+};
     }

@@ -29,6 +29,24 @@ pub(crate) async fn connect_with(url: &str, adjust: impl FnOnce(&mut SqlConfig))
     Sql::connect(url, &config, Arc::new(())).await.unwrap()
 }
 
+/// The tests of a body, one for every server that is compiled in.
+macro_rules! tests_on_servers {
+    ($body:ident) => {
+        #[cfg(feature = "postgres")]
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn postgres() {
+            $body(&seawall_testkit::servers::postgres_url().unwrap()).await;
+        }
+
+        #[cfg(feature = "mysql")]
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn mariadb() {
+            $body(&seawall_testkit::servers::mariadb_url().unwrap()).await;
+        }
+    };
+}
+pub(crate) use tests_on_servers;
+
 /// Runs a test on every database that is compiled in, each time on an empty one.
 macro_rules! on_every_database {
     ($($(#[$attribute:meta])* async fn $name:ident($url:ident: &str) $body:block)+) => {$(
@@ -45,17 +63,7 @@ macro_rules! on_every_database {
                 body(&file.url()).await;
             }
 
-            #[cfg(feature = "postgres")]
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                body(&seawall_testkit::servers::postgres_url().unwrap()).await;
-            }
-
-            #[cfg(feature = "mysql")]
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn mariadb() {
-                body(&seawall_testkit::servers::mariadb_url().unwrap()).await;
-            }
+            crate::support::tests_on_servers!(body);
         }
     )+};
 }
