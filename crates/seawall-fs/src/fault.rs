@@ -80,25 +80,23 @@ impl Fault {
     /// write, and then a second fsync succeeds without them (Rebello et al., "Can Applications Recover from
     /// fsync Failures?", 2020).
     pub(crate) fn sync(cause: io::Error) -> Self {
-        let message = Cow::Borrowed(
+        Self::permanent(
             "the data may not have reached the disk, and syncing again would not tell: write it anew",
-        );
-        Self {
-            kind: FailureKind::Permanent,
-            message,
-            cause: Some(cause),
-            changed_nothing: false,
-            retry_after: None,
-        }
+            cause,
+        )
     }
 
     pub(crate) fn directory_sync(cause: io::Error) -> Self {
-        let message = Cow::Borrowed(
+        Self::permanent(
             "the new content is in place, but may be gone after a power failure: its directory could not be synced",
-        );
+            cause,
+        )
+    }
+
+    fn permanent(message: &'static str, cause: io::Error) -> Self {
         Self {
             kind: FailureKind::Permanent,
-            message,
+            message: Cow::Borrowed(message),
             cause: Some(cause),
             changed_nothing: false,
             retry_after: None,
