@@ -13,6 +13,7 @@ use seawall::fs::Durability;
 use seawall::transfer::TransferProgress;
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,10 @@ use crate::signals::stop_on_signal;
 use crate::system;
 use crate::watch::{Moment, Speed, Watch, time_left};
 use list::Item;
+
+/// So many files may wait for the disk while as many as there are jobs come over the network: disks do syncs that are
+/// asked for together at once.
+const SETTLING: usize = 32;
 
 /// The largest list.
 const LARGEST_LIST: u64 = 256 * 1024 * 1024;
@@ -80,12 +85,14 @@ async fn fetch(args: &FetchArgs, stop: &CancellationToken) -> Result<Report, (u8
     let watch = (!args.json).then(|| watch(Arc::clone(&progress), Arc::clone(&ended), items.len()));
     let mut report = Report { files: items.len(), ..Report::default() };
     let mut items = items.into_iter();
+    let jobs = Arc::new(Semaphore::new(args.jobs.get()));
     let mut running = JoinSet::new();
     loop {
-        while running.len() < args.jobs.get()
+        while running.len() < args.jobs.get() + SETTLING
             && let Some(item) = items.next()
         {
-            running.spawn(one(io.clone(), Settings::of(args), item, Arc::clone(&progress)));
+            let (jobs, progress) = (Arc::clone(&jobs), Arc::clone(&progress));
+            running.spawn(one(io.clone(), Settings::of(args), item, jobs, progress));
         }
         let done = tokio::select! {
             done = running.join_next() => done,
@@ -170,7 +177,14 @@ impl Settings {
     }
 }
 
-async fn one(io: AsyncIoSystem, settings: Settings, item: Item, progress: Arc<TransferProgress>) -> Ended {
+async fn one(
+    io: AsyncIoSystem,
+    settings: Settings,
+    item: Item,
+    jobs: Arc<Semaphore>,
+    progress: Arc<TransferProgress>,
+) -> Ended {
+    let job = jobs.acquire().await.expect("nobody closes it");
     let target = settings.into.join(&item.name);
     if settings.existing == ExistingName::Keep && io.fs().exists(&target).await.unwrap_or(false) {
         return Ended::Kept;
@@ -186,7 +200,13 @@ async fn one(io: AsyncIoSystem, settings: Settings, item: Item, progress: Arc<Tr
         Some(checksum) => download.checksum(checksum),
         None => download,
     };
-    match download.run().await {
+    let received = download.receive().await;
+    drop(job);
+    let done = match received {
+        Ok(received) => received.put_in_place().await,
+        Err(error) => Err(error),
+    };
+    match done {
         Ok(done) => Ended::Fetched { bytes: done.bytes - done.kept },
         Err(error) => Ended::Failed(Failure { name: item.name, error: error.to_string() }),
     }

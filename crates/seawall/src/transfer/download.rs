@@ -6,13 +6,12 @@ use std::time::Duration;
 use seawall_core::{Error, FailureKind};
 use seawall_fs::{Durability, Fs};
 use seawall_http::Http;
-use serde::Serialize;
 use url::Url;
 
 use super::partial::Partial;
 use super::running::Running;
 use super::segment::Stop;
-use super::{Checksum, TransferProgress};
+use super::{Checksum, Downloaded, Received, TransferProgress};
 use crate::AsyncIoSystem;
 
 /// How often a document may change under its download.
@@ -60,18 +59,6 @@ pub struct Download {
     pub(super) patience: Duration,
     pub(super) progress: Arc<TransferProgress>,
     pub(super) resume: bool,
-}
-
-/// A download that arrived.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Downloaded {
-    /// How long the file is.
-    pub bytes: u64,
-    /// How many of its bytes an earlier run had left.
-    pub kept: u64,
-    /// The version that the server gave: its `ETag`, else its `Last-Modified`.
-    pub version: Option<String>,
 }
 
 impl AsyncIoSystem {
@@ -148,6 +135,18 @@ impl Download {
     /// Cancel safe: the file is as it was, and the next run goes on where this one was, less at most 16 MiB or one
     /// second for each connection.
     pub async fn run(self) -> Result<Downloaded, Error> {
+        self.receive().await?.put_in_place().await
+    }
+
+    /// Downloads it, and leaves the file as it is until [`put_in_place`](Received::put_in_place): between the two, nothing
+    /// more comes over the network, and what came can be looked at or waited for.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    /// That of [`run`](Self::run).
+    pub async fn receive(self) -> Result<Received, Error> {
         let url = Url::parse(&self.address).map_err(|error| {
             let message = "the address is no absolute url";
             Error::new(FailureKind::Permanent, "download", self.target.display().to_string())
@@ -158,7 +157,7 @@ impl Download {
         let running = Running { partial: Partial::of(&self.target), url, download: self };
         for _ in 0..CHANGES {
             match running.attempt().await {
-                Ok(done) => return Ok(done),
+                Ok(received) => return Ok(received),
                 Err(Stop::Changed) => running.partial.forget(&running.download.fs).await,
                 Err(Stop::Failed(error)) => return Err(error),
                 Err(Stop::TooLarge) => return Err(running.too_large()),

@@ -10,11 +10,13 @@ mod download;
 mod part_file;
 mod partial;
 mod progress;
+mod received;
 mod running;
 mod segment;
 mod upload;
 
 pub use checksum::{Checksum, InvalidChecksum};
-pub use download::{Download, Downloaded};
+pub use download::Download;
 pub use progress::{TransferProgress, TransferSnapshot};
+pub use received::{Downloaded, Received};
 pub use upload::Upload;

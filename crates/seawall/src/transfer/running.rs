@@ -16,8 +16,9 @@ use super::checkpoints::Checkpoints;
 use super::part_file::PartFile;
 use super::partial::{Description, Partial, Span};
 use super::progress::Counted;
+use super::received::Content;
 use super::segment::{Segment, Stop};
-use super::{Checksum, Download, Downloaded, TransferProgress};
+use super::{Checksum, Download, Downloaded, Received, TransferProgress};
 use crate::patience::Patience;
 
 /// What is no longer than this is received in memory and written at once.
@@ -36,14 +37,17 @@ pub(super) struct Running {
 
 impl Running {
     /// Downloads one version of the document.
-    pub(super) async fn attempt(&self) -> Result<Downloaded, Stop> {
+    pub(super) async fn attempt(&self) -> Result<Received, Stop> {
         let Download { fs, .. } = &self.download;
         let known = if self.download.resume { self.partial.load(fs, &self.url).await } else { None };
         let missing = known.as_ref().and_then(|known| known.segments.iter().find(|span| !span.is_done()));
         let begun = match (&known, missing) {
             (Some(known), Some(missing)) => Some((missing.position, known.version.as_str())),
             (Some(known), None) => {
-                return self.finish(known.bytes(), known.bytes(), Some(known.version.clone())).await;
+                let bytes = known.bytes();
+                let done = Downloaded { bytes, kept: bytes, version: Some(known.version.clone()) };
+                let counted = Counted::new(Arc::clone(&self.download.progress), bytes, bytes);
+                return self.check_file(done, None, Arc::new(counted)).await;
             }
             (None, _) => None,
         };
@@ -79,9 +83,9 @@ impl Running {
             .fold(request, |request, (name, value)| request.header(name.as_str(), value.as_str()))
     }
 
-    /// Receives a small file in memory, and writes it in one go.
-    async fn in_memory(&self, mut transfer: Transfer) -> Result<Downloaded, Stop> {
-        let Download { fs, progress, durability, .. } = &self.download;
+    /// Receives a small file in memory, to be written in one go.
+    async fn in_memory(&self, mut transfer: Transfer) -> Result<Received, Stop> {
+        let progress = &self.download.progress;
         let counted = Counted::new(Arc::clone(progress), 0, transfer.end().unwrap_or_default());
         let expected = transfer.end().and_then(|end| usize::try_from(end).ok());
         let mut content = BytesMut::with_capacity(expected.unwrap_or_default());
@@ -103,14 +107,12 @@ impl Running {
             self.compare(checksum, hashing.finish())?;
         }
         let bytes = content.len() as u64;
-        fs.write_atomic_with(&self.download.target, content.freeze(), *durability).await?;
-        counted.keep();
-        Ok(Downloaded { bytes, kept: 0, version: transfer.version().map(str::to_owned) })
+        let done = Downloaded { bytes, kept: 0, version: transfer.version().map(str::to_owned) };
+        Ok(self.received(Content::InMemory(content.freeze()), Arc::new(counted), done))
     }
 
-    /// Carries a file into its place beside the target, over as many connections as are worth while, and then into
-    /// the target's.
-    async fn in_segments(&self, transfer: Transfer, known: Option<Description>) -> Result<Downloaded, Stop> {
+    /// Carries a file into its place beside the target, over as many connections as are worth while.
+    async fn in_segments(&self, transfer: Transfer, known: Option<Description>) -> Result<Received, Stop> {
         let Download { fs, progress, .. } = &self.download;
         let file = PartFile::open(fs, &self.partial.content, self.download.patience).await?;
         let file = file.ok_or_else(|| self.error("another download into this file is under way"))?;
@@ -136,9 +138,7 @@ impl Running {
         let syncs = self.download.durability != Durability::None;
         let checkpoints = Arc::new(Checkpoints::new(fs, &self.partial, syncs, description));
         let bytes = self.carry(transfer, &spans, &file, &checkpoints, &counted).await?;
-        let done = self.finish(bytes, kept, version).await?;
-        counted.keep();
-        Ok(done)
+        self.check_file(Downloaded { bytes, kept, version }, Some(file), counted).await
     }
 
     /// Runs all segments that are not done. Returns the length of the document.
@@ -208,13 +208,17 @@ impl Running {
             .collect()
     }
 
-    /// Checks what was carried, and puts it in the target's place.
-    async fn finish(&self, bytes: u64, kept: u64, version: Option<String>) -> Result<Downloaded, Stop> {
-        let Download { fs, target, checksum, durability, .. } = &self.download;
-        let content = &self.partial.content;
+    /// Checks what was carried into the file.
+    async fn check_file(
+        &self,
+        done: Downloaded,
+        held: Option<Arc<PartFile>>,
+        counted: Arc<Counted>,
+    ) -> Result<Received, Stop> {
+        let Download { fs, checksum, .. } = &self.download;
         if let Some(expected) = *checksum {
             let mut hashing = expected.begin();
-            let mut chunks = fs.stream(content, 0);
+            let mut chunks = fs.stream(&self.partial.content, 0);
             while let Some(chunk) = chunks.try_next().await? {
                 hashing.update(&chunk);
             }
@@ -225,10 +229,19 @@ impl Running {
             }
             compared?;
         }
-        // The description first: whoever is killed in between receives this file anew, and leaves nothing behind.
-        self.partial.forget(fs).await;
-        fs.rename_with(content, target, *durability).await?;
-        Ok(Downloaded { bytes, kept, version })
+        Ok(self.received(Content::InFile(self.partial.clone(), held), counted, done))
+    }
+
+    fn received(&self, content: Content, counted: Arc<Counted>, downloaded: Downloaded) -> Received {
+        let Download { fs, target, durability, .. } = &self.download;
+        Received {
+            fs: fs.clone(),
+            target: target.clone(),
+            durability: *durability,
+            content,
+            counted,
+            downloaded,
+        }
     }
 
     fn compare(&self, expected: Checksum, actual: Checksum) -> Result<(), Error> {

@@ -268,6 +268,29 @@ async fn a_dropped_download_leaves_the_file_as_it_was_and_the_next_one_succeeds(
 }
 
 #[tokio::test]
+async fn what_was_received_is_not_in_place_until_it_is_put_there_and_outlives_being_dropped_if_it_is_long() {
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
+    let (server, target) = (Server::start(content(3 * MIB)).await, folder.path().join("file"));
+    std::fs::write(&target, "old").unwrap();
+    let progress = Arc::new(TransferProgress::default());
+    let download = || io.download(&server.url, &target).progress(Arc::clone(&progress));
+    let received = download().receive().await.unwrap();
+    assert_eq!(received.bytes(), 3 * MIB as u64);
+    assert_eq!(std::fs::read(&target).unwrap(), b"old");
+    drop(received);
+    assert_eq!(std::fs::read(&target).unwrap(), b"old");
+    assert_eq!(progress.snapshot().bytes, 0, "what is not in place does not count");
+    assert_eq!(server.asked().len(), 1);
+
+    let done = download().receive().await.unwrap().put_in_place().await.unwrap();
+    assert_eq!((done.bytes, done.kept), (3 * MIB as u64, 3 * MIB as u64));
+    assert!(server.asked().is_empty(), "everything was there");
+    assert_eq!(progress.snapshot().bytes, 3 * MIB as u64);
+    assert!(std::fs::read(&target).unwrap() == content(3 * MIB));
+    assert_eq!(names(folder.path()), ["file"]);
+}
+
+#[tokio::test]
 async fn two_downloads_into_one_file_do_not_meet() {
     let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
     let bytes = content(3 * MIB);
