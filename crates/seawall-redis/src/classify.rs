@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, Value};
@@ -35,6 +38,11 @@ const TOO_MUCH: Verdict = verdict(OVERLOADED, false, None);
 const WRONG: Verdict = verdict(FailureKind::Permanent, false, None);
 /// Nobody knows what became of it.
 const LOST: Verdict = verdict(FailureKind::Transient, true, Some(Reason::Dropped));
+
+const NOT_TRUSTED: Verdict = advise(
+    WRONG,
+    "no TLS with the server: check `tls.roots`, the certificate's host name and whether the server asks for `tls.certificate`",
+);
 
 /// The codes that errors of the server begin with. Any other is a mistake in the command.
 /// <https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors>
@@ -93,9 +101,25 @@ pub(crate) fn error(name: impl Into<Name>, cause: RedisError) -> Error {
 
 /// The driver's error when a connection could not be made: nothing was executed.
 pub(crate) fn connect_error(name: impl Into<Name>, cause: RedisError) -> Error {
-    let judged = judge(&cause);
+    let judged = if is_tls(&cause) { NOT_TRUSTED } else { judge(&cause) };
     let words = if judged.advice.is_empty() { "no connection to the server" } else { judged.advice };
     Error::new(judged.kind, LAYER, name).not_executed().with_message(words).with_source(cause)
+}
+
+/// A broken certificate, or a server that speaks no TLS, stays what it is. rustls reports both in this way.
+fn is_tls(cause: &RedisError) -> bool {
+    type Internal = Arc<dyn std::error::Error + Send + Sync>;
+    let internal = std::error::Error::source(cause).and_then(|source| source.downcast_ref::<Internal>());
+    let io = internal.and_then(|internal| internal.downcast_ref::<io::Error>());
+    io.is_some_and(|error| {
+        error.kind() == io::ErrorKind::InvalidData
+            && error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
+    })
+}
+
+/// The URL or the configuration cannot be used. The message shows nothing of the URL, which may hold a password.
+pub(crate) fn misconfigured(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(FailureKind::Permanent, LAYER, "configuration").not_executed().with_message(message)
 }
 
 /// Who failed, in errors.

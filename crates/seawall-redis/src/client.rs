@@ -49,7 +49,8 @@ enum Kind {
 type Erased = BoxCloneSyncService<Request, Reply, Error>;
 
 impl Redis {
-    /// Connects to a server: `redis://user:password@host:port/database`, or `unix:///path`.
+    /// Connects to a server: `redis://user:password@host:port/database`, the same with `rediss` for TLS (see
+    /// [`TlsConfig`](crate::TlsConfig)), or `unix:///path`.
     ///
     /// One connection is made at once, so that what cannot work is said here.
     ///

@@ -1,9 +1,12 @@
+mod tls;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use seawall_core::{CircuitBreakerConfig, InvalidConfig, or_off};
 use seawall_tower::PipelineConfig;
 use serde::{Deserialize, Deserializer, Serialize};
+pub use tls::TlsConfig;
 
 /// Configuration of a [`Redis`](crate::Redis) client.
 ///
@@ -25,6 +28,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// | `dedicated.max_waiters` | 256 | callers that may wait for one of these; one more is refused at once |
 /// | `dedicated.wait_timeout` | 5s | how long a caller waits for one of these |
 /// | `protocol` | `"resp3"` | or `"resp2"`, for servers older than Redis 6 |
+/// | `tls` | the authorities of the system | see [`TlsConfig`], for URLs that begin with `rediss` |
 /// | `pipeline` | see [`PipelineConfig`] | deadline, retry, circuit breaker, limits |
 /// | `pipeline.deadline` | `"off"` | four attempts and the waits between take 8.4s at most |
 /// | `pipeline.attempt_timeout` | 2s | the time of one attempt of an ordinary command |
@@ -82,6 +86,8 @@ pub struct RedisConfig {
     pub dedicated: DedicatedConfig,
     /// Which version of the protocol is spoken.
     pub protocol: Protocol,
+    /// How TLS is spoken, to a server whose URL begins with `rediss`.
+    pub tls: TlsConfig,
     /// The default stack in front of each server.
     #[serde(deserialize_with = "pipeline_section")]
     pub pipeline: PipelineConfig,
@@ -104,6 +110,7 @@ impl Default for RedisConfig {
             blocking_margin: Duration::from_secs(1),
             dedicated: DedicatedConfig::default(),
             protocol: Protocol::default(),
+            tls: TlsConfig::default(),
             pipeline: pipeline(),
         }
     }
@@ -163,6 +170,7 @@ impl RedisConfig {
                 return Err(InvalidConfig::new(field, "0s", "must be above zero"));
             }
         }
+        self.tls.validate().map_err(|invalid| invalid.within("tls"))?;
         self.pipeline.validate().map_err(|invalid| invalid.within("pipeline"))
     }
 

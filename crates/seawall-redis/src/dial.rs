@@ -12,8 +12,9 @@ use redis::{
 use seawall_core::{Error, FailureKind};
 
 use crate::RedisConfig;
-use crate::classify::{self, LAYER};
+use crate::classify::{self, LAYER, misconfigured};
 use crate::config::Protocol;
+use crate::tls;
 
 /// Bytes that may wait to be written before callers wait: enough for a burst of small commands to go out as one.
 const WRITE_BUFFER: usize = 64 << 10;
@@ -29,15 +30,15 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// Reads a URL: `redis://user:password@host:port/database`, or `unix:///path`.
+    /// Reads a URL: `redis://user:password@host:port/database`, `rediss://…` for TLS, or `unix:///path`.
     pub(crate) fn new(url: &str, config: &RedisConfig) -> Result<Self, Error> {
         let info = url.into_connection_info().map_err(|cause| {
             // The driver repeats no part of the URL but what it does not understand of it.
-            let words = "the URL cannot be read: write `redis://user:password@host:port/database`";
-            Error::new(FailureKind::Permanent, LAYER, "connect")
-                .with_message(format!("{words} ({})", cause.category()))
-                .not_executed()
+            let words = "the URL cannot be read: write `redis://user:password@host:port/database`, `rediss://…` for TLS, \
+                or `unix:///path`";
+            misconfigured(format!("{words} ({})", cause.category()))
         })?;
+        let info = tls::secured(info, &config.tls)?;
         let name = match (info.addr(), info.redis_settings().db()) {
             (address, 0) => address.to_string(),
             (address, database) => format!("{address}/{database}"),

@@ -24,13 +24,14 @@ mod stack;
 mod stats;
 mod telemetry;
 mod tier;
+mod tls;
 mod wire;
 
 pub use classify::RedisClassifier;
 pub use client::Redis;
 pub use command::Command;
 pub use commands::SetOptions;
-pub use config::{DedicatedConfig, Protocol, RedisConfig};
+pub use config::{DedicatedConfig, Protocol, RedisConfig, TlsConfig};
 pub use consumer::{Consumer, Entry};
 pub use lease::Lease;
 pub use operations::{Claim, Operation, Operations, Progress, State};

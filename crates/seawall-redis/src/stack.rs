@@ -7,7 +7,7 @@ use seawall_core::{CallContext, Error, FailureKind, Observer};
 use seawall_tower::{Pipeline, PipelineService};
 use tower::{Layer, ServiceExt};
 
-use crate::classify::LAYER;
+use crate::classify::{self, LAYER};
 use crate::dial::Dialer;
 use crate::nature::Lane;
 use crate::node::Node;
@@ -30,11 +30,8 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) fn new(url: &str, config: &RedisConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        let misconfigured = |invalid: seawall_core::InvalidConfig| {
-            Error::new(FailureKind::Permanent, LAYER, "configuration")
-                .with_message(invalid.to_string())
-                .not_executed()
-        };
+        let misconfigured =
+            |invalid: seawall_core::InvalidConfig| classify::misconfigured(invalid.to_string());
         config.validate().map_err(misconfigured)?;
         let dialer = Dialer::new(url, config)?;
         let name = dialer.name();

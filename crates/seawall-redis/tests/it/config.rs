@@ -24,6 +24,7 @@ fn the_defaults_are_those_that_are_documented() {
         ("blocking_margin", serde_json::json!("1s")),
         ("dedicated", serde_json::json!({"size": 16, "max_waiters": 256, "wait_timeout": "5s"})),
         ("protocol", serde_json::json!("resp3")),
+        ("tls", serde_json::json!({"roots": []})),
     ] {
         assert_eq!(shown[field], value, "{field}");
     }

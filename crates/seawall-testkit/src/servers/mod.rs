@@ -5,7 +5,8 @@
 //! - [`postgres_url`], [`mariadb_url`] and [`redis_url`] hand out an empty database on a server that all tests of a
 //!   process share. This is what most tests want: it costs milliseconds and no two tests see each other's tables.
 //! - [`Postgres::start`], [`MariaDb::start`] and [`Redis::start`] start a private server, for tests that
-//!   [kill](Server::kill) and [restart](Server::restart) it. This costs a second or two.
+//!   [kill](Server::kill) and [restart](Server::restart) it. This costs a second or two. [`RedisTls`] is such a Redis
+//!   that speaks TLS.
 //!
 //! ```no_run
 //! use seawall_testkit::servers::Postgres;
@@ -39,12 +40,14 @@ mod port;
 mod postgres;
 mod process;
 mod redis;
+mod redis_tls;
 mod server;
 mod shared;
 mod site;
 mod user;
 
 pub use binary::Binary;
+pub use redis_tls::{RedisTls, ServerTls};
 pub use server::Server;
 pub use shared::{mariadb_url, postgres_url, redis_url};
 

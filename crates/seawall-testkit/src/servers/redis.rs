@@ -1,4 +1,4 @@
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::server::Kind;
 use super::shared;
 use super::site::Site;
 
-const SERVER: Binary = Binary { name: "redis-server", package: "redis-server" };
+pub(super) const SERVER: Binary = Binary { name: "redis-server", package: "redis-server" };
 
 #[derive(Debug)]
 pub enum Redis {}
@@ -34,12 +34,17 @@ impl Kind for Redis {
         redis.args(["--save", "", "--appendonly", "yes"]);
         // Databases are what `create_database` hands out.
         redis.args(["--databases", "10000"]);
+        redis.args(&site.arguments);
         Ok(redis)
     }
 
     /// Whether it answers, which it does not do while it loads its file.
     fn is_ready(addr: SocketAddr) -> bool {
-        Connection::open(addr).and_then(|mut redis| redis.ask("PING")).is_ok()
+        match Connection::open(addr).and_then(|mut redis| redis.ask("PING")) {
+            Ok(_) => true,
+            // It wants to know who asks.
+            Err(error) => error.to_string().contains("NOAUTH"),
+        }
     }
 
     fn url(addr: SocketAddr) -> String {
@@ -57,11 +62,11 @@ impl Kind for Redis {
     }
 }
 
-/// Just enough of the protocol to ask for one line.
-struct Connection(BufReader<TcpStream>);
+/// Just enough of the protocol to ask for one line, or one text.
+pub(super) struct Connection(BufReader<TcpStream>);
 
 impl Connection {
-    fn open(addr: SocketAddr) -> io::Result<Self> {
+    pub(super) fn open(addr: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(addr)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         Ok(Self(BufReader::new(stream)))
@@ -79,15 +84,23 @@ impl Connection {
         Ok(redis)
     }
 
-    /// Sends an inline command and returns the answer's first line.
-    fn ask(&mut self, command: &str) -> io::Result<String> {
+    /// Sends an inline command and returns the answer: its first line, or the text that is announced there.
+    pub(super) fn ask(&mut self, command: &str) -> io::Result<String> {
         self.0.get_mut().write_all(format!("{command}\r\n").as_bytes())?;
         let mut answer = String::new();
         self.0.read_line(&mut answer)?;
         match answer.trim_end() {
             "" => Err(io::ErrorKind::UnexpectedEof.into()),
             answer if answer.starts_with('-') => Err(io::Error::other(format!("redis answered {answer}"))),
-            answer => Ok(answer.to_owned()),
+            answer => match answer.strip_prefix('$').and_then(|length| length.parse::<usize>().ok()) {
+                None => Ok(answer.to_owned()),
+                Some(length) => {
+                    let mut text = vec![0; length + "\r\n".len()];
+                    self.0.read_exact(&mut text)?;
+                    text.truncate(length);
+                    Ok(String::from_utf8_lossy(&text).into_owned())
+                }
+            },
         }
     }
 }

@@ -61,13 +61,13 @@ impl<K: Kind> Server<K> {
     /// # Errors
     /// `NotFound` when one of its programs is missing, naming the Debian package; otherwise what its log ends with.
     pub fn start() -> io::Result<Self> {
-        Self::start_on(K::prepare)
+        Self::start_on(|site| K::prepare(site))
     }
 
     /// Starts a server on the data folder that `prepare` makes.
-    pub(super) fn start_on(prepare: impl FnOnce(&Site) -> io::Result<()>) -> io::Result<Self> {
+    pub(super) fn start_on(prepare: impl FnOnce(&mut Site) -> io::Result<()>) -> io::Result<Self> {
         let mut server = Self { site: Site::new(K::USER)?, child: None, kind: PhantomData };
-        prepare(&server.site)?;
+        prepare(&mut server.site)?;
         let mut tries = 3;
         loop {
             server.site.port = port::free()?;

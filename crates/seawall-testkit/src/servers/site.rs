@@ -1,6 +1,7 @@
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -15,12 +16,14 @@ pub struct Site {
     folder: Folder,
     user: Option<User>,
     pub(super) port: u16,
+    /// Further arguments of the server's command.
+    pub(super) arguments: Vec<String>,
 }
 
 impl Site {
     pub(super) fn new(user: &str) -> io::Result<Self> {
         let user = User::unprivileged(user)?;
-        Ok(Self { folder: Folder::new(user)?, user, port: 0 })
+        Ok(Self { folder: Folder::new(user)?, user, port: 0, arguments: Vec::new() })
     }
 
     pub(super) fn addr(&self) -> SocketAddr {
@@ -29,6 +32,16 @@ impl Site {
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Writes a file that is the server's own.
+    pub(super) fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.path(name);
+        std::fs::write(&path, text)?;
+        if let Some(User { uid, gid }) = self.user {
+            chown(&path, Some(uid), Some(gid))?;
+        }
+        Ok(path)
     }
 
     /// A command that runs here, as the server's user, and does not outlive us.

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 const OFF: &str = "off";
 
-/// The address of a Redis, `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `off`: a system has none by default.
+/// The address of a Redis, `redis://USER:PASSWORD@HOST:PORT/DATABASE` (`rediss://` by TLS), or `off`: a system has none
+/// by default.
 ///
 /// It may hold a password, so it is never shown: `Debug` prints `***`. Serializing writes it in full.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,12 +23,12 @@ impl RedisUrl {
     /// the address in code, hears from the client.
     pub(super) fn check_scheme(&self) -> Result<(), InvalidConfig> {
         match self.0.split_once(':') {
-            Some(("redis" | "unix", _)) => Ok(()),
+            Some(("redis" | "rediss" | "unix", _)) => Ok(()),
             None if self.0 == OFF => Ok(()),
             _ => Err(InvalidConfig::new(
                 "redis_url",
                 "***",
-                "must begin with `redis:` or `unix:`, or be \"off\"",
+                "must begin with `redis:`, `rediss:` (by TLS) or `unix:`, or be \"off\"",
             )),
         }
     }
