@@ -52,6 +52,11 @@ impl Redis {
     /// Connects to a server: `redis://user:password@host:port/database`, the same with `rediss` for TLS (see
     /// [`TlsConfig`](crate::TlsConfig)), or `unix:///path`.
     ///
+    /// With the feature `sentinel` also to the primary that sentinels know:
+    /// `redis-sentinel://user:password@host:port,host:port/primary/database` (`rediss-sentinel` for TLS with all of them),
+    /// whose login is that of the servers. Sentinels that ask for one get theirs by
+    /// `?sentinel_user=…&sentinel_password=…`.
+    ///
     /// One connection is made at once, so that what cannot work is said here.
     ///
     /// # Errors

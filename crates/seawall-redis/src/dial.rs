@@ -6,15 +6,18 @@ use std::time::Duration;
 use redis::aio::{AsyncPushSender, MultiplexedConnection};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
-};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion};
+#[cfg(feature = "sentinel")]
+use redis::{PushInfo, aio::SendError};
 use seawall_core::{Error, FailureKind};
 
 use crate::RedisConfig;
-use crate::classify::{self, LAYER, misconfigured};
+use crate::classify::{self, LAYER};
 use crate::config::Protocol;
+#[cfg(feature = "sentinel")]
+use crate::sentinel::Sentinels;
 use crate::tls;
+use crate::url::{Address, Topology};
 
 /// Bytes that may wait to be written before callers wait: enough for a burst of small commands to go out as one.
 const WRITE_BUFFER: usize = 64 << 10;
@@ -23,39 +26,40 @@ const WRITE_BUFFER: usize = 64 << 10;
 pub(crate) struct Dialer {
     /// What errors and telemetry call the server; holds no secret.
     name: Arc<str>,
-    info: ConnectionInfo,
+    server: Server,
     connect_timeout: Duration,
     max_queued: usize,
     protocol: Protocol,
 }
 
+/// Which server it is.
+enum Server {
+    /// This one.
+    Fixed(Box<ConnectionInfo>),
+    /// Whichever is the primary.
+    #[cfg(feature = "sentinel")]
+    Named(Sentinels),
+}
+
 impl Dialer {
-    /// Reads a URL: `redis://user:password@host:port/database`, `rediss://…` for TLS, or `unix:///path`.
-    pub(crate) fn new(url: &str, config: &RedisConfig) -> Result<Self, Error> {
-        let info = url.into_connection_info().map_err(|cause| {
-            // The driver repeats no part of the URL but what it does not understand of it.
-            let words = "the URL cannot be read: write `redis://user:password@host:port/database`, `rediss://…` for TLS, \
-                or `unix:///path`";
-            misconfigured(format!("{words} ({})", cause.category()))
-        })?;
-        let info = tls::secured(info, &config.tls)?;
-        let name = match (info.addr(), info.redis_settings().db()) {
-            (address, 0) => address.to_string(),
-            (address, database) => format!("{address}/{database}"),
+    /// For the server that a URL names, or for the primary that its sentinels know.
+    pub(crate) fn new(address: Address, config: &RedisConfig) -> Result<Self, Error> {
+        let Address { server, topology } = address;
+        let server = settled(tls::secured(server, &config.tls)?, config);
+        let database = server.redis_settings().db();
+        let called =
+            |host: &str| if database == 0 { host.into() } else { format!("{host}/{database}").into() };
+        let (name, server) = match topology {
+            Topology::One => (called(&server.addr().to_string()), Server::Fixed(Box::new(server))),
+            #[cfg(feature = "sentinel")]
+            Topology::Sentinels { primary, sentinels } => {
+                let sentinels = Sentinels::new(&primary, server, sentinels, config.connect_timeout);
+                (called(&primary), Server::Named(sentinels))
+            }
         };
-        let protocol = match config.protocol {
-            Protocol::Resp2 => ProtocolVersion::RESP2,
-            Protocol::Resp3 => ProtocolVersion::RESP3,
-        };
-        let redis = info
-            .redis_settings()
-            .clone()
-            .set_protocol(protocol)
-            .set_lib_name("seawall", env!("CARGO_PKG_VERSION"));
-        let info = info.set_redis_settings(redis).set_tcp_settings(tcp_settings(config));
         Ok(Self {
-            name: name.into(),
-            info,
+            name,
+            server,
             connect_timeout: config.connect_timeout,
             max_queued: config.max_queued.get(),
             protocol: config.protocol,
@@ -66,49 +70,122 @@ impl Dialer {
         Arc::clone(&self.name)
     }
 
-    /// Host, port and database, as telemetry shows them. A socket has its path and no port.
+    /// Host, port and database, as telemetry shows them. A socket has its path and no port, a primary its name.
     pub(crate) fn place(&self) -> (String, Option<u16>, i64) {
-        let database = self.info.redis_settings().db();
-        match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                (host.clone(), Some(*port), database)
+        match &self.server {
+            Server::Fixed(info) => {
+                let database = info.redis_settings().db();
+                match info.addr() {
+                    ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                        (host.clone(), Some(*port), database)
+                    }
+                    other => (other.to_string(), None, database),
+                }
             }
-            other => (other.to_string(), None, database),
+            #[cfg(feature = "sentinel")]
+            Server::Named(sentinels) => (sentinels.name().to_owned(), None, sentinels.database()),
         }
     }
 
-    /// How connections are made for one caller at a time: as here, by others.
-    pub(crate) fn recipe(&self) -> (ConnectionInfo, AsyncConnectionConfig) {
-        (self.info.clone(), self.settings())
-    }
-
-    /// A connection, logged in and answering. `pushed` is told what the server says by itself, and that the connection
-    /// ended.
+    /// A connection, logged in and answering, and how often the server had moved by then. `pushed` is told what the
+    /// server says by itself, and that the connection ended.
     pub(crate) async fn connect(
         &self,
         pushed: Option<impl AsyncPushSender>,
-    ) -> Result<MultiplexedConnection, Error> {
+    ) -> Result<(MultiplexedConnection, u64), Error> {
         let settings = self.settings();
         let settings = match pushed {
             Some(pushed) if self.protocol == Protocol::Resp3 => settings.set_push_sender(pushed),
             _ => settings,
         };
-        let client = Client::open(self.info.clone()).map_err(|cause| self.failed(cause))?;
-        client
-            .get_multiplexed_async_connection_with_config(&settings)
-            .await
-            .map_err(|cause| self.failed(cause))
+        match &self.server {
+            Server::Fixed(info) => Ok((self.open(info, &settings).await?, 0)),
+            #[cfg(feature = "sentinel")]
+            Server::Named(sentinels) => {
+                let settings = &settings;
+                sentinels.connect(|info| async move { self.open(&info, settings).await }).await
+            }
+        }
     }
 
     /// A connection that listens.
     pub(crate) async fn listen(&self) -> Result<redis::aio::PubSub, Error> {
-        let client = Client::open(self.info.clone()).map_err(|cause| self.failed(cause))?;
+        let (info, _) = self.found().await?;
+        let client = Client::open(info).map_err(|cause| self.failed(cause))?;
         match tokio::time::timeout(self.connect_timeout, client.get_async_pubsub()).await {
             Ok(result) => result.map_err(|cause| self.failed(cause)),
             Err(_elapsed) => Err(Error::new(FailureKind::Timeout, LAYER, self.name())
                 .not_executed()
                 .with_message("no connection to the server in time")),
         }
+    }
+
+    /// How connections are made for one caller at a time, as here, by others; and how often the server had moved.
+    pub(crate) async fn recipe(&self) -> Result<(ConnectionInfo, AsyncConnectionConfig, u64), Error> {
+        let (info, moves) = self.found().await?;
+        Ok((info, self.settings(), moves))
+    }
+
+    /// How often the server has moved.
+    pub(crate) fn moves(&self) -> u64 {
+        match &self.server {
+            Server::Fixed(_) => 0,
+            #[cfg(feature = "sentinel")]
+            Server::Named(sentinels) => sentinels.moves(),
+        }
+    }
+
+    /// Waits until the server is elsewhere than it was after so many moves.
+    #[cfg_attr(
+        not(feature = "sentinel"),
+        expect(unused_variables, reason = "a server that is named stays where it is")
+    )]
+    pub(crate) async fn moved(&self, from: u64) {
+        match &self.server {
+            Server::Fixed(_) => std::future::pending().await,
+            #[cfg(feature = "sentinel")]
+            Server::Named(sentinels) => sentinels.moved(from).await,
+        }
+    }
+
+    /// Looks for the server no more.
+    pub(crate) fn close(&self) {
+        match &self.server {
+            Server::Fixed(_) => {}
+            #[cfg(feature = "sentinel")]
+            Server::Named(sentinels) => sentinels.close(),
+        }
+    }
+
+    /// Where the server is; asked for if that is not known yet.
+    #[cfg_attr(
+        not(feature = "sentinel"),
+        expect(clippy::unused_async, reason = "the others have to be asked")
+    )]
+    async fn found(&self) -> Result<(ConnectionInfo, u64), Error> {
+        match &self.server {
+            Server::Fixed(info) => Ok((ConnectionInfo::clone(info), 0)),
+            #[cfg(feature = "sentinel")]
+            Server::Named(sentinels) => {
+                if let Some(found) = sentinels.found() {
+                    return Ok(found);
+                }
+                self.connect(None::<fn(PushInfo) -> Result<(), SendError>>).await?;
+                Ok(sentinels.found().expect("whoever connects has found it"))
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        info: &ConnectionInfo,
+        settings: &AsyncConnectionConfig,
+    ) -> Result<MultiplexedConnection, Error> {
+        let client = Client::open(info.clone()).map_err(|cause| self.failed(cause))?;
+        client
+            .get_multiplexed_async_connection_with_config(settings)
+            .await
+            .map_err(|cause| self.failed(cause))
     }
 
     /// Response time-outs are the business of whoever calls, who knows what was asked for.
@@ -123,6 +200,20 @@ impl Dialer {
     fn failed(&self, cause: redis::RedisError) -> Error {
         classify::connect_error(self.name(), cause)
     }
+}
+
+/// What is the same for every server of a client.
+fn settled(info: ConnectionInfo, config: &RedisConfig) -> ConnectionInfo {
+    let protocol = match config.protocol {
+        Protocol::Resp2 => ProtocolVersion::RESP2,
+        Protocol::Resp3 => ProtocolVersion::RESP3,
+    };
+    let redis = info
+        .redis_settings()
+        .clone()
+        .set_protocol(protocol)
+        .set_lib_name("seawall", env!("CARGO_PKG_VERSION"));
+    info.set_redis_settings(redis).set_tcp_settings(tcp_settings(config))
 }
 
 fn tcp_settings(config: &RedisConfig) -> TcpSettings {

@@ -18,6 +18,8 @@ mod pubsub;
 mod rate_limit;
 mod request;
 mod script;
+#[cfg(feature = "sentinel")]
+mod sentinel;
 mod session;
 mod shards;
 mod stack;
@@ -25,6 +27,7 @@ mod stats;
 mod telemetry;
 mod tier;
 mod tls;
+mod url;
 mod wire;
 
 pub use classify::RedisClassifier;

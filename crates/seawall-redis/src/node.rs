@@ -44,9 +44,9 @@ struct Times {
 
 impl Node {
     /// Begins to connect in the background.
-    pub(crate) fn new(dialer: Dialer, config: &RedisConfig) -> Result<Self, Error> {
-        let dedicated = Dedicated::new(&dialer, config)?;
+    pub(crate) fn new(dialer: Dialer, config: &RedisConfig) -> Self {
         let dialer = Arc::new(dialer);
+        let dedicated = Dedicated::new(Arc::clone(&dialer), config);
         let (rules, replacements) = (Rules::new(config), Arc::new(Replacements::default()));
         let keeper = |_| Keeper::start(Arc::clone(&dialer), rules.clone(), Arc::clone(&replacements));
         let shared = (0..config.shared_connections()).map(keeper).collect();
@@ -55,7 +55,7 @@ impl Node {
             slow: config.slow_timeout,
             blocking_margin: config.blocking_margin,
         };
-        Ok(Self {
+        Self {
             dialer,
             rules,
             shared,
@@ -66,7 +66,7 @@ impl Node {
             replacements,
             times,
             closed: watch::Sender::new(false),
-        })
+        }
     }
 
     /// Waits until it is known whether the server can be reached.
@@ -197,6 +197,7 @@ impl Node {
     /// Makes no more calls, and waits for those under way until `deadline`. Says how many were left.
     pub(crate) async fn close(&self, deadline: Instant) -> usize {
         self.closed.send_replace(true);
+        self.dialer.close();
         self.dedicated.close();
         let lives: Vec<Arc<Live>> =
             self.shared.iter().chain(self.bulk.get()).filter_map(Keeper::close).collect();

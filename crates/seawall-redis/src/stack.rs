@@ -13,6 +13,7 @@ use crate::nature::Lane;
 use crate::node::Node;
 use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
+use crate::url::Address;
 use crate::wire::Wire;
 use crate::{RedisClassifier, RedisConfig, Reply, Request};
 
@@ -33,12 +34,12 @@ impl Stack {
         let misconfigured =
             |invalid: seawall_core::InvalidConfig| classify::misconfigured(invalid.to_string());
         config.validate().map_err(misconfigured)?;
-        let dialer = Dialer::new(url, config)?;
+        let dialer = Dialer::new(Address::read(url)?, config)?;
         let name = dialer.name();
         let peer = Arc::new(Peer::new(&dialer, Arc::clone(&observer)));
         let pipeline =
             Pipeline::new(LAYER, &config.pipeline, RedisClassifier, observer).map_err(misconfigured)?;
-        let node = Arc::new(Node::new(dialer, config)?);
+        let node = Arc::new(Node::new(dialer, config));
         let wire = Observed::new(Wire::new(Arc::clone(&node)), peer);
         let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
         let dedicated = pipeline.layer(&format!("{name} dedicated")).layer(wire);

@@ -9,6 +9,8 @@ pub(crate) enum Reason {
     Dropped,
     /// Its server takes no writes: it was demoted, or the name leads elsewhere by now.
     ReadOnly,
+    /// Another server was announced in place of its own.
+    Moved,
     /// Its server is a replica that lost its master.
     MasterDown,
     /// It answered too late several times in a row.
@@ -32,6 +34,7 @@ impl Reason {
         match self {
             Self::Dropped => "dropped",
             Self::ReadOnly => "read_only",
+            Self::Moved => "moved",
             Self::MasterDown => "master_down",
             Self::TimedOut => "timed_out",
             Self::Aged => "aged",
@@ -56,7 +59,7 @@ pub(crate) struct Replacements {
 pub struct ReplacementStats {
     /// They broke.
     pub dropped: u64,
-    /// Their server took no writes.
+    /// Their server took no writes, or another one was announced in its place.
     pub read_only: u64,
     /// Their server was a replica that had lost its master.
     pub master_down: u64,
@@ -70,7 +73,7 @@ impl Replacements {
     pub(super) fn note(&self, reason: Reason) {
         let counter = match reason {
             Reason::Dropped => &self.dropped,
-            Reason::ReadOnly => &self.read_only,
+            Reason::ReadOnly | Reason::Moved => &self.read_only,
             Reason::MasterDown => &self.master_down,
             Reason::TimedOut => &self.timed_out,
             Reason::Aged => &self.aged,

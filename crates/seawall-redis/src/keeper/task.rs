@@ -21,10 +21,13 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     let mut reason = None;
     for number in 1.. {
         let usable = reason.is_some_and(Reason::leaves_it_usable);
-        let live = shared.connect(number, usable).await;
+        let (live, moves) = shared.connect(number, usable).await;
         let made = Instant::now();
-        shared.publish(&live, reason);
-        let next = shared.next_order(number).await;
+        shared.publish(live, reason);
+        let next = tokio::select! {
+            next = shared.next_order(number) => next,
+            () = shared.dialer.moved(moves) => shared.leave(),
+        };
         if next.leaves_it_usable() {
             sleep((made + BETWEEN_REPLACEMENTS).saturating_duration_since(Instant::now())).await;
         }
@@ -39,8 +42,8 @@ pub(super) async fn keep(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    /// Tries until there is a connection.
-    async fn connect(self: &Arc<Self>, number: u64, usable: bool) -> Arc<Live> {
+    /// Tries until there is a connection. Says how often the server had moved by then.
+    async fn connect(self: &Arc<Self>, number: u64, usable: bool) -> (Arc<Live>, u64) {
         let mut step = 0;
         loop {
             let trouble = Trouble::new(number, self);
@@ -52,7 +55,7 @@ impl Shared {
                 Ok::<(), redis::aio::SendError>(())
             };
             match self.dialer.connect(Some(pushed)).await {
-                Ok(connection) => return Arc::new(Live { connection, trouble }),
+                Ok((connection, moves)) => return (Arc::new(Live { connection, trouble }), moves),
                 Err(error) => self.failed(error, usable),
             }
             let planned = exponential(FIRST_DELAY, 2.0, step, self.rules.reconnect_delay);
@@ -76,22 +79,35 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    fn publish(&self, live: &Arc<Live>, reason: Option<Reason>) {
+    fn publish(&self, live: Arc<Live>, reason: Option<Reason>) {
         if let Some(reason) = reason {
             self.replacements.note(reason);
         }
+        let trouble = live.trouble.clone();
         {
             let mut state = self.state_mut();
             if matches!(*state, State::Closed) {
                 return;
             }
-            *state = State::Up(Arc::clone(live));
+            *state = State::Up(live);
         }
         self.changed.notify_waiters();
         // What broke before this was said of a connection that was not in use.
-        if live.trouble.is_broken() {
-            live.replace(Reason::Dropped);
+        if trouble.is_broken() {
+            trouble.replace(Reason::Dropped);
         }
+    }
+
+    /// Leaves a server in whose place another one was announced: it may not even answer that it takes no writes.
+    fn leave(&self) -> Reason {
+        let live = match &*self.state() {
+            State::Up(live) => Some(Arc::clone(live)),
+            State::Down { .. } | State::Closed => None,
+        };
+        if let Some(live) = live {
+            live.replace(Reason::Moved);
+        }
+        Reason::Moved
     }
 
     /// Waits until the connection of this number is to be replaced.
@@ -120,6 +136,7 @@ impl Shared {
             Reason::TimedOut => {
                 "the connection answered too late several times in a row and is being replaced"
             }
+            Reason::Moved => "the server's place was taken by another one, which is being connected to",
             _ => "the connection broke and is being replaced",
         };
         Error::new(FailureKind::Transient, LAYER, self.dialer.name()).not_executed().with_message(message)

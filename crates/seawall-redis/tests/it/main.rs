@@ -11,6 +11,8 @@ mod nature;
 mod operations;
 mod pubsub;
 mod rate_limit;
+#[cfg(feature = "sentinel")]
+mod sentinel;
 mod sessions;
 mod streams;
 mod support;

@@ -6,7 +6,7 @@
 //!   process share. This is what most tests want: it costs milliseconds and no two tests see each other's tables.
 //! - [`Postgres::start`], [`MariaDb::start`] and [`Redis::start`] start a private server, for tests that
 //!   [kill](Server::kill) and [restart](Server::restart) it. This costs a second or two. [`RedisTls`] is such a Redis
-//!   that speaks TLS.
+//!   that speaks TLS, [`Sentinels`] a set of them that replaces its primary.
 //!
 //! ```no_run
 //! use seawall_testkit::servers::Postgres;
@@ -41,6 +41,7 @@ mod postgres;
 mod process;
 mod redis;
 mod redis_tls;
+mod sentinel;
 mod server;
 mod shared;
 mod site;
@@ -48,6 +49,7 @@ mod user;
 
 pub use binary::Binary;
 pub use redis_tls::{RedisTls, ServerTls};
+pub use sentinel::Sentinels;
 pub use server::Server;
 pub use shared::{mariadb_url, postgres_url, redis_url};
 

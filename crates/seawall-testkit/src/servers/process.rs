@@ -53,6 +53,11 @@ pub(super) fn stop(child: &mut Child, signal: &str) {
     }
 }
 
+/// Keeps the process from doing anything, until it is killed.
+pub(super) fn freeze(child: &Child) {
+    send("STOP", &[child.id()]);
+}
+
 /// Kills the process and everything it started, and waits until all of them are gone.
 pub(super) fn kill(child: &mut Child) {
     // Stopped first, so that it starts nothing between our look at its children and the blow.

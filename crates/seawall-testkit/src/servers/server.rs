@@ -89,10 +89,23 @@ impl<K: Kind> Server<K> {
         self.site.addr()
     }
 
+    /// Whether it was neither stopped nor killed.
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Lets it finish in order: connections are closed, data is flushed.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             process::stop(&mut child, K::STOP);
+        }
+    }
+
+    /// Makes it answer nothing any more, though its connections stay (SIGSTOP), as a machine that hangs; until it is
+    /// killed. For servers of one process.
+    pub fn freeze(&self) {
+        if let Some(child) = &self.child {
+            process::freeze(child);
         }
     }
 

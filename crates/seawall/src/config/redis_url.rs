@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 const OFF: &str = "off";
 
 /// The address of a Redis, `redis://USER:PASSWORD@HOST:PORT/DATABASE` (`rediss://` by TLS), or `off`: a system has none
-/// by default.
+/// by default. With the feature `redis-sentinel` also `redis-sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/PRIMARY/DATABASE`.
 ///
 /// It may hold a password, so it is never shown: `Debug` prints `***`. Serializing writes it in full.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +23,12 @@ impl RedisUrl {
     /// the address in code, hears from the client.
     pub(super) fn check_scheme(&self) -> Result<(), InvalidConfig> {
         match self.0.split_once(':') {
-            Some(("redis" | "rediss" | "unix", _)) => Ok(()),
+            Some(("redis" | "rediss" | "redis-sentinel" | "rediss-sentinel" | "unix", _)) => Ok(()),
             None if self.0 == OFF => Ok(()),
             _ => Err(InvalidConfig::new(
                 "redis_url",
                 "***",
-                "must begin with `redis:`, `rediss:` (by TLS) or `unix:`, or be \"off\"",
+                "must begin with `redis:`, `rediss:` (by TLS), `redis-sentinel:` or `unix:`, or be \"off\"",
             )),
         }
     }

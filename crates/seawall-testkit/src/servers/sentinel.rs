@@ -1,0 +1,173 @@
+use std::io;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use super::binary::Binary;
+use super::redis::{Connection, SERVER};
+use super::server::Kind;
+use super::site::Site;
+use super::{Redis, Server, process};
+
+/// The name that the sentinels know the primary by.
+const NAME: &str = "shop";
+/// What the servers ask of their clients, and the sentinels of theirs.
+const PASSWORDS: (&str, &str) = ("of-the-servers", "of-the-sentinels");
+
+/// A primary, its replicas and the sentinels that watch them, all with passwords.
+///
+/// A primary that is silent for half a second is given up, and a replica takes its place.
+#[derive(Debug)]
+pub struct Sentinels {
+    /// The servers, the first primary first.
+    pub servers: Vec<Redis>,
+    sentinels: Vec<Server<Sentinel>>,
+}
+
+impl Sentinels {
+    /// Starts them, and waits until every sentinel knows all servers and all sentinels.
+    ///
+    /// # Errors
+    /// As [`Server::start`], or that they do not find each other.
+    pub fn start(replicas: usize, sentinels: usize) -> io::Result<Self> {
+        let mut servers = vec![serve(None)?];
+        let primary = servers[0].addr();
+        for _ in 0..replicas {
+            servers.push(serve(Some(primary))?);
+        }
+        let quorum = sentinels / 2 + 1;
+        let sentinels = (0..sentinels).map(|_| watch(primary, quorum)).collect::<io::Result<Vec<_>>>()?;
+        let set = Self { servers, sentinels };
+        let counts =
+            format!("status=ok,address={primary},slaves={replicas},sentinels={}", set.sentinels.len());
+        let known =
+            || set.sentinels.iter().all(|sentinel| info(sentinel).is_ok_and(|info| info.contains(&counts)));
+        let in_step = || online(primary).is_ok_and(|online| online == replicas);
+        if process::wait_until(|| known() && in_step()) {
+            return Ok(set);
+        }
+        Err(io::Error::other("the servers and the sentinels do not find each other"))
+    }
+
+    /// The URL of the primary's first database.
+    pub fn url(&self) -> String {
+        let (servers, sentinels) = PASSWORDS;
+        let hosts: Vec<_> = self.sentinels.iter().map(|sentinel| sentinel.addr().to_string()).collect();
+        format!("redis-sentinel://:{servers}@{}/{NAME}/0?sentinel_password={sentinels}", hosts.join(","))
+    }
+
+    /// Which of the servers is the primary, as the first sentinel that runs sees it.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn primary(&self) -> io::Result<usize> {
+        let info = info(self.running()?)?;
+        let found =
+            self.servers.iter().position(|server| info.contains(&format!("address={},", server.addr())));
+        found.ok_or_else(|| io::Error::other(format!("the primary is a stranger: {info}")))
+    }
+
+    /// Orders the first sentinel that runs to put a replica in the place of the primary.
+    ///
+    /// # Errors
+    /// If it refuses.
+    pub fn fail_over(&self) -> io::Result<()> {
+        login(self.running()?)?.ask(&format!("SENTINEL FAILOVER {NAME}")).map(drop)
+    }
+
+    /// Kills one of the sentinels.
+    pub fn kill_sentinel(&mut self, which: usize) {
+        self.sentinels[which].kill();
+    }
+
+    fn running(&self) -> io::Result<&Server<Sentinel>> {
+        let running = self.sentinels.iter().find(|sentinel| sentinel.is_running());
+        running.ok_or_else(|| io::Error::other("no sentinel runs"))
+    }
+}
+
+/// How many replicas have what the primary has.
+fn online(primary: SocketAddr) -> io::Result<usize> {
+    let mut connection = Connection::open(primary)?;
+    connection.ask(&format!("AUTH {}", PASSWORDS.0))?;
+    Ok(connection.ask("INFO replication")?.matches("state=online").count())
+}
+
+fn info(sentinel: &Server<Sentinel>) -> io::Result<String> {
+    login(sentinel)?.ask("INFO sentinel")
+}
+
+fn login(sentinel: &Server<Sentinel>) -> io::Result<Connection> {
+    let mut connection = Connection::open(sentinel.addr())?;
+    connection.ask(&format!("AUTH {}", PASSWORDS.1))?;
+    Ok(connection)
+}
+
+/// A server that asks for a password; a replica of the one at `primary`, if there is one.
+fn serve(primary: Option<SocketAddr>) -> io::Result<Redis> {
+    Redis::start_on(|site| {
+        let mut set = |words: &[&str]| site.arguments.extend(words.iter().map(|word| (*word).to_owned()));
+        set(&["--requirepass", PASSWORDS.0, "--masterauth", PASSWORDS.0]);
+        // It waits for further replicas otherwise.
+        set(&["--repl-diskless-sync-delay", "0"]);
+        if let Some(primary) = primary {
+            set(&["--replicaof", &primary.ip().to_string(), &primary.port().to_string()]);
+        }
+        Ok(())
+    })
+}
+
+fn watch(primary: SocketAddr, quorum: usize) -> io::Result<Server<Sentinel>> {
+    let (host, port) = (primary.ip(), primary.port());
+    let (servers, sentinels) = PASSWORDS;
+    Server::start_on(|site| {
+        // It writes down there what it comes to know.
+        site.write(
+            "sentinel.conf",
+            &format!(
+                "bind 127.0.0.1\n\
+                 requirepass {sentinels}\n\
+                 sentinel sentinel-pass {sentinels}\n\
+                 sentinel monitor {NAME} {host} {port} {quorum}\n\
+                 sentinel auth-pass {NAME} {servers}\n\
+                 sentinel down-after-milliseconds {NAME} 500\n\
+                 sentinel failover-timeout {NAME} 3000\n"
+            ),
+        )?;
+        Ok(())
+    })
+}
+
+/// One sentinel.
+#[derive(Debug)]
+pub(super) enum Sentinel {}
+
+impl Kind for Sentinel {
+    const NAME: &'static str = "redis sentinel";
+    const ENV: &'static str = "SEAWALL_TEST_SENTINEL_URL";
+    const BINARIES: &'static [Binary] = &[SERVER];
+    const CLIENT: Option<Binary> = None;
+    const USER: &'static str = "redis";
+    const STOP: &'static str = "TERM";
+
+    fn prepare(_site: &Site) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn serve(site: &Site) -> io::Result<Command> {
+        let mut sentinel = site.command(SERVER)?;
+        sentinel.arg(site.path("sentinel.conf")).arg("--sentinel").args(["--port", &site.port.to_string()]);
+        Ok(sentinel)
+    }
+
+    fn is_ready(addr: SocketAddr) -> bool {
+        super::redis::Redis::is_ready(addr)
+    }
+
+    fn url(addr: SocketAddr) -> String {
+        format!("redis://:{}@{addr}", PASSWORDS.1)
+    }
+
+    fn create_database(_url: &str, _name: &str) -> io::Result<String> {
+        Err(io::Error::other("a sentinel holds no data"))
+    }
+}
