@@ -206,6 +206,14 @@ impl Sql {
         schema::read(&mut pool.acquire(Location::caller()).await?, name).await
     }
 
+    /// Quotes the name of a table as text for this database's statements; `schema.table` becomes two names.
+    ///
+    /// # Errors
+    /// [`FailureKind::Permanent`] if a name is empty or holds a NUL, or for a client over a service of somebody else's.
+    pub fn quote_table(&self, name: &str) -> Result<String, Error> {
+        schema::table_name(name, self.dialect()?).map_err(|message| schema::wrong(self.name(), message))
+    }
+
     /// Lends the driver's own connection, for what Seawall does not cover.
     ///
     /// On SQLite it is the one that writes. Nobody can tell in what state it comes back, so it is closed

@@ -43,33 +43,52 @@ impl Endpoint {
 
     /// Reads a URL and looks at what can be known before anything is opened.
     pub(crate) fn parse(url: &str, config: &SqlConfig) -> Result<Self, Error> {
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-        match scheme {
+        match dialect_of(url).map_err(|rule| bad_url(format!("the URL {rule}")))? {
             #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite(url, config),
+            Dialect::Sqlite => sqlite(url, config),
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => postgres(url, config),
+            Dialect::Postgres => postgres(url, config),
             #[cfg(feature = "mysql")]
-            "mysql" | "mariadb" => mysql(url, config),
-            #[cfg(not(feature = "sqlite"))]
-            "sqlite" => Err(not_compiled_in("sqlite")),
-            #[cfg(not(feature = "postgres"))]
-            "postgres" | "postgresql" => Err(not_compiled_in("postgres")),
-            #[cfg(not(feature = "mysql"))]
-            "mysql" | "mariadb" => Err(not_compiled_in("mysql")),
-            // The text is not shown: it may be a password with a typing error in front.
-            _ => Err(bad_url(
-                "the URL does not begin with `sqlite:`, `postgres:` or `mysql:`, as in `sqlite:///var/lib/app.db` or \
-                 `postgres://user:password@host/database`"
-                    .into(),
-            )),
+            Dialect::MySql => mysql(url, config),
+            #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+            _ => unreachable!("what is not compiled in was refused"),
         }
     }
 }
 
-#[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
-fn not_compiled_in(feature: &str) -> Error {
-    bad_url(format!("this database is not compiled in: enable the feature `{feature}` of seawall-sql"))
+/// Checks that a URL leads to a database that is compiled in, by what it begins with. Nothing is opened.
+///
+/// ```
+/// let rule = seawall_sql::check_scheme("oracle://scott@host/db").unwrap_err();
+/// assert!(rule.starts_with("must begin with `sqlite:`, `postgres:` or `mysql:`"));
+/// ```
+///
+/// # Errors
+/// What is wrong, to read on from "the URL"; it shows nothing of the URL, which may hold a password.
+pub fn check_scheme(url: &str) -> Result<(), String> {
+    dialect_of(url).map(drop)
+}
+
+fn dialect_of(url: &str) -> Result<Dialect, String> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    let (dialect, feature, compiled_in) = match scheme {
+        "sqlite" => (Dialect::Sqlite, "sqlite", cfg!(feature = "sqlite")),
+        "postgres" | "postgresql" => (Dialect::Postgres, "postgres", cfg!(feature = "postgres")),
+        "mysql" | "mariadb" => (Dialect::MySql, "mysql", cfg!(feature = "mysql")),
+        // The text is not shown: it may be a password with a typing error in front.
+        _ => {
+            return Err(
+                "must begin with `sqlite:`, `postgres:` or `mysql:`, as in `sqlite:///var/lib/app.db` or \
+                        `postgres://user:password@host/database`"
+                    .into(),
+            );
+        }
+    };
+    if compiled_in {
+        Ok(dialect)
+    } else {
+        Err(format!("leads to a database that is not compiled in: enable the feature `{feature}`"))
+    }
 }
 
 fn bad_url(message: String) -> Error {

@@ -49,6 +49,7 @@ pub use classify::{SqlClassifier, is_unique_violation};
 pub use client::Sql;
 pub use config::{PoolConfig, Pooler, Role, SqlConfig, SqliteConfig, Synchronous};
 pub use driver::Connection;
+pub use endpoint::check_scheme;
 pub use from_value::FromValue;
 pub use health::{HealthState, SqlHealth};
 pub use list::ListElement;

@@ -45,9 +45,23 @@ pub(crate) fn wrong(name: &str, message: String) -> Error {
 
 pub(crate) async fn create(lease: &mut Lease, table: &TableSchema) -> Result<(), Error> {
     let dialect = lease.session().connection.dialect();
-    let sql = definition(table, dialect).map_err(|message| wrong(lease.name(), message))?;
+    let mut sql = definition(table, dialect).map_err(|message| wrong(lease.name(), message))?;
     lease.allow(CallContext::current_deadline()).await?;
+    if dialect == Dialect::MySql && !takes_any_text(lease, &table.name).await? {
+        sql.push_str(" CHARACTER SET utf8mb4");
+    }
     lease.run(|connection| connection.run(sql.into())).await
+}
+
+/// Whether a table that is made there holds any text by default. One of another character set would refuse some.
+async fn takes_any_text(lease: &mut Lease, table: &str) -> Result<bool, Error> {
+    let schema = Value::from(table.split_once('.').map(|(schema, _)| schema));
+    let sql = "SELECT default_character_set_name = 'utf8mb4' FROM information_schema.schemata \
+               WHERE schema_name = coalesce(?, database())";
+    let (values, way) = ([&schema], lease.session().way());
+    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, true, way)).await?;
+    // Without such a schema it is the creating that fails.
+    rows.first().map_or(Ok(true), |row| row.get(0))
 }
 
 fn definition(table: &TableSchema, dialect: Dialect) -> Result<String, String> {

@@ -13,6 +13,8 @@ Examples:
     seawall ingest trades.csv --into sqlite://trades.db
   A folder's files, four at a time, into Postgres:
     seawall ingest data/2024 --into postgres://ann@localhost/market --table trades --jobs 4
+  Into MySQL or MariaDB, whose certificate is checked:
+    seawall ingest dump.ndjson --into 'mysql://ann@db/market?ssl-mode=VERIFY_IDENTITY&ssl-ca=ca.pem' --table dump
   From a web server, at most 50 000 rows a second:
     seawall ingest https://example.com/ticks.ndjson.zst --into sqlite://ticks.db --rate 50000/s
   From a pipe, with column types of your own:
@@ -21,7 +23,10 @@ Examples:
 Stop it, kill it, lose the network: the same command again goes on where it stopped.
 A row is stored once. A row that cannot be stored is in the rejects file, with its line and the reason.
 
-Set PGPASSWORD or SEAWALL_DATABASE_URL (in place of --into) to keep a password out of the command line.
+Set SEAWALL_DATABASE_URL (in place of --into), or PGPASSWORD for Postgres, to keep a password out of the command line.
+
+A connection is encrypted where the server can, and its certificate is checked only if the address says so: with
+?sslmode=verify-full&sslrootcert=FILE for Postgres, ?ssl-mode=VERIFY_IDENTITY&ssl-ca=FILE for MySQL.
 
 A source keeps its identity by its path or address: the same file under another name is another source.
 
@@ -36,7 +41,7 @@ pub(crate) struct IngestArgs {
     #[arg(value_name = "SOURCE", required = true)]
     pub(crate) sources: Vec<String>,
     // Not a doc comment, which would read the address as a link.
-    #[arg(long, help = "The database: sqlite://FILE or postgres://USER@HOST/DATABASE")]
+    #[arg(long, help = "The database: sqlite://FILE, or postgres:// or mysql://USER@HOST/DATABASE")]
     #[arg(value_name = "URL", env = "SEAWALL_DATABASE_URL", hide_env_values = true)]
     pub(crate) into: String,
     /// The table; created when missing. Named after the first source unless given.

@@ -26,6 +26,11 @@ async fn a_file_killed_50_times_arrives_whole_in_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_killed_50_times_arrives_whole_in_mariadb() {
+    kill_and_resume(&Sink::mariadb(), &file(), 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_faulty_http_source_killed_50_times_arrives_whole_in_sqlite() {
     let http = FaultyHttp::start(3).await;
     kill_and_resume(&Sink::sqlite(), &http.url, 3).await;
@@ -35,6 +40,12 @@ async fn a_faulty_http_source_killed_50_times_arrives_whole_in_sqlite() {
 async fn a_faulty_http_source_killed_50_times_arrives_whole_in_postgres() {
     let http = FaultyHttp::start(4).await;
     kill_and_resume(&Sink::postgres(), &http.url, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_faulty_http_source_killed_50_times_arrives_whole_in_mariadb() {
+    let http = FaultyHttp::start(6).await;
+    kill_and_resume(&Sink::mariadb(), &http.url, 6).await;
 }
 
 /// Kills the run whenever a seeded number of further batches is committed and a seeded moment has passed, and

@@ -5,25 +5,25 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use seawall_testkit::proxy::{Direction, Fault, FaultKind, FaultProxy, Faults, Rule};
-use seawall_testkit::servers::Postgres;
+use seawall_testkit::servers::{MariaDb, Postgres};
 
 use crate::binary::{Running, fail_with, ingest, report, seawall, succeed};
 use crate::server::Server;
 use crate::sink::{Sink, batches, contents};
 use crate::ticks::csv;
 
-struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
         path.display().to_string()
@@ -36,7 +36,7 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn rejects(path: &Path) -> Vec<serde_json::Value> {
+pub(crate) fn rejects(path: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -108,7 +108,7 @@ async fn malformed_rows_are_rejected_with_line_and_reason_and_the_rest_is_stored
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_the_database_refuses_are_rejected_with_its_reason() {
-    for sink in [Sink::sqlite(), Sink::postgres()] {
+    for sink in Sink::all() {
         let folder = Folder::new();
         let source = folder.file("a.csv", "id,symbol,price\n1,A,1.5\n2,B,2.5\n1,C,3.5\n3,D,4.5\n");
         let sql = sink.open().await;
@@ -144,14 +144,18 @@ async fn a_changed_http_source_is_said_and_ingested_anew() {
     let (old, _) = csv(5_000);
     let server = Server::start(old, "\"v1\"").await;
     let url = format!("http://{}/ticks.csv", server.address);
-    let sink = Sink::sqlite();
-    succeed(ingest(&url, &sink.url, &[]));
+    let sinks = Sink::all();
+    for sink in &sinks {
+        succeed(ingest(&url, &sink.url, &[]));
+    }
     let new = csv(6_000).0.replace("SYM", "NEW");
     server.replace(new, "\"v2\"");
-    let report = succeed(ingest(&url, &sink.url, &[]));
-    assert!(report["sources"][0]["changed"].is_string(), "{report}");
-    let now = contents(&sink.open().await).await;
-    assert_eq!(now.rows, 6_000, "the rows of the older version are gone: {report}");
+    for sink in &sinks {
+        let report = succeed(ingest(&url, &sink.url, &[]));
+        assert!(report["sources"][0]["changed"].is_string(), "{report}");
+        let now = contents(&sink.open().await).await;
+        assert_eq!(now.rows, 6_000, "the rows of the older version are gone: {report}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +204,7 @@ async fn bad_input_gets_an_answer_that_helps() {
         ("oracle://localhost/x", "sqlite://"),
         ("sqlite:///nowhere/at/all/x.db", "nowhere"),
         ("postgres://ann:hunter2@127.0.0.1:1/x", "127.0.0.1"),
+        ("mysql://ann:hunter2@127.0.0.1:1/x", "127.0.0.1"),
     ] {
         let message = fail_with(1, ingest(&good, into, &["--patience", "1"]));
         assert!(message.contains(says) && !message.contains("hunter2"), "{into}: {message}");
@@ -220,20 +225,40 @@ async fn a_database_file_that_cannot_be_written_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_vanishes_and_comes_back_is_waited_for() {
-    let mut postgres = Postgres::start().unwrap();
-    let sink = Sink::at(postgres.url());
+    let mut server = Postgres::start().unwrap();
+    kill_and_restart(server.url(), || {
+        server.kill();
+        server.restart().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mariadb_that_vanishes_and_comes_back_is_waited_for() {
+    let mut server = MariaDb::start().unwrap();
+    kill_and_restart(server.url(), || {
+        server.kill();
+        server.restart().unwrap();
+    })
+    .await;
+}
+
+/// Ends the server in the middle of a run, three times.
+async fn kill_and_restart(url: String, mut end_and_begin: impl FnMut()) {
+    let sink = Sink::at(url);
     let (text, expected) = csv(20_000);
     let folder = Folder::new();
     let source = folder.file("a.csv", text);
     let pace = ["--batch-rows", "200", "--rate", "20000/s"];
     let mut run = Running(ingest(&source, &sink.url, &pace).spawn().unwrap());
-    let sql = sink.open().await;
-    while batches(&sql).await < 5 {
-        assert!(run.0.try_wait().unwrap().is_none(), "ended too soon");
-        tokio::task::yield_now().await;
+    for batches_before in [5, 20, 40] {
+        let sql = sink.open().await;
+        while batches(&sql).await < batches_before {
+            assert!(run.0.try_wait().unwrap().is_none(), "ended too soon");
+            tokio::task::yield_now().await;
+        }
+        end_and_begin();
     }
-    postgres.kill();
-    postgres.restart().unwrap();
     let mut printed = String::new();
     run.0.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
     assert!(run.0.wait().unwrap().success(), "{printed}");

@@ -8,6 +8,7 @@ mod demo;
 mod faults;
 mod fetch;
 mod http;
+mod mariadb;
 mod server;
 mod sink;
 mod ticks;

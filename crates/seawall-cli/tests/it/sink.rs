@@ -1,4 +1,4 @@
-//! The two kinds of database, and a look at what they hold.
+//! The kinds of database, and a look at what they hold.
 
 use seawall::sql::{Sql, SqlConfig};
 use seawall_testkit::servers;
@@ -20,6 +20,15 @@ impl Sink {
 
     pub(crate) fn postgres() -> Self {
         Self::at(servers::postgres_url().unwrap())
+    }
+
+    pub(crate) fn mariadb() -> Self {
+        Self::at(servers::mariadb_url().unwrap())
+    }
+
+    /// One of each.
+    pub(crate) fn all() -> [Self; 3] {
+        [Self::sqlite(), Self::postgres(), Self::mariadb()]
     }
 
     pub(crate) fn at(url: String) -> Self {

@@ -93,7 +93,33 @@ pub(crate) fn error(name: &str, cause: sqlx::Error) -> Error {
 
 /// The driver's error when a connection could not be opened: nothing was executed.
 pub(crate) fn connect_error(name: &str, cause: sqlx::Error) -> Error {
-    error(name, cause).not_executed()
+    if let Some(advice) = encryption(&cause) {
+        let error = Error::new(FailureKind::Permanent, "sql", name.to_owned()).not_executed();
+        return error.with_message(advice).with_source(cause);
+    }
+    let is_missing = matches!(&cause, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::NotFound);
+    let error = error(name, cause).not_executed();
+    if is_missing {
+        // The socket of a server that is being restarted comes back.
+        return error
+            .with_message("a file that the URL names is not there: a certificate, or the server's socket");
+    }
+    error
+}
+
+/// What to do about a connection that could not be encrypted as the URL demands. That does not pass by itself, though the
+/// driver tells it as it tells a connection that broke.
+fn encryption(cause: &sqlx::Error) -> Option<&'static str> {
+    match cause {
+        sqlx::Error::Tls(cause) if cause.to_string().contains("does not support TLS") => {
+            Some("the server does not encrypt, and the URL demands it: see its `sslmode`")
+        }
+        sqlx::Error::Tls(_) => Some("check the certificates that the URL names"),
+        sqlx::Error::Io(error) if error.to_string().starts_with("invalid peer certificate") => Some(
+            "the server's certificate is not trusted: check the root certificate and the host that the URL names",
+        ),
+        _ => None,
+    }
 }
 
 /// What the database said, without the driver's wrapping.

@@ -32,8 +32,8 @@ async fn a_place_that_cannot_be_opened_says_what_to_do() {
         (format!("sqlite://{}", text.display()), "check the path"),
         (format!("sqlite://{root}/x.db?mode=sideways"), "sideways"),
         ("sqlite://".into(), "names no file"),
-        ("oracle://scott:tiger@host/db".into(), "does not begin with"),
-        (String::new(), "does not begin with"),
+        ("oracle://scott:tiger@host/db".into(), "must begin with"),
+        (String::new(), "must begin with"),
     ] {
         let error = refused(&url).await;
         assert_eq!(error.kind(), FailureKind::Permanent, "{url}: {error}");

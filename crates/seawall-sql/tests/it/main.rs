@@ -34,5 +34,7 @@ mod statements;
 mod stream;
 mod tables;
 mod telemetry;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod tls;
 mod transactions;
 mod typed_rows;

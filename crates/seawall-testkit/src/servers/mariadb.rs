@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::binary::Binary;
-use super::server::Kind;
+use super::server::{CERTIFICATE, KEY, Kind};
 use super::shared;
 use super::site::{Site, run};
 
@@ -39,6 +39,10 @@ impl Kind for MariaDb {
         mariadbd.arg(format!("--tmpdir={}", site.path("").display()));
         mariadbd.arg(format!("--socket={}", site.path("socket").display()));
         mariadbd.arg(format!("--pid-file={}", site.path("pid").display()));
+        if site.path(CERTIFICATE).exists() {
+            mariadbd.arg(format!("--ssl-cert={}", site.path(CERTIFICATE).display()));
+            mariadbd.arg(format!("--ssl-key={}", site.path(KEY).display()));
+        }
         Ok(mariadbd)
     }
 

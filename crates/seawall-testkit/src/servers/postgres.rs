@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use super::binary::Binary;
-use super::server::{Kind, Server};
+use super::server::{CERTIFICATE, KEY, Kind, Server};
 use super::shared;
 use super::site::{Site, run};
 
@@ -38,6 +38,13 @@ impl Kind for Postgres {
         let mut postgres = site.command(SERVER)?;
         postgres.arg("-D").arg(site.path("data")).arg("-p").arg(site.port.to_string());
         postgres.arg("-k").arg(site.path("")).args(["-h", "127.0.0.1", "-N", "200"]);
+        if site.path(CERTIFICATE).exists() {
+            postgres.arg("-c").arg(format!("ssl_cert_file={}", site.path(CERTIFICATE).display()));
+            postgres
+                .arg("-c")
+                .arg(format!("ssl_key_file={}", site.path(KEY).display()))
+                .args(["-c", "ssl=on"]);
+        }
         Ok(postgres)
     }
 

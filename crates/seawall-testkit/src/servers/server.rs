@@ -8,6 +8,11 @@ use std::process::{Child, Command};
 use super::binary::Binary;
 use super::site::Site;
 use super::{port, process};
+use crate::tls::Identity;
+
+/// What a server that speaks TLS finds in its folder, as PEM.
+pub(super) const CERTIFICATE: &str = "server.crt";
+pub(super) const KEY: &str = "server.key";
 
 /// What makes a server this server and not another one.
 pub trait Kind: Debug {
@@ -62,6 +67,18 @@ impl<K: Kind> Server<K> {
     /// `NotFound` when one of its programs is missing, naming the Debian package; otherwise what its log ends with.
     pub fn start() -> io::Result<Self> {
         Self::start_on(|site| K::prepare(site))
+    }
+
+    /// Starts a server that also speaks TLS, and shows this identity to whoever asks for it. Redis has [`RedisTls`](super::RedisTls).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with_tls(identity: &Identity) -> io::Result<Self> {
+        Self::start_on(|site| {
+            K::prepare(site)?;
+            site.write(CERTIFICATE, &identity.certificate)?;
+            site.write(KEY, &identity.key).map(drop)
+        })
     }
 
     /// Starts a server on the data folder that `prepare` makes.

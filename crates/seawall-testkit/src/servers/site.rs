@@ -1,7 +1,7 @@
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -34,10 +34,10 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// Writes a file that is the server's own.
+    /// Writes a file that is the server's own, and that nobody else reads.
     pub(super) fn write(&self, name: &str, text: &str) -> io::Result<PathBuf> {
         let path = self.path(name);
-        std::fs::write(&path, text)?;
+        File::options().write(true).create_new(true).mode(0o600).open(&path)?.write_all(text.as_bytes())?;
         if let Some(User { uid, gid }) = self.user {
             chown(&path, Some(uid), Some(gid))?;
         }

@@ -3,7 +3,8 @@ use std::fmt;
 use seawall_core::InvalidConfig;
 use serde::{Deserialize, Serialize};
 
-/// The address of the database: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`.
+/// The address of the database: `sqlite://FILE`, `postgres://USER:PASSWORD@HOST/DATABASE` (feature `postgres`), or
+/// `mysql://USER:PASSWORD@HOST/DATABASE` (feature `mysql`; MariaDB too, for which `mariadb:` may be said).
 ///
 /// It may hold a password, so it is never shown: `Debug` prints `***`. Serializing writes it in full.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +20,7 @@ impl DatabaseUrl {
     /// Tells a mistake in a file or variable while it is still known where it was made. All else, and whoever sets
     /// the address in code, hears from the client that opens it.
     pub(super) fn check_scheme(&self) -> Result<(), InvalidConfig> {
-        match self.0.split_once(':') {
-            Some(("sqlite" | "postgres" | "postgresql", _)) => Ok(()),
-            _ => Err(InvalidConfig::new("database_url", "***", "must begin with `sqlite:` or `postgres:`")),
-        }
+        seawall_sql::check_scheme(&self.0).map_err(|rule| InvalidConfig::new("database_url", "***", rule))
     }
 }
 

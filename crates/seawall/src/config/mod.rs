@@ -34,7 +34,7 @@ const FILE: &str = "seawall.toml";
 /// | `cache` | [`CacheConfig`](seawall_cache::CacheConfig) |
 /// | `fs` | [`FsConfig`](seawall_fs::FsConfig) |
 /// | `http` | [`HttpConfig`](seawall_http::HttpConfig) |
-/// | `database_url` | `sqlite://FILE` or `postgres://…`, default `sqlite://seawall.db` |
+/// | `database_url` | `sqlite://FILE`, `postgres://…` or `mysql://…` ([`DatabaseUrl`]), default `sqlite://seawall.db` |
 /// | `sql` | [`SqlConfig`](seawall_sql::SqlConfig) |
 /// | `redis_url` | `redis://…`, default `off` (feature `redis`) |
 /// | `redis` | how that Redis is spoken to: `RedisConfig` (feature `redis`) |

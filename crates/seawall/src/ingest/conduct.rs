@@ -89,6 +89,8 @@ impl AsyncIoSystem {
         if patience.insist(&table, || sql.table(&table)).await?.is_none() {
             // Entries of a table that is gone would keep its sources from being ingested into a new one.
             patience.insist(&table, || ledger.forget_table()).await?;
+        } else {
+            patience.insist(&table, || ledger.check_table()).await?;
         }
         let readers = Readers { fs: self.fs().clone(), http: self.http().clone() };
         let jobs = plan.jobs.get().min(MOST_JOBS).min(sources.len().max(1));

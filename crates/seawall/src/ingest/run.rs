@@ -112,6 +112,7 @@ impl Run {
                 None => return Err(error),
             }
         }
+        patience.insist(&self.table, || self.ledger.check_table()).await?;
         sample.fit(&table.columns).map_err(unfit)
     }
 }

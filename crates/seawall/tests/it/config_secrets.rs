@@ -23,7 +23,7 @@ fn no_secret_is_in_an_error_about_it() {
         "database_url = 'postgres://ann:hunter2@db/market",
         "database_url = postgres://ann:hunter2@db/market",
         "database_url = ['postgres://ann:hunter2@db/market']",
-        "database_url = 'mysql://ann:hunter2@db/market'",
+        "database_url = 'oracle://ann:hunter2@db/market'",
         "database_url = 'hunter2'",
         "[database_url]\nhunter2 = 1",
         "telemetry = 'hunter2'",
@@ -40,7 +40,7 @@ fn no_secret_is_in_an_error_about_it() {
         assert!(!format!("{error} {error:?}").contains(SECRET), "{file}: {error}");
     }
     let variables = [
-        ("DATABASE_URL", "mysql://ann:hunter2@db/market"),
+        ("DATABASE_URL", "oracle://ann:hunter2@db/market"),
         ("DATABASE_URL", "hunter2"),
         ("TELEMETRY", "hunter2"),
         ("TELEMETRY__OTLP", "http://hunter2@collector"),
