@@ -26,7 +26,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(async {
+    // On a worker, because this thread would have to be woken for whatever the command waits for.
+    let command = runtime.spawn(async {
         match args.command {
             Command::Ingest(ingest) => ingest::run(ingest).await,
             Command::Demo(demo) => demo::run(demo).await,
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
             Command::Http(http) => http::run(*http).await,
         }
     });
+    let code = runtime.block_on(command);
+    let code = code.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
     // A read of standard input that nobody waits for any more must not keep the process alive.
     runtime.shutdown_background();
     code

@@ -9,23 +9,32 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// is over, and one that has not begun finds its caller gone and changes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct CommitGate {
-    busy: Mutex<HashSet<PathBuf>>,
+    passing: Mutex<Passing>,
     freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Passing {
+    paths: HashSet<PathBuf>,
+    /// How many threads wait for one of them: hardly ever any, and waking nobody is a system call all the same.
+    waiting: usize,
 }
 
 impl CommitGate {
     /// Waits until no other replacement of `path` is passing. Blocks the thread.
     pub(crate) fn enter<'a>(&'a self, path: &'a Path) -> Passage<'a> {
-        let mut busy = self.lock();
-        while busy.contains(path) {
-            busy = self.freed.wait(busy).unwrap_or_else(PoisonError::into_inner);
+        let mut passing = self.lock();
+        while passing.paths.contains(path) {
+            passing.waiting += 1;
+            passing = self.freed.wait(passing).unwrap_or_else(PoisonError::into_inner);
+            passing.waiting -= 1;
         }
-        busy.insert(path.to_owned());
+        passing.paths.insert(path.to_owned());
         Passage { gate: self, path }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Passing> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -38,7 +47,10 @@ pub(crate) struct Passage<'a> {
 
 impl Drop for Passage<'_> {
     fn drop(&mut self) {
-        self.gate.lock().remove(self.path);
-        self.gate.freed.notify_all();
+        let mut passing = self.gate.lock();
+        passing.paths.remove(self.path);
+        if passing.waiting > 0 {
+            self.gate.freed.notify_all();
+        }
     }
 }

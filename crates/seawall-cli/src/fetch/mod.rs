@@ -1,6 +1,8 @@
 //! `seawall fetch`: many downloads at once.
 
+mod found;
 mod list;
+mod report;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +13,6 @@ use indicatif::{HumanBytes, HumanCount};
 use seawall::AsyncIoSystem;
 use seawall::fs::Durability;
 use seawall::transfer::TransferProgress;
-use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -19,11 +20,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{DurabilityName, ExistingName, FetchArgs};
-use crate::exit::{FAILED, STOPPED, USAGE, fail_as, print_json, print_line};
+use crate::exit::{FAILED, STOPPED, USAGE, fail_as};
 use crate::signals::stop_on_signal;
 use crate::system;
 use crate::watch::{Moment, Speed, Watch, time_left};
+use found::{Found, find};
 use list::Item;
+use report::{Failure, Report, code, show};
 
 /// So many files may wait for the disk while as many as there are jobs come over the network: disks do syncs that are
 /// asked for together at once.
@@ -45,28 +48,6 @@ pub(crate) async fn run(args: FetchArgs) -> ExitCode {
     }
 }
 
-/// How a run ended.
-#[derive(Debug, Default, Serialize)]
-struct Report {
-    files: usize,
-    fetched: usize,
-    /// Those that were there already.
-    kept: usize,
-    /// Bytes received.
-    bytes: u64,
-    /// Transfers taken up again after they broke.
-    resumed: u64,
-    seconds: f64,
-    stopped: bool,
-    failed: Vec<Failure>,
-}
-
-#[derive(Debug, Serialize)]
-struct Failure {
-    name: String,
-    error: String,
-}
-
 /// What became of one file.
 enum Ended {
     Fetched { bytes: u64 },
@@ -84,6 +65,7 @@ async fn fetch(args: &FetchArgs, stop: &CancellationToken) -> Result<Report, (u8
     let (progress, ended) = (Arc::new(TransferProgress::default()), Arc::new(AtomicU64::new(0)));
     let watch = (!args.json).then(|| watch(Arc::clone(&progress), Arc::clone(&ended), items.len()));
     let mut report = Report { files: items.len(), ..Report::default() };
+    let mut found = find(&io, &args.into, &items);
     let mut items = items.into_iter();
     let jobs = Arc::new(Semaphore::new(args.jobs.get()));
     let mut running = JoinSet::new();
@@ -91,8 +73,9 @@ async fn fetch(args: &FetchArgs, stop: &CancellationToken) -> Result<Report, (u8
         while running.len() < args.jobs.get() + SETTLING
             && let Some(item) = items.next()
         {
+            let found = Found::next(&mut found).await;
             let (jobs, progress) = (Arc::clone(&jobs), Arc::clone(&progress));
-            running.spawn(one(io.clone(), Settings::of(args), item, jobs, progress));
+            running.spawn(one(io.clone(), Settings::of(args), item, found, jobs, progress));
         }
         let done = tokio::select! {
             done = running.join_next() => done,
@@ -181,20 +164,22 @@ async fn one(
     io: AsyncIoSystem,
     settings: Settings,
     item: Item,
+    found: Found,
     jobs: Arc<Semaphore>,
     progress: Arc<TransferProgress>,
 ) -> Ended {
-    let job = jobs.acquire().await.expect("nobody closes it");
-    let target = settings.into.join(&item.name);
-    if settings.existing == ExistingName::Keep && io.fs().exists(&target).await.unwrap_or(false) {
+    if settings.existing == ExistingName::Keep && found.whole {
         return Ended::Kept;
     }
+    let job = jobs.acquire().await.expect("nobody closes it");
+    let target = settings.into.join(&item.name);
     let download = io
         .download(item.url, &target)
         .connections(settings.connections)
         .durability(settings.durability)
         .max_size(settings.max_size)
         .patience(settings.patience)
+        .resume(found.begun)
         .progress(progress);
     let download = match item.checksum {
         Some(checksum) => download.checksum(checksum),
@@ -228,41 +213,4 @@ fn watch(progress: Arc<TransferProgress>, ended: Arc<AtomicU64>, files: usize) -
         }
         Moment { position: ended, length: Some(files as u64), line: parts.join(", ") }
     })
-}
-
-fn show(report: &Report, json: bool) {
-    if json {
-        print_json(report);
-    } else {
-        print_line(&format!(
-            "{} fetched ({}) in {:.1} s, {} there already",
-            HumanCount(report.fetched as u64),
-            HumanBytes(report.bytes),
-            report.seconds,
-            HumanCount(report.kept as u64),
-        ));
-    }
-    for Failure { name, error } in &report.failed {
-        eprintln!("{name}: {error}");
-    }
-    if !report.failed.is_empty() {
-        eprintln!(
-            "{} of {} files are not there; run the same command again to try those once more",
-            HumanCount(report.failed.len() as u64),
-            HumanCount(report.files as u64)
-        );
-    }
-    if report.stopped {
-        eprintln!("stopped; run the same command again to go on");
-    }
-}
-
-fn code(report: &Report) -> ExitCode {
-    if report.stopped {
-        ExitCode::from(STOPPED)
-    } else if report.failed.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    }
 }

@@ -17,6 +17,7 @@ mod upload;
 
 pub use checksum::{Checksum, InvalidChecksum};
 pub use download::Download;
+pub use partial::resume_path;
 pub use progress::{TransferProgress, TransferSnapshot};
 pub use received::{Downloaded, Received};
 pub use upload::Upload;

@@ -71,6 +71,13 @@ impl Description {
     }
 }
 
+/// Where a download into `target` keeps what it knows of the bytes that are there: a file that exists if there is
+/// something to go on with. Whoever begins many downloads can look at all of these at once, and spare each of them its
+/// own look by [`resume(false)`](super::Download::resume).
+pub fn resume_path(target: &Path) -> PathBuf {
+    Partial::of(target).description
+}
+
 impl Partial {
     /// The places of a download to `target`.
     pub(super) fn of(target: &Path) -> Self {
