@@ -116,6 +116,7 @@ fn plan(args: &IngestArgs) -> Result<IngestPlan, String> {
             OnChangeName::Append => OnChange::Append,
             OnChangeName::Fail => OnChange::Fail,
         },
+        upsert: args.upsert.clone(),
         batch_rows: args.batch_rows,
         format: FormatOptions {
             format,

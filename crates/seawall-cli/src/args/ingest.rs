@@ -15,6 +15,8 @@ Examples:
     seawall ingest data/2024 --into postgres://ann@localhost/market --table trades --jobs 4
   Into MySQL or MariaDB, whose certificate is checked:
     seawall ingest dump.ndjson --into 'mysql://ann@db/market?ssl-mode=VERIFY_IDENTITY&ssl-ca=ca.pem' --table dump
+  Newer values of rows that are there, by their key:
+    seawall ingest prices.csv --into postgres://ann@db/market --table prices --upsert symbol,day
   From a web server, at most 50 000 rows a second:
     seawall ingest https://example.com/ticks.ndjson.zst --into sqlite://ticks.db --rate 50000/s
   From a pipe, with column types of your own:
@@ -65,6 +67,10 @@ pub(crate) struct IngestArgs {
     /// What to do about a source that is not the one an earlier run has read.
     #[arg(long, value_name = "WHAT", default_value = "replace")]
     pub(crate) on_change: OnChangeName,
+    /// Update rows that are in the table already: by these columns, which are those of a unique index. Without it every
+    /// row is inserted.
+    #[arg(long, value_name = "COLUMN,COLUMN", value_delimiter = ',')]
+    pub(crate) upsert: Vec<String>,
     /// Where malformed rows go [default: TABLE.rejects.ndjson].
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,

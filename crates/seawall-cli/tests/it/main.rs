@@ -12,3 +12,4 @@ mod mariadb;
 mod server;
 mod sink;
 mod ticks;
+mod upsert;

@@ -94,3 +94,13 @@ async fn a_url_of_what_was_not_compiled_in_says_what_to_switch_on() {
     assert!(error.to_string().contains("feature `sentinel` of `seawall-redis`"), "{error}");
     assert!(!error.to_string().contains("s3cret"), "{error}");
 }
+
+#[test]
+fn a_part_of_a_section_leaves_the_clients_own_defaults_beside_it() {
+    let json = r#"{"pipeline": {"circuit_breaker": {"wait_factor": 2.0}, "retry": {"max_attempts": 2}}}"#;
+    let config: RedisConfig = serde_json::from_str(json).unwrap();
+    let mut expected = RedisConfig::default();
+    expected.pipeline.circuit_breaker.wait_factor = 2.0;
+    expected.pipeline.retry.max_attempts = 2.try_into().unwrap();
+    assert_eq!(config, expected);
+}

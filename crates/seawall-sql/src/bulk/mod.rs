@@ -27,6 +27,7 @@ mod to_row;
 
 pub use builder::{Bulk, BulkTable};
 pub(crate) use load::{Refusals, load};
+pub(crate) use plan::upsert;
 pub use progress::{BulkProgress, BulkSnapshot};
 pub use report::{BulkReport, Loaded, RejectedRow, refused_row};
 pub use source::{IntoRows, Rows, kind};

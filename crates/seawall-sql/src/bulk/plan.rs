@@ -27,6 +27,12 @@ pub(super) async fn target(bulk: &mut Bulk<'_>) -> Result<Target, Error> {
     Target::new(&table, change, dialect).map_err(wrong)
 }
 
+/// What an upsert of rows that have all of the table's columns changes.
+pub(crate) fn upsert(table: &TableSchema, key: &[String]) -> Result<Change, String> {
+    let kind = Kind::Upsert { key: key.to_vec(), update: None };
+    resolve(table.clone(), &kind, None).map(|(_, change)| change)
+}
+
 /// The table with the columns that rows have, and what becomes of them.
 fn resolve(
     mut table: TableSchema,

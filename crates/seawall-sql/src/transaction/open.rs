@@ -115,6 +115,22 @@ impl Transaction {
         self.load(&target, batch, Refusals::LeftOut).await
     }
 
+    /// As [`bulk_insert`](Self::bulk_insert), but a row whose key is in the table already updates it: `key` are the columns
+    /// of a unique index. Of several rows with one key the last counts. MySQL takes any unique index for the key.
+    ///
+    /// # Errors
+    /// As `bulk_insert`; also [`FailureKind::Permanent`] if a column of the key is none of the table's.
+    pub async fn bulk_upsert(
+        &mut self,
+        table: &TableSchema,
+        key: &[String],
+        batch: &RowBatch,
+    ) -> Result<Loaded, Error> {
+        let target = bulk::upsert(table, key).and_then(|change| Target::new(table, change, self.dialect()));
+        let target = target.map_err(|message| self.database.0.wrong(message))?;
+        self.load(&target, batch, Refusals::LeftOut).await
+    }
+
     pub(crate) async fn load(
         &mut self,
         target: &Target,

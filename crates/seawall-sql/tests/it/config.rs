@@ -67,3 +67,13 @@ fn a_pipeline_survives_being_written_and_read() {
     let error = serde_json::from_str::<SqlConfig>(r#"{"pipeline": {"dead_line": "1s"}}"#).unwrap_err();
     assert!(error.to_string().contains("unknown field `dead_line`"), "{error}");
 }
+
+#[test]
+fn a_part_of_a_section_leaves_the_clients_own_defaults_beside_it() {
+    let json = r#"{"pipeline": {"circuit_breaker": {"wait_factor": 2.0}, "retry": {"max_attempts": 2}}}"#;
+    let config: SqlConfig = serde_json::from_str(json).unwrap();
+    let mut expected = SqlConfig::default();
+    expected.pipeline.circuit_breaker.wait_factor = 2.0;
+    expected.pipeline.retry.max_attempts = 2.try_into().unwrap();
+    assert_eq!(config, expected);
+}

@@ -42,6 +42,7 @@ pub mod future;
 mod hedged;
 mod layer;
 mod optional;
+mod over;
 mod section;
 mod service;
 mod stability;

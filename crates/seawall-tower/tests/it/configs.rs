@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use seawall_core::{CircuitBreakerConfig, LimitConfig, WaitQueueConfig};
+use seawall_core::{CircuitBreakerConfig, HedgeConfig, LimitConfig, RateLimitConfig, WaitQueueConfig};
 use seawall_tower::{ConcurrencyLimitConfig, PipelineConfig, RetryConfig};
 
 #[test]
@@ -96,8 +96,72 @@ fn a_section_is_read_over_other_defaults_as_a_configuration_is_over_its_own() {
             "{json}"
         );
     }
-    let other =
-        PipelineConfig { deadline: None, max_targets: 7.try_into().unwrap(), ..PipelineConfig::default() };
-    let mut json = serde_json::Deserializer::from_str("{}");
-    assert_eq!(PipelineConfig::deserialize_over(other.clone(), &mut json).unwrap(), other);
+}
+
+/// Defaults that are no type's own, in every section, however deep.
+fn others() -> PipelineConfig {
+    let mut other = PipelineConfig { deadline: None, hedge: None, ..PipelineConfig::default() };
+    other.max_targets = 7.try_into().unwrap();
+    other.retry.max_delay = Duration::from_secs(77);
+    other.retry_budget.ratio = 0.77;
+    other.circuit_breaker.ramp = Duration::ZERO;
+    other.circuit_breaker.slow_call_rate_threshold = None;
+    let limit = other.concurrency_limit.as_mut().unwrap();
+    limit.limit.max = 77.try_into().unwrap();
+    limit.queue.max_waiting = 7;
+    other.rate_limit = Some(RateLimitConfig { limit: 7.try_into().unwrap(), ..RateLimitConfig::default() });
+    other
+}
+
+fn over_others(json: &str) -> Result<PipelineConfig, String> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    PipelineConfig::deserialize_over(others(), &mut json).map_err(|error| error.to_string())
+}
+
+type Change = fn(&mut PipelineConfig);
+
+#[test]
+fn a_section_changes_only_what_it_names_however_deep_that_is() {
+    assert_eq!(over_others("{}").unwrap(), others());
+    let cases: [(&str, Change); 9] = [
+        (r#"{"circuit_breaker": {"wait_factor": 2.0}}"#, |config| config.circuit_breaker.wait_factor = 2.0),
+        (r#"{"circuit_breaker": {}, "retry": {}, "concurrency_limit": {"queue": {}}}"#, |_| {}),
+        (r#"{"retry": {"factor": 3}}"#, |config| config.retry.factor = 3.0),
+        (r#"{"retry_budget": {"reserve": 5}}"#, |config| config.retry_budget.reserve = 5.0),
+        (r#"{"concurrency_limit": {"limit": {"min": 2}}}"#, |config| {
+            config.concurrency_limit.as_mut().unwrap().limit.min = 2.0;
+        }),
+        (r#"{"concurrency_limit": {"queue": {"max_wait": "1s"}}}"#, |config| {
+            config.concurrency_limit.as_mut().unwrap().queue.max_wait = Some(Duration::from_secs(1));
+        }),
+        (r#"{"concurrency_limit": "off", "rate_limit": "off"}"#, |config| {
+            (config.concurrency_limit, config.rate_limit) = (None, None);
+        }),
+        (r#"{"hedge": {}}"#, |config| config.hedge = Some(HedgeConfig::default())),
+        (r#"{"circuit_breaker": {"slow_call_rate_threshold": 0.5}, "deadline": "5s"}"#, |config| {
+            config.circuit_breaker.slow_call_rate_threshold = Some(0.5);
+            config.deadline = Some(Duration::from_secs(5));
+        }),
+    ];
+    for (json, change) in cases {
+        let mut expected = others();
+        change(&mut expected);
+        assert_eq!(over_others(json).unwrap(), expected, "{json}");
+    }
+}
+
+#[test]
+fn what_is_wrong_deep_in_a_section_is_said_as_it_is_elsewhere() {
+    for json in [
+        r#"{"circuit_breaker": {"rampp": "1s"}}"#,
+        r#"{"circuit_breaker": {"ramp": 1}}"#,
+        r#"{"circuit_breaker": {"ramp": "1s", "ramp": "2s"}}"#,
+        r#"{"circuit_breaker": "off"}"#,
+        r#"{"circuit_breaker": 7}"#,
+        r#"{"retry": {"max_attempts": 0}}"#,
+        r#"{"concurrency_limit": {"queue": {"max_waitin": 1}}}"#,
+    ] {
+        let itself = serde_json::from_str::<PipelineConfig>(json).unwrap_err().to_string();
+        assert_eq!(over_others(json).unwrap_err(), itself, "{json}");
+    }
 }

@@ -87,10 +87,11 @@ impl AsyncIoSystem {
         let mut patience = Patience::new(plan.patience);
         let ledger = patience.insist(&table, || Ledger::open(&sql, &table)).await?;
         if patience.insist(&table, || sql.table(&table)).await?.is_none() {
+            ledger::check_upsert(&table, &plan.upsert)?;
             // Entries of a table that is gone would keep its sources from being ingested into a new one.
             patience.insist(&table, || ledger.forget_table()).await?;
         } else {
-            patience.insist(&table, || ledger.check_table()).await?;
+            patience.insist(&table, || ledger.check_table(&plan.upsert)).await?;
         }
         let readers = Readers { fs: self.fs().clone(), http: self.http().clone() };
         let jobs = plan.jobs.get().min(MOST_JOBS).min(sources.len().max(1));

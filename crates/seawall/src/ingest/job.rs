@@ -230,6 +230,7 @@ impl<'a> Job<'a> {
             progress: Arc::clone(&run.progress),
             patience: Patience::new(run.patience),
             table: TableSchema { name: run.table.clone(), columns: Vec::new() },
+            upsert: Arc::clone(&run.upsert),
             source: self.name.clone(),
             version,
             layout: String::new(),

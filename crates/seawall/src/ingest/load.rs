@@ -28,6 +28,8 @@ pub(crate) struct Loader {
     pub(crate) patience: Patience,
     /// The table, with the columns that the source has.
     pub(crate) table: TableSchema,
+    /// The key of rows that update those which are there; empty where all are inserted.
+    pub(crate) upsert: Arc<[String]>,
     /// The source's name in ledger and rejects.
     pub(crate) source: String,
     /// What all of its entries say.
@@ -116,7 +118,11 @@ impl Loader {
         let (rows, refused) = if batch.rows.is_empty() {
             (0, Vec::new())
         } else {
-            let loaded = transaction.bulk_insert(&self.table, &batch.rows).await?;
+            let loaded = if self.upsert.is_empty() {
+                transaction.bulk_insert(&self.table, &batch.rows).await?
+            } else {
+                transaction.bulk_upsert(&self.table, &self.upsert, &batch.rows).await?
+            };
             (loaded.rows, loaded.rejected)
         };
         let refused = refused.into_iter().map(|refused| batch.reject(refused.row, refused.reason));

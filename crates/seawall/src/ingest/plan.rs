@@ -17,6 +17,7 @@ use super::format::FormatOptions;
 /// | `rejects` | `TABLE.rejects.ndjson` in the working directory |
 /// | `patience` | 60 s without progress |
 /// | `on_change` | replace |
+/// | `upsert` | rows are inserted |
 /// | `batch_rows` | 50 000 rows a transaction, fewer where they are long |
 #[derive(Clone, Debug)]
 pub struct IngestPlan {
@@ -37,6 +38,9 @@ pub struct IngestPlan {
     pub patience: Duration,
     /// What to do about a source that is not the one that an earlier run has read.
     pub on_change: OnChange,
+    /// The columns of a unique index of the table, which has to be there: a row whose values of these are in the table
+    /// already updates it. Empty inserts all rows. Rows of different sources with one key count in no certain order.
+    pub upsert: Vec<String>,
     /// The most rows of one transaction.
     pub batch_rows: NonZeroUsize,
     /// How sources are read.
@@ -55,6 +59,7 @@ impl IngestPlan {
             rejects: None,
             patience: Duration::from_mins(1),
             on_change: OnChange::default(),
+            upsert: Vec::new(),
             batch_rows: const { NonZeroUsize::new(50_000).unwrap() },
             format: FormatOptions::default(),
         }

@@ -38,6 +38,7 @@ pub(crate) struct Run {
     pub(crate) jobs: usize,
     pub(crate) patience: Duration,
     pub(crate) on_change: OnChange,
+    pub(crate) upsert: Arc<[String]>,
     pub(crate) pace: Option<Arc<Pace>>,
     pub(crate) rejects: Arc<Rejects>,
     pub(crate) spares: Arc<Spares>,
@@ -80,6 +81,7 @@ impl Run {
             jobs,
             patience: plan.patience,
             on_change: plan.on_change,
+            upsert: plan.upsert.into(),
             pace: plan.rate.map(|rate| Arc::new(Pace::new(rate))),
             spares: Arc::new(Spares::new(3 * jobs)),
             progress,
@@ -112,7 +114,7 @@ impl Run {
                 None => return Err(error),
             }
         }
-        patience.insist(&self.table, || self.ledger.check_table()).await?;
+        patience.insist(&self.table, || self.ledger.check_table(&self.upsert)).await?;
         sample.fit(&table.columns).map_err(unfit)
     }
 }

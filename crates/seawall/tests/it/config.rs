@@ -156,3 +156,29 @@ fn variables_of_others_and_of_the_tests_are_none_of_ours() {
     let ours = [("TEST_POSTGRES_URL", "postgres://x"), ("TESTKIT_VICTIM", "1"), ("CONFIG", "somewhere.toml")];
     Config::from_layers(None, environment(&ours)).unwrap();
 }
+
+#[test]
+fn a_part_of_a_clients_section_changes_only_what_it_names() {
+    let file = "[http.pipeline.circuit_breaker]\nwait_factor = 2.0\n[sql.pipeline.circuit_breaker]\nwait_factor = 2.0";
+    let variables = [
+        ("SQL__PIPELINE__RETRY__MAX_ATTEMPTS", "2"),
+        ("HTTP__PIPELINE__CONCURRENCY_LIMIT__QUEUE__MAX_WAITING", "7"),
+    ];
+    let config = read(file, &variables).unwrap();
+    let mut expected = Config::default();
+    expected.http.pipeline.circuit_breaker.wait_factor = 2.0;
+    expected.http.pipeline.concurrency_limit.as_mut().unwrap().queue.max_waiting = 7;
+    expected.sql.pipeline.circuit_breaker.wait_factor = 2.0;
+    expected.sql.pipeline.retry.max_attempts = 2.try_into().unwrap();
+    assert_eq!(config.http.pipeline, expected.http.pipeline);
+    assert_eq!(config.sql.pipeline, expected.sql.pipeline);
+}
+
+#[test]
+fn a_mistake_deep_in_a_clients_section_is_named_with_its_source() {
+    let error = read("[sql.pipeline.circuit_breaker]\nrampp = '1s'", &[]).unwrap_err();
+    assert_eq!(error.key(), "sql.pipeline.circuit_breaker.rampp", "{error}");
+    let error = read("", &[("SQL__PIPELINE__RETRY__MAX_ATTEMPTS", "many")]).unwrap_err();
+    assert_eq!(error.key(), "sql.pipeline.retry.max_attempts", "{error}");
+    assert_eq!(error.origin(), "environment variable SEAWALL_SQL__PIPELINE__RETRY__MAX_ATTEMPTS");
+}

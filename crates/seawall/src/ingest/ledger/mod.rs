@@ -40,9 +40,11 @@ impl Ledger {
         Ok(Self { sql: sql.clone(), target, words })
     }
 
-    /// Checks that what is loaded into the table is committed and undone together with the ledger's entry.
-    pub(crate) async fn check_table(&self) -> Result<(), Error> {
-        self.target.check_engine(&self.sql).await
+    /// Checks that what is loaded into the table is committed and undone together with the ledger's entry, and that the
+    /// key of an upsert is one.
+    pub(crate) async fn check_table(&self, upsert: &[String]) -> Result<(), Error> {
+        self.target.check_engine(&self.sql).await?;
+        if upsert.is_empty() { Ok(()) } else { self.target.check_key(&self.sql, upsert).await }
     }
 
     /// Forgets everything about the table: it is gone, and so is what the entries say of it.
@@ -168,6 +170,17 @@ pub(crate) fn check_target(table: &str) -> Result<(), Error> {
         return Err(wrong(table, "is the ledger's own table; choose another one".to_owned()));
     }
     Ok(())
+}
+
+/// A table that would be made has no keys yet.
+pub(crate) fn check_upsert(table: &str, key: &[String]) -> Result<(), Error> {
+    if key.is_empty() {
+        return Ok(());
+    }
+    Err(wrong(
+        table,
+        "there is no such table: to update rows by a key, create it with that key first".to_owned(),
+    ))
 }
 
 fn wrong(name: &str, message: String) -> Error {

@@ -3,6 +3,7 @@
 use seawall_core::Error;
 use seawall_sql::{Sql, Transaction};
 
+use super::entry::signed;
 use super::wrong;
 
 /// The table that rows go into.
@@ -82,6 +83,26 @@ impl Target {
                 ),
             )),
         }
+    }
+
+    /// Refuses a key that MySQL has no unique index of: it takes whatever indexes there are, and would store each row
+    /// anew. The others refuse it themselves.
+    pub(super) async fn check_key(&self, sql: &Sql, key: &[String]) -> Result<(), Error> {
+        if !matches!(self.system, "mysql" | "mariadb") {
+            return Ok(());
+        }
+        let (schema, table) = self.parts();
+        let find = "select count(*) from (select index_name from information_schema.statistics
+             where table_schema = coalesce(:schema, database()) and table_name = :table and non_unique = 0
+             group by index_name having count(*) = :columns and sum(lower(column_name) in (:key)) = :columns) fitting";
+        let names: Vec<String> = key.iter().map(|name| name.to_lowercase()).collect();
+        let indexes = sql.query(find).bind("schema", schema).bind("table", table).bind("key", names);
+        let (indexes,): (i64,) = indexes.bind("columns", signed(key.len() as u64)).fetch_one().await?;
+        if indexes > 0 {
+            return Ok(());
+        }
+        let key = key.join("`, `");
+        Err(wrong(&self.table, format!("the table has no unique index of the columns `{key}` and no others")))
     }
 
     /// Whether foreign keys of other tables point to this one: removing its rows may remove theirs.
