@@ -51,13 +51,20 @@ const CODES: &[(&str, Verdict)] = &[
     ("BUSY", advise(LATER, "a script keeps the server busy")),
     ("CLUSTERDOWN", LATER),
     (
+        "CROSSSLOT",
+        advise(
+            WRONG,
+            "the keys are of several slots: give them one tag, as in `{user:1}:name`, or send each by itself",
+        ),
+    ),
+    (
         "EXECABORT",
         advise(WRONG, "the transaction was discarded because one of its commands could not be queued"),
     ),
     ("LOADING", LATER),
     ("MASTERDOWN", verdict(FailureKind::Transient, false, Some(Reason::MasterDown))),
     ("MISCONF", advise(TOO_MUCH, "the server cannot persist: look at its disk")),
-    ("MOVED", verdict(FailureKind::Transient, false, Some(Reason::ReadOnly))),
+    ("MOVED", advise(LATER, "the server is of a cluster: let the URL begin with `redis-cluster`")),
     ("NOAUTH", advise(WRONG, "the server wants a password: put it into the URL")),
     ("NOREPLICAS", TOO_MUCH),
     ("OOM", advise(TOO_MUCH, "the server is at its limit of memory")),
@@ -171,8 +178,7 @@ pub(crate) fn refusal_in(value: Value) -> Result<Value, RedisError> {
 
 /// The code that the server's error began with, from a bounded list: a script may answer with any.
 pub(crate) fn code_of(error: &Error) -> Option<&'static str> {
-    const OTHERS: [&str; 8] =
-        ["CROSSSLOT", "ERR", "NOGROUP", "NOPERM", "NOSCRIPT", "NOTBUSY", "BUSYGROUP", "WRONGTYPE"];
+    const OTHERS: [&str; 7] = ["ERR", "NOGROUP", "NOPERM", "NOSCRIPT", "NOTBUSY", "BUSYGROUP", "WRONGTYPE"];
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<RedisError>() {

@@ -8,12 +8,12 @@ use seawall_tower::Pipeline;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
+use crate::backend::Backend;
 use crate::classify::LAYER;
-use crate::node::Node;
-use crate::stack::Stack;
+use crate::pubsub::Post;
 use crate::{Command, Pipelined, RedisClassifier, RedisConfig, RedisStats, Reply, Request, Session};
 
-/// A client of one Redis server: a name for one tower service from [`Request`] to [`Reply`].
+/// A client of one Redis server, or of a cluster: a name for one tower service from [`Request`] to [`Reply`].
 ///
 /// Cheap to clone; all clones share the connections and the stack. The stack is the [`Pipeline`] of the configuration
 /// (deadline, retry with its budget, circuit breaker) in front of few connections that everybody shares, and of some that
@@ -41,9 +41,9 @@ pub struct Redis(Kind);
 #[derive(Clone)]
 enum Kind {
     /// What [`Redis::connect`] puts together.
-    Standard(Arc<Stack>),
+    Standard(Backend),
     /// A stack of the user's own, or layers of theirs around the standard one.
-    Custom { service: Erased, around: Option<Arc<Stack>> },
+    Custom { service: Erased, around: Option<Backend> },
 }
 
 type Erased = BoxCloneSyncService<Request, Reply, Error>;
@@ -57,6 +57,9 @@ impl Redis {
     /// whose login is that of the servers. Sentinels that ask for one get theirs by
     /// `?sentinel_user=…&sentinel_password=…`.
     ///
+    /// With the feature `cluster` also to a cluster, of which one server or several are named:
+    /// `redis-cluster://user:password@host:port,host:port` (`rediss-cluster` for TLS).
+    ///
     /// One connection is made at once, so that what cannot work is said here.
     ///
     /// # Errors
@@ -67,9 +70,9 @@ impl Redis {
         config: &RedisConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        let stack = Stack::new(url, config, observer)?;
-        stack.node.first().await?;
-        Ok(Self(Kind::Standard(Arc::new(stack))))
+        let backend = Backend::new(url, config, observer)?;
+        backend.first().await?;
+        Ok(Self(Kind::Standard(backend)))
     }
 
     /// The same, connecting in the background: for a service that starts while its Redis is away. Must be called within
@@ -78,7 +81,7 @@ impl Redis {
     /// # Errors
     /// [`FailureKind::Permanent`] for a URL that cannot be read or a configuration that makes no sense.
     pub fn lazy(url: &str, config: &RedisConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        Stack::new(url, config, observer).map(|stack| Self(Kind::Standard(Arc::new(stack))))
+        Backend::new(url, config, observer).map(|backend| Self(Kind::Standard(backend)))
     }
 
     /// A client over any service, for a stack or a double of your own.
@@ -114,7 +117,7 @@ impl Redis {
         L::Service: Service<Request, Response = Reply, Error = Error> + Clone + Send + Sync + 'static,
         <L::Service as Service<Request>>::Future: Send + 'static,
     {
-        let around = self.stack().cloned();
+        let around = self.backend().cloned();
         Self(Kind::Custom { service: BoxCloneSyncService::new(layer.layer(self)), around })
     }
 
@@ -135,7 +138,7 @@ impl Redis {
     /// Those of the stack and of the server.
     pub async fn call(&self, request: Request) -> Result<Reply, Error> {
         match &self.0 {
-            Kind::Standard(stack) => stack.call(request).await,
+            Kind::Standard(backend) => backend.call(request).await,
             Kind::Custom { service, .. } => service.clone().oneshot(request).await,
         }
     }
@@ -156,23 +159,23 @@ impl Redis {
     /// # Errors
     /// Why it does not, or why nobody can tell.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.node()?.ping().await
+        self.connected()?.ping().await
     }
 
     /// How the connections stand; nothing for a client over a service of somebody else's.
     pub fn stats(&self) -> Option<RedisStats> {
-        self.stack().map(|stack| stack.node.stats())
+        self.backend().map(Backend::stats)
     }
 
     /// Grows whenever a connection was lost, and with it perhaps what was known of the server's data. Zero for a client
     /// over a service of somebody else's.
     pub fn generation(&self) -> u64 {
-        self.stack().map_or(0, |stack| stack.node.generation())
+        self.backend().map_or(0, Backend::generation)
     }
 
     /// The stack that [`connect`](Self::connect) built: circuit breakers and retry budgets.
     pub fn pipeline(&self) -> Option<&Pipeline<RedisClassifier>> {
-        self.stack().map(|stack| &stack.pipeline)
+        self.backend().map(Backend::pipeline)
     }
 
     /// Makes no more calls, waits for those under way, and closes the connections.
@@ -180,12 +183,12 @@ impl Redis {
     /// # Errors
     /// [`FailureKind::Timeout`] if some were still under way after `patience`: their connections close when they end.
     pub async fn close(&self, patience: Duration) -> Result<(), Error> {
-        let Some(stack) = self.stack() else { return Ok(()) };
+        let Some(backend) = self.backend() else { return Ok(()) };
         let now = tokio::time::Instant::now();
         let deadline = now.checked_add(patience).unwrap_or_else(|| now + Duration::from_hours(24 * 365));
-        match stack.node.close(deadline).await {
+        match backend.close(deadline).await {
             0 => Ok(()),
-            left => Err(Error::new(FailureKind::Timeout, LAYER, stack.node.dialer.name())
+            left => Err(Error::new(FailureKind::Timeout, LAYER, backend.name())
                 .with_message(format!("{left} calls were still under way after {patience:?}"))),
         }
     }
@@ -198,18 +201,23 @@ impl Redis {
         }
     }
 
-    pub(crate) fn node(&self) -> Result<&Arc<Node>, Error> {
+    /// Where it listens.
+    pub(crate) fn post(&self) -> Result<Post, Error> {
+        self.connected().map(Backend::post)
+    }
+
+    fn connected(&self) -> Result<&Backend, Error> {
         let none = || {
             Error::new(FailureKind::Permanent, LAYER, "client")
                 .with_message("this client stands on a service of its own and has no connections")
                 .not_executed()
         };
-        self.stack().map(|stack| &stack.node).ok_or_else(none)
+        self.backend().ok_or_else(none)
     }
 
-    fn stack(&self) -> Option<&Arc<Stack>> {
+    fn backend(&self) -> Option<&Backend> {
         match &self.0 {
-            Kind::Standard(stack) => Some(stack),
+            Kind::Standard(backend) => Some(backend),
             Kind::Custom { around, .. } => around.as_ref(),
         }
     }
@@ -248,7 +256,7 @@ pub(crate) fn strange(what: &str) -> Error {
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.stack().map_or_else(|| "service".into(), |stack| stack.node.dialer.name());
+        let name = self.backend().map_or_else(|| "service".into(), Backend::name);
         f.debug_struct("Redis").field("name", &name).field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

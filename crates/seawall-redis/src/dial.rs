@@ -17,6 +17,8 @@ use crate::config::Protocol;
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
 use crate::tls;
+#[cfg(feature = "cluster")]
+use crate::url;
 use crate::url::{Address, Topology};
 
 /// Bytes that may wait to be written before callers wait: enough for a burst of small commands to go out as one.
@@ -50,6 +52,8 @@ impl Dialer {
         let called =
             |host: &str| if database == 0 { host.into() } else { format!("{host}/{database}").into() };
         let (name, server) = match topology {
+            #[cfg(feature = "cluster")]
+            Topology::Cluster { .. } => (called(&server.addr().to_string()), Server::Fixed(Box::new(server))),
             Topology::One => (called(&server.addr().to_string()), Server::Fixed(Box::new(server))),
             #[cfg(feature = "sentinel")]
             Topology::Sentinels { primary, sentinels } => {
@@ -64,6 +68,23 @@ impl Dialer {
             max_queued: config.max_queued.get(),
             protocol: config.protocol,
         })
+    }
+
+    /// For another server of the same cluster.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn at(&self, host: String, port: u16) -> Self {
+        let info = match &self.server {
+            Server::Fixed(info) => url::at(info, host, port),
+            #[cfg(feature = "sentinel")]
+            Server::Named(_) => unreachable!("the servers of a cluster are named by their addresses"),
+        };
+        Self {
+            name: info.addr().to_string().into(),
+            server: Server::Fixed(Box::new(info)),
+            connect_timeout: self.connect_timeout,
+            max_queued: self.max_queued,
+            protocol: self.protocol,
+        }
     }
 
     pub(crate) fn name(&self) -> Arc<str> {

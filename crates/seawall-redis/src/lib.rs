@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod backend;
 mod classify;
 mod client;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod command;
 mod commands;
 mod config;

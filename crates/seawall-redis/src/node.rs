@@ -36,10 +36,29 @@ pub(crate) struct Node {
 
 /// How long the commands of each kind may take.
 #[derive(Clone, Copy)]
-struct Times {
+pub(crate) struct Times {
     ordinary: Option<Duration>,
     slow: Duration,
     blocking_margin: Duration,
+}
+
+impl Times {
+    pub(crate) const fn new(config: &RedisConfig) -> Self {
+        Self {
+            ordinary: config.pipeline.attempt_timeout,
+            slow: config.slow_timeout,
+            blocking_margin: config.blocking_margin,
+        }
+    }
+
+    /// Of a command of this kind; `None` is as long as its caller likes.
+    pub(crate) fn of(self, lane: Lane) -> Option<Duration> {
+        match lane {
+            Lane::Shared | Lane::Session | Lane::Subscription => self.ordinary,
+            Lane::Slow => Some(self.slow),
+            Lane::Blocking(time) => time.map(|time| time + self.blocking_margin),
+        }
+    }
 }
 
 impl Node {
@@ -50,11 +69,6 @@ impl Node {
         let (rules, replacements) = (Rules::new(config), Arc::new(Replacements::default()));
         let keeper = |_| Keeper::start(Arc::clone(&dialer), rules.clone(), Arc::clone(&replacements));
         let shared = (0..config.shared_connections()).map(keeper).collect();
-        let times = Times {
-            ordinary: config.pipeline.attempt_timeout,
-            slow: config.slow_timeout,
-            blocking_margin: config.blocking_margin,
-        };
         Self {
             dialer,
             rules,
@@ -64,7 +78,7 @@ impl Node {
             dedicated,
             dedicated_since: AtomicU64::new(0),
             replacements,
-            times,
+            times: Times::new(config),
             closed: watch::Sender::new(false),
         }
     }
@@ -166,11 +180,7 @@ impl Node {
 
     /// How long a command of this kind may take; `None` is as long as its caller likes.
     pub(crate) fn time_of(&self, lane: Lane) -> Option<Duration> {
-        match lane {
-            Lane::Shared | Lane::Session | Lane::Subscription => self.times.ordinary,
-            Lane::Slow => Some(self.times.slow),
-            Lane::Blocking(time) => time.map(|time| time + self.times.blocking_margin),
-        }
+        self.times.of(lane)
     }
 
     /// Changes when the client is closed.

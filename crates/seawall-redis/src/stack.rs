@@ -11,6 +11,7 @@ use crate::classify::{self, LAYER};
 use crate::dial::Dialer;
 use crate::nature::Lane;
 use crate::node::Node;
+use crate::pubsub::Post;
 use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
 use crate::url::Address;
@@ -30,11 +31,15 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    pub(crate) fn new(url: &str, config: &RedisConfig, observer: Arc<dyn Observer>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        address: Address,
+        config: &RedisConfig,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
         let misconfigured =
             |invalid: seawall_core::InvalidConfig| classify::misconfigured(invalid.to_string());
         config.validate().map_err(misconfigured)?;
-        let dialer = Dialer::new(Address::read(url)?, config)?;
+        let dialer = Dialer::new(address, config)?;
         let name = dialer.name();
         let peer = Arc::new(Peer::new(&dialer, Arc::clone(&observer)));
         let pipeline =
@@ -44,6 +49,13 @@ impl Stack {
         let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
         let dedicated = pipeline.layer(&format!("{name} dedicated")).layer(wire);
         Ok(Self { node, pipeline, ordinary, dedicated })
+    }
+
+    /// Listens at the server.
+    pub(crate) fn post(&self) -> Post {
+        let (node, dialer) = (&self.node, Arc::clone(&self.node.dialer));
+        let patience = node.time_of(Lane::Subscription);
+        Post::new(dialer.name(), patience, node.closed(), move || Ok(Arc::clone(&dialer)))
     }
 
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, Error> {
@@ -86,7 +98,7 @@ impl Stack {
 }
 
 /// The context of a call that has so much time, whatever the pipeline gives to others.
-fn within(time: Option<Duration>) -> CallContext {
+pub(crate) fn within(time: Option<Duration>) -> CallContext {
     let context = CallContext::current().unhurried();
     match time {
         Some(time) => context.within(time, tokio::time::Instant::now().into_std()),

@@ -21,3 +21,29 @@ pub struct RedisStats {
     /// Those that are used by one caller at a time.
     pub dedicated: DedicatedStats,
 }
+
+#[cfg(feature = "cluster")]
+impl RedisStats {
+    /// Those of two servers together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            connections: self.connections + other.connections,
+            connected: self.connected + other.connected,
+            in_flight: self.in_flight + other.in_flight,
+            generation: self.generation + other.generation,
+            replaced: ReplacementStats {
+                dropped: self.replaced.dropped + other.replaced.dropped,
+                read_only: self.replaced.read_only + other.replaced.read_only,
+                master_down: self.replaced.master_down + other.replaced.master_down,
+                timed_out: self.replaced.timed_out + other.replaced.timed_out,
+                aged: self.replaced.aged + other.replaced.aged,
+            },
+            dedicated: DedicatedStats {
+                max: self.dedicated.max + other.dedicated.max,
+                open: self.dedicated.open + other.dedicated.open,
+                in_use: self.dedicated.in_use + other.dedicated.in_use,
+                waiting: self.dedicated.waiting + other.dedicated.waiting,
+            },
+        }
+    }
+}

@@ -105,9 +105,9 @@ impl SecondTier for RedisTier {
 
     /// Listens until the listener is gone or the client is closed. Must be called within a tokio runtime.
     fn listen(&self, listener: Weak<dyn TierListener>) {
-        let Ok(node) = self.0.redis.node() else { return };
+        let Ok(post) = self.0.redis.post() else { return };
         let channels = Channels { names: vec![self.channel()], patterns: Vec::new() };
-        let mut subscription = Subscription::lazy(node, channels);
+        let mut subscription = Subscription::lazy(post, channels);
         tokio::spawn(async move {
             while let Some(heard) = subscription.next().await {
                 let Some(listener) = listener.upgrade() else { return };

@@ -13,7 +13,6 @@ use tokio::time::{sleep, timeout};
 use super::{Gap, Heard, Message, Subscription};
 use crate::classify;
 use crate::dial::Dialer;
-use crate::node::Node;
 
 /// Messages that may wait to be taken.
 const MOST_WAITING: usize = 1024;
@@ -29,20 +28,39 @@ pub(crate) struct Channels {
     pub(crate) patterns: Vec<String>,
 }
 
-struct Listener {
-    dialer: Arc<Dialer>,
-    channels: Channels,
+/// Where a client listens.
+pub(crate) struct Post {
+    name: Arc<str>,
     patience: Duration,
+    closed: watch::Receiver<bool>,
+    /// Asked again for each connection.
+    server: Box<dyn Fn() -> Result<Arc<Dialer>, Error> + Send + Sync>,
+}
+
+impl Post {
+    /// At the server that `server` finds; `closed` changes, or ends, with the client.
+    pub(crate) fn new(
+        name: Arc<str>,
+        patience: Option<Duration>,
+        closed: watch::Receiver<bool>,
+        server: impl Fn() -> Result<Arc<Dialer>, Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, patience: patience.unwrap_or(SILENCE), closed, server: Box::new(server) }
+    }
+}
+
+struct Listener {
+    post: Post,
+    channels: Channels,
     heard: mpsc::Sender<Heard>,
     overflowed: bool,
-    closed: watch::Receiver<bool>,
 }
 
 type Connection = (PubSubSink, PubSubStream);
 
 /// Listens from now on.
-pub(super) async fn listen(node: &Node, channels: Channels) -> Result<Subscription, Error> {
-    let (mut listener, heard) = Listener::new(node, channels);
+pub(super) async fn listen(post: Post, channels: Channels) -> Result<Subscription, Error> {
+    let (mut listener, heard) = Listener::new(post, channels);
     let connection = listener.connect().await?;
     Ok(Subscription {
         heard,
@@ -52,25 +70,16 @@ pub(super) async fn listen(node: &Node, channels: Channels) -> Result<Subscripti
 
 impl Subscription {
     /// Listens as soon as there is a connection, which is the first thing heard.
-    pub(crate) fn lazy(node: &Node, channels: Channels) -> Self {
-        let (mut listener, heard) = Listener::new(node, channels);
+    pub(crate) fn lazy(post: Post, channels: Channels) -> Self {
+        let (mut listener, heard) = Listener::new(post, channels);
         Self { heard, task: tokio::spawn(async move { listener.run(None).await }).abort_handle() }
     }
 }
 
 impl Listener {
-    fn new(node: &Node, channels: Channels) -> (Self, mpsc::Receiver<Heard>) {
+    fn new(post: Post, channels: Channels) -> (Self, mpsc::Receiver<Heard>) {
         let (heard, taken) = mpsc::channel(MOST_WAITING);
-        let patience = node.time_of(crate::nature::Lane::Subscription).unwrap_or(SILENCE);
-        let listener = Self {
-            dialer: Arc::clone(&node.dialer),
-            channels,
-            patience,
-            heard,
-            overflowed: false,
-            closed: node.closed(),
-        };
-        (listener, taken)
+        (Self { post, channels, heard, overflowed: false }, taken)
     }
 
     async fn run(&mut self, mut connection: Option<Connection>) {
@@ -97,12 +106,12 @@ impl Listener {
                     Ok(Some(message)) => self.tell(Heard::Message(Message::from(message))),
                     Ok(None) => return false,
                     Err(_silence) => {
-                        if !matches!(timeout(self.patience, sink.ping::<redis::Value>()).await, Ok(Ok(_))) {
+                        if !matches!(timeout(self.post.patience, sink.ping::<redis::Value>()).await, Ok(Ok(_))) {
                             return false;
                         }
                     }
                 },
-                _ = self.closed.changed() => return true,
+                _ = self.post.closed.changed() => return true,
             }
         }
     }
@@ -120,7 +129,7 @@ impl Listener {
 
     /// A connection that listens to all of the channels.
     async fn connect(&mut self) -> Result<Connection, Error> {
-        let (mut sink, stream) = self.dialer.listen().await?.split();
+        let (mut sink, stream) = (self.post.server)()?.listen().await?.split();
         let Channels { names, patterns } = &self.channels;
         let subscribe = async {
             if !names.is_empty() {
@@ -131,10 +140,10 @@ impl Listener {
             }
             Ok(())
         };
-        match timeout(self.patience, subscribe).await {
-            Ok(result) => result.map_err(|cause| classify::error(self.dialer.name(), cause))?,
+        match timeout(self.post.patience, subscribe).await {
+            Ok(result) => result.map_err(|cause| classify::error(Arc::clone(&self.post.name), cause))?,
             Err(_elapsed) => {
-                return Err(Error::new(FailureKind::Timeout, classify::LAYER, self.dialer.name())
+                return Err(Error::new(FailureKind::Timeout, classify::LAYER, Arc::clone(&self.post.name))
                     .with_message("no answer to a subscription in time"));
             }
         }

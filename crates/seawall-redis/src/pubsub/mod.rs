@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use crate::client::read;
 use crate::{Redis, Request};
 
-pub(crate) use listener::Channels;
+pub(crate) use listener::{Channels, Post};
 
 /// What a [`Subscription`] hears.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +89,7 @@ impl Redis {
         channels: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Subscription, Error> {
         let names = channels.into_iter().map(Into::into).collect();
-        listener::listen(self.node()?, Channels { names, patterns: Vec::new() }).await
+        listener::listen(self.post()?, Channels { names, patterns: Vec::new() }).await
     }
 
     /// Listens to channels by patterns, such as `news.*`.
@@ -101,7 +101,7 @@ impl Redis {
         patterns: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Subscription, Error> {
         let patterns = patterns.into_iter().map(Into::into).collect();
-        listener::listen(self.node()?, Channels { names: Vec::new(), patterns }).await
+        listener::listen(self.post()?, Channels { names: Vec::new(), patterns }).await
     }
 
     /// Says something on a channel, and returns how many listened. Not repeated once it may have been said.

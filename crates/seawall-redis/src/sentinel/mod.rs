@@ -20,7 +20,7 @@ use crate::classify::{self, LAYER};
 use crate::url::at;
 
 /// A sentinel that does not answer is not waited for longer than this, because the next one may.
-const PATIENCE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Knows the sentinels, and by them the primary.
 pub(crate) struct Sentinels {

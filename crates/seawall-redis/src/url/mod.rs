@@ -1,14 +1,16 @@
 //! Reads the URL of a client: one server, or several that know where the data is.
 
-#[cfg(feature = "sentinel")]
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
 mod several;
 
 use redis::{ConnectionInfo, IntoConnectionInfo};
 use seawall_core::Error;
 
 use crate::classify::misconfigured;
-#[cfg(feature = "sentinel")]
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) use several::at;
+#[cfg(feature = "cluster")]
+use several::cluster;
 #[cfg(feature = "sentinel")]
 use several::sentinels;
 
@@ -26,6 +28,9 @@ pub(crate) enum Topology {
     /// On the primary of this name, wherever the sentinels that are named say that it is.
     #[cfg(feature = "sentinel")]
     Sentinels { primary: String, sentinels: Vec<ConnectionInfo> },
+    /// On many servers, some of which are named.
+    #[cfg(feature = "cluster")]
+    Cluster { seeds: Vec<(String, u16)> },
 }
 
 impl Address {
@@ -34,6 +39,8 @@ impl Address {
         match url.split_once("://") {
             Some(("redis-sentinel", rest)) => sentinels("redis", rest),
             Some(("rediss-sentinel", rest)) => sentinels("rediss", rest),
+            Some(("redis-cluster", rest)) => cluster("redis", rest),
+            Some(("rediss-cluster", rest)) => cluster("rediss", rest),
             _ => Ok(Self { server: server(url)?, topology: Topology::One }),
         }
     }
@@ -43,9 +50,17 @@ fn server(url: &str) -> Result<ConnectionInfo, Error> {
     url.into_connection_info().map_err(|cause| {
         // The driver repeats no part of the URL but what it does not understand of it.
         let words = "the URL cannot be read: write `redis://user:password@host:port/database`, `rediss://…` for TLS, \
-            `redis-sentinel://…` for sentinels, or `unix:///path`";
+            `redis-sentinel://…` for sentinels, `redis-cluster://…` for a cluster, or `unix:///path`";
         misconfigured(format!("{words} ({})", cause.category()))
     })
+}
+
+#[cfg(not(feature = "cluster"))]
+fn cluster(_scheme: &str, _rest: &str) -> Result<Address, Error> {
+    Err(misconfigured(
+        "the URL names a cluster, which was not compiled in: switch the feature `cluster` of `seawall-redis` on \
+         (`redis-cluster` of `seawall`)",
+    ))
 }
 
 #[cfg(not(feature = "sentinel"))]

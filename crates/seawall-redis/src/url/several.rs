@@ -7,6 +7,7 @@ use super::{Address, Topology, server};
 use crate::classify::misconfigured;
 
 /// `user:password@host:port,host:port/primary/database?sentinel_user=…&sentinel_password=…`
+#[cfg(feature = "sentinel")]
 pub(super) fn sentinels(scheme: &str, rest: &str) -> Result<Address, Error> {
     const FORM: &str = "write `redis-sentinel://user:password@host:port,host:port/primary/database\
         ?sentinel_user=…&sentinel_password=…`";
@@ -39,6 +40,34 @@ pub(super) fn sentinels(scheme: &str, rest: &str) -> Result<Address, Error> {
     })
 }
 
+/// `user:password@host:port,host:port`
+#[cfg(feature = "cluster")]
+pub(super) fn cluster(scheme: &str, rest: &str) -> Result<Address, Error> {
+    let wrong = |what: &str| {
+        misconfigured(format!(
+            "{what} in the URL of the cluster: write `redis-cluster://user:password@host:port,host:port`"
+        ))
+    };
+    let mut parts = Several::read(rest);
+    if !matches!(parts.path, "" | "0") {
+        return Err(wrong("there is a database, of which a cluster has one only,"));
+    }
+    if parts.query.next().is_some() {
+        return Err(wrong("there is a word that means nothing after the `?`"));
+    }
+    let hosts = parts.hosts.map(|host| server(&format!("{scheme}://{}{host}", parts.login)));
+    let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
+    let seeds = hosts.iter().filter_map(|host| match host.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            Some((host.clone(), *port))
+        }
+        _ => None,
+    });
+    let seeds = seeds.collect();
+    let first = hosts.into_iter().next().ok_or_else(|| wrong("there is no host"))?;
+    Ok(Address { server: first, topology: Topology::Cluster { seeds } })
+}
+
 /// A URL with several hosts, less its scheme.
 struct Several<'a, Hosts, Query> {
     /// With the `@`, if there is one.
@@ -67,6 +96,7 @@ impl<'a> Several<'a, (), ()> {
     }
 }
 
+#[cfg(feature = "sentinel")]
 fn with_port(host: &str, usual: u16) -> String {
     // An address of version 6 has colons of its own, and brackets around it.
     let name_ends = host.rfind(']').unwrap_or(0);

@@ -85,14 +85,17 @@ async fn a_server_that_is_not_there_is_said_at_once_or_later() {
     assert_eq!(redis.stats().unwrap().connected, 0);
 }
 
-#[cfg(not(feature = "sentinel"))]
+#[cfg(not(any(feature = "cluster", feature = "sentinel")))]
 #[tokio::test]
 async fn a_url_of_what_was_not_compiled_in_says_what_to_switch_on() {
-    let url = "redis-sentinel://:s3cret@host/shop";
-    let error = Redis::lazy(url, &RedisConfig::default(), Arc::new(())).unwrap_err();
-    assert_eq!(error.kind(), FailureKind::Permanent);
-    assert!(error.to_string().contains("feature `sentinel` of `seawall-redis`"), "{error}");
-    assert!(!error.to_string().contains("s3cret"), "{error}");
+    for (url, feature) in
+        [("redis-sentinel://:s3cret@host/shop", "sentinel"), ("redis-cluster://:s3cret@host", "cluster")]
+    {
+        let error = Redis::lazy(url, &RedisConfig::default(), Arc::new(())).unwrap_err();
+        assert_eq!(error.kind(), FailureKind::Permanent);
+        assert!(error.to_string().contains(&format!("feature `{feature}` of `seawall-redis`")), "{error}");
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(crate) enum Writes {
     /// They are there.
     AreKept,
     /// The last of them may be gone, with a server that had told no other of them.
-    #[cfg(feature = "sentinel")]
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
     MayBeLost,
 }
 

@@ -1,6 +1,8 @@
 //! The tests of `seawall-redis`, against a real server.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod commands;
 mod config;
 mod connections;

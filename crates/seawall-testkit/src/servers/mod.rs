@@ -6,7 +6,8 @@
 //!   process share. This is what most tests want: it costs milliseconds and no two tests see each other's tables.
 //! - [`Postgres::start`], [`MariaDb::start`] and [`Redis::start`] start a private server, for tests that
 //!   [kill](Server::kill) and [restart](Server::restart) it. This costs a second or two. [`RedisTls`] is such a Redis
-//!   that speaks TLS, [`Sentinels`] a set of them that replaces its primary.
+//!   that speaks TLS, [`Sentinels`] a set of them that replaces its primary, and
+//!   [`RedisCluster`] a cluster.
 //!
 //! ```no_run
 //! use seawall_testkit::servers::Postgres;
@@ -40,6 +41,7 @@ mod port;
 mod postgres;
 mod process;
 mod redis;
+mod redis_cluster;
 mod redis_tls;
 mod sentinel;
 mod server;
@@ -48,6 +50,7 @@ mod site;
 mod user;
 
 pub use binary::Binary;
+pub use redis_cluster::RedisCluster;
 pub use redis_tls::{RedisTls, ServerTls};
 pub use sentinel::Sentinels;
 pub use server::Server;

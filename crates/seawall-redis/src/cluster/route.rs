@@ -1,0 +1,188 @@
+//! Finds the server of each request, and follows where servers send it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use redis::{Arg, Cmd, Pipeline, RedisError, Value};
+use seawall_core::{Error, FailureKind};
+use tower::Service;
+
+use super::keys::{Home, home_of};
+use super::members::Members;
+use super::redirect::Redirect;
+use super::slot::slot_of;
+use crate::classify::{self, LAYER};
+use crate::nature::{Lane, Nature};
+use crate::request::Action;
+use crate::{Reply, Request};
+
+/// A request is sent elsewhere no more often than this.
+const MOST_REDIRECTS: usize = 5;
+
+/// A cluster as a service: each attempt finds its server anew.
+#[derive(Clone)]
+pub(super) struct Router(pub(super) Arc<Members>);
+
+impl Service<Request> for Router {
+    type Response = Reply;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+
+    /// Always ready: whose turn it is to be ready shows when the server is known.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let members = Arc::clone(&self.0);
+        Box::pin(async move { members.route(request).await })
+    }
+}
+
+impl Members {
+    async fn route(&self, request: Request) -> Result<Reply, Error> {
+        match request.action() {
+            Action::Command(command) if request.name() == "MGET" && is_of_several_slots(command) => {
+                let parts = each_by_itself(command);
+                let values = self.several(&parts, request.nature).await?;
+                values
+                    .into_iter()
+                    .map(found)
+                    .collect::<Result<_, _>>()
+                    .map(|values| Reply::Value(Value::Array(values)))
+            }
+            Action::Command(command) => {
+                let slot = self.slot(request.name(), command)?;
+                self.follow(slot, request).await
+            }
+            Action::Pipelined(pipeline) if pipeline.is_transaction() => {
+                let slot = self.slot_of_all(pipeline)?;
+                self.follow(slot, request).await
+            }
+            Action::Pipelined(pipeline) => {
+                let pipeline = Arc::clone(pipeline);
+                self.split(&pipeline, request.nature).await.map(Reply::Value)
+            }
+            Action::Session => Err(self.refused(
+                "a session, and with it `WATCH`, is of one server, and a cluster has several: use \
+                 `pipelined().atomic()` or a script",
+            )),
+        }
+    }
+
+    /// Sends a request to where a slot is, or anywhere, and from there to where it is sent.
+    pub(super) async fn follow(&self, slot: Option<u16>, request: Request) -> Result<Reply, Error> {
+        let mut member = self.owner(slot).await?;
+        let mut asked = false;
+        for _ in 0..MOST_REDIRECTS {
+            let sent = if asked { self.asking(&request)? } else { request.clone() };
+            let reply = match member.call(sent).await {
+                Ok(reply) => reply,
+                Err(error) => {
+                    self.doubt(&error);
+                    return Err(error);
+                }
+            };
+            let reply = if asked { alone(reply) } else { reply };
+            let Reply::Value(Value::ServerError(refusal)) = reply else { return Ok(reply) };
+            (member, asked) = match Redirect::read(&refusal, &member.address) {
+                Some(Redirect::Moved { slot, to }) => (self.moved(slot, to), false),
+                Some(Redirect::Ask { to }) => (self.at(to), true),
+                None => return Err(classify::error(member.node.dialer.name(), RedisError::from(refusal))),
+            };
+        }
+        Err(Error::new(FailureKind::Transient, LAYER, self.name())
+            .not_executed()
+            .with_message(format!("the servers of the cluster sent it elsewhere {MOST_REDIRECTS} times")))
+    }
+
+    /// The request as a server takes it that a slot is on its way to.
+    fn asking(&self, request: &Request) -> Result<Request, Error> {
+        let Action::Command(command) = request.action() else { return Err(self.on_its_way()) };
+        if matches!(request.nature.lane, Lane::Blocking(_)) {
+            return Err(self.on_its_way());
+        }
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("ASKING").ignore().add_command(Cmd::clone(command)).ignore_errors();
+        Ok(Request::pipelined(pipeline, request.nature))
+    }
+
+    fn on_its_way(&self) -> Error {
+        Error::new(FailureKind::Transient, LAYER, self.name())
+            .not_executed()
+            .with_message("the slot is on its way to another server, which takes single commands only")
+    }
+
+    /// Where a command belongs; `None` is anywhere.
+    pub(super) fn slot(&self, name: &'static str, command: &Cmd) -> Result<Option<u16>, Error> {
+        match home_of(name, command) {
+            Home::Slot(slot) => Ok(Some(slot)),
+            Home::Any => Ok(None),
+            Home::None => Err(self.refused(format!(
+                "`{name}` is of one server, and a cluster has several: connect to each by a URL of its own"
+            ))),
+        }
+    }
+
+    /// Where a transaction belongs.
+    fn slot_of_all(&self, pipeline: &Pipeline) -> Result<Option<u16>, Error> {
+        let mut common = None;
+        for command in pipeline.cmd_iter() {
+            let Some(slot) = self.slot(Nature::of(command).name, command)? else { continue };
+            if common.is_some_and(|common| common != slot) {
+                return Err(self.refused(
+                    "the keys of a transaction must be of one slot: give them one tag, as in `{user:1}:name`",
+                ));
+            }
+            common = Some(slot);
+        }
+        Ok(common)
+    }
+
+    pub(super) fn refused(&self, why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        Error::new(FailureKind::Permanent, LAYER, self.name()).not_executed().with_message(why)
+    }
+}
+
+/// The only answer of several.
+fn alone(reply: Reply) -> Reply {
+    match reply {
+        Reply::Value(Value::Array(mut values)) if values.len() == 1 => {
+            Reply::Value(values.pop().unwrap_or(Value::Nil))
+        }
+        other => other,
+    }
+}
+
+fn is_of_several_slots(mget: &Cmd) -> bool {
+    let mut slots = keys(mget).map(slot_of);
+    let first = slots.next();
+    slots.any(|slot| Some(slot) != first)
+}
+
+/// A `GET` for each key of an `MGET`, which promises nothing about what happens between two keys either.
+fn each_by_itself(mget: &Cmd) -> Vec<Cmd> {
+    let get = |key| {
+        let mut get = redis::cmd("GET");
+        get.arg(key);
+        get
+    };
+    keys(mget).map(get).collect()
+}
+
+fn keys(mget: &Cmd) -> impl Iterator<Item = &[u8]> {
+    mget.args_iter().skip(1).filter_map(|argument| match argument {
+        Arg::Simple(key) => Some(key),
+        _ => None,
+    })
+}
+
+/// What `MGET` says of a key: one that holds something else than a string has none for it.
+fn found(value: Value) -> Result<Value, Error> {
+    match value {
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Value::Nil),
+        Value::ServerError(error) => Err(classify::error("MGET", RedisError::from(error))),
+        value => Ok(value),
+    }
+}
