@@ -7,13 +7,15 @@ use std::time::Duration;
 use seawall_core::{CallContext, Error, FailureKind, Observer, SharedRetryBudget};
 use seawall_tower::{Identity, Pipeline};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 
 use crate::TableSchema;
 use crate::database::Database;
 use crate::endpoint::Endpoint;
-use crate::named::Dialect;
+use crate::named::{CompiledCache, Dialect};
 use crate::query_cache::Invalidation;
+use crate::schema::Declared;
+use crate::stack::Stack;
 use crate::{
     Connection, Execute, Query, ReplicaStats, Reply, SlowQuery, SqlClassifier, SqlConfig, SqlStats,
     Statement, Transaction, TransactionBuilder, WriteToken, schema,
@@ -40,7 +42,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Sql {
-    service: BoxCloneSyncService<Statement, Reply, Error>,
+    service: Stack,
     /// What is behind the service, unless it is somebody else's.
     database: Option<Database>,
     pipeline: Option<Pipeline<SqlClassifier>>,
@@ -73,7 +75,7 @@ impl Sql {
         )?;
         let layer = pipeline.layer(&endpoint.name);
         let database = Database::connect(endpoint, config, &observer).await?;
-        let service = BoxCloneSyncService::new(layer.layer(database.clone()));
+        let service = Stack::new(BoxCloneSyncService::new(layer.layer(database.clone())));
         Ok(Self { service, database: Some(database), pipeline: Some(pipeline), identity })
     }
 
@@ -86,7 +88,8 @@ impl Sql {
         S::Future: Send + 'static,
     {
         let identity = Identity::new("service").pipeline("sql");
-        Self { service: BoxCloneSyncService::new(service), database: None, pipeline: None, identity }
+        let service = Stack::new(BoxCloneSyncService::new(service));
+        Self { service, database: None, pipeline: None, identity }
     }
 
     /// The same client with a layer in front of everything it has.
@@ -96,7 +99,8 @@ impl Sql {
         L::Service: Service<Statement, Response = Reply, Error = Error> + Clone + Send + Sync + 'static,
         <L::Service as Service<Statement>>::Future: Send + 'static,
     {
-        Self { service: BoxCloneSyncService::new(layer.layer(self.service.clone())), ..self.clone() }
+        let service = Stack::new(BoxCloneSyncService::new(layer.layer(self.service.service())));
+        Self { service, ..self.clone() }
     }
 
     /// A statement with `:name` parameters whose rows are wanted.
@@ -116,17 +120,15 @@ impl Sql {
     /// # Errors
     /// Those of the stack and of the database.
     pub async fn call(&self, mut statement: Statement) -> Result<Reply, Error> {
-        let Some(Database(inner)) = &self.database else {
-            return self.service.clone().oneshot(statement).await;
-        };
+        let Some(Database(inner)) = &self.database else { return self.service.call(statement).await };
         inner.settle(&mut statement);
-        let ends = Invalidation::new(&inner.query_cache, std::mem::take(&mut statement.invalidates));
-        let call = self.service.clone().oneshot(statement.clone());
+        let ends = Invalidation::new(&inner.query_cache, &statement.asked.invalidates);
+        let call = self.service.call(statement.clone());
         let answer = inner.peer.tell(&statement, &inner.texts, call).await;
         match (ends, &answer) {
             (None, _) => {}
             (Some(ends), Err(error)) if !error.may_have_executed() => ends.forget(),
-            (Some(ends), _) => ends.end().await,
+            (Some(ends), _) => Box::pin(ends.end()).await,
         }
         answer
     }
@@ -214,6 +216,12 @@ impl Sql {
         schema::table_name(name, self.dialect()?).map_err(|message| schema::wrong(self.name(), message))
     }
 
+    /// The same with how they were declared.
+    pub(crate) async fn declared_table(&self, name: &str) -> Result<Option<(TableSchema, Declared)>, Error> {
+        let mut lease = self.database()?.0.writer.acquire(Location::caller()).await?;
+        schema::read_declared(&mut lease, name).await
+    }
+
     /// Lends the driver's own connection, for what Seawall does not cover.
     ///
     /// On SQLite it is the one that writes. Nobody can tell in what state it comes back, so it is closed
@@ -268,7 +276,8 @@ impl Sql {
             let mut lease = inner.writer.acquire(place).await?;
             lease.allow(CallContext::current_deadline()).await?;
             let way = lease.session().way();
-            let rows = lease.run(|connection| connection.fetch(Arc::from(text), &[], true, way)).await?;
+            let rows =
+                lease.run(|connection| connection.fetch(Arc::from(text), &[], true, way, None)).await?;
             let position = rows.first().map(|row| row.get::<u64>(0)).transpose()?;
             Ok(WriteToken::in_log(position.unwrap_or(u64::MAX)))
         }
@@ -343,6 +352,11 @@ impl Sql {
     /// What errors call the database.
     pub(crate) fn name(&self) -> &str {
         self.identity.target()
+    }
+
+    /// What is known of texts; nothing for a client over a service of somebody else's.
+    pub(crate) fn texts(&self) -> Option<&CompiledCache> {
+        self.database.as_ref().map(|database| &database.0.texts)
     }
 
     pub(crate) fn dialect(&self) -> Result<Dialect, Error> {

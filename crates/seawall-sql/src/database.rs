@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use seawall_core::{CallContext, Error, FailureKind, Idempotency, Observer};
 
+use crate::bulk::Tables;
 use crate::endpoint::{Endpoint, Options};
 use crate::named::{Compiled, CompiledCache, Dialect};
 use crate::pool::{Lease, Opener, Pool};
@@ -30,6 +31,8 @@ pub(crate) struct Inner {
     pub(crate) readers: Option<Pool>,
     pub(crate) replicas: Replicas,
     pub(crate) query_cache: QueryCache,
+    /// What bulk loads know of their tables.
+    pub(crate) tables: Tables,
     /// Who is told of calls.
     pub(crate) peer: Arc<Peer>,
     /// Whether the table of idempotency keys was seen.
@@ -84,6 +87,7 @@ impl Database {
             readers,
             replicas,
             query_cache: QueryCache::new(&config.query_cache),
+            tables: Tables::default(),
             peer: Arc::new(peer),
             has_idempotency_table: AtomicBool::new(false),
             _keeper: Mutex::new(keeper),
@@ -93,11 +97,13 @@ impl Database {
 
     async fn answer(&self, statement: Statement) -> Result<Reply, Error> {
         let inner = &self.0;
-        if let Action::Begin(mode) = statement.action {
+        let asked = &*statement.asked;
+        if let Action::Begin(mode) = asked.action {
             let pool = inner.readers.as_ref().filter(|_| mode.read_only).unwrap_or(&inner.writer);
-            let lease = pool.acquire(statement.place).await?;
-            let transaction = Transaction::begin(lease, self.clone(), mode).await?;
-            return Ok(Reply::Transaction(Box::new(transaction)));
+            // In boxes, as all that few calls need: every call would have room for it otherwise, and be moved with it.
+            let begin =
+                async { Transaction::begin(pool.acquire(asked.place).await?, self.clone(), mode).await };
+            return Ok(Reply::Transaction(Box::new(Box::pin(begin).await?)));
         }
         let compiled = inner.compile(&statement)?;
         if let Some(word) = compiled.transaction_control {
@@ -106,16 +112,16 @@ impl Database {
             )));
         }
         let pool = match &inner.readers {
-            Some(readers) if compiled.reads && statement.action != Action::Execute => readers,
+            Some(readers) if compiled.reads && asked.action != Action::Execute => readers,
             _ => &inner.writer,
         };
         let mut may_follow =
-            statement.route != Route::Writer && compiled.reads && statement.action != Action::Execute;
+            asked.route != Route::Writer && compiled.reads && asked.action != Action::Execute;
         loop {
-            let followed = if may_follow { inner.replicas.lease(&statement).await? } else { None };
+            let followed = if may_follow { Box::pin(inner.replicas.lease(&statement)).await? } else { None };
             let (lease, at_replica) = match followed {
                 Some((lease, at_replica)) => (lease, Some(at_replica)),
-                None => (pool.acquire(statement.place).await?, None),
+                None => (pool.acquire(asked.place).await?, None),
             };
             let answer = execute(lease, &compiled, &statement).await;
             let Some(at_replica) = at_replica else { return answer };
@@ -134,9 +140,12 @@ impl Database {
 
 /// Runs a statement of its own.
 async fn execute(mut lease: Lease, compiled: &Arc<Compiled>, statement: &Statement) -> Result<Reply, Error> {
-    if statement.action == Action::Stream {
-        return RowStream::open(lease, Arc::clone(compiled), statement.clone()).await.map(Reply::Stream);
+    if statement.asked.action == Action::Stream {
+        let stream = Box::pin(RowStream::open(lease, Arc::clone(compiled), statement.clone()));
+        return stream.await.map(Reply::Stream);
     }
+    // The stack in front keeps the deadline: its layers have timers, and drop what is late.
+    lease.leave_deadline_to_its_holder();
     run(&mut lease, compiled, statement).await
 }
 
@@ -149,13 +158,18 @@ pub(crate) async fn run(
     let values = values(compiled, statement);
     let (sql, way) = (Arc::clone(&compiled.sql), lease.session().way());
     lease.allow(CallContext::current_deadline()).await?;
-    match statement.action {
+    match statement.asked.action {
         Action::Execute => {
-            lease.run(|connection| connection.execute(sql, &values, way)).await.map(Reply::Changed)
+            let changed =
+                lease.run_knowing(|connection, known| connection.execute(sql, &values, way, Some(known)));
+            changed.await.map(Reply::Changed)
         }
         action => {
             let first_only = action == Action::FetchFirst;
-            lease.run(|connection| connection.fetch(sql, &values, first_only, way)).await.map(Reply::Rows)
+            let rows = lease.run_knowing(|connection, known| {
+                connection.fetch(sql, &values, first_only, way, Some(known))
+            });
+            rows.await.map(Reply::Rows)
         }
     }
 }
@@ -179,11 +193,11 @@ pub(crate) fn values<'s>(compiled: &Compiled, statement: &'s Statement) -> Vec<&
 /// The names that lists are bound to, with how many placeholders each gets: powers of two, so that a thousand lengths
 /// make ten texts to prepare.
 fn lists(statement: &Statement, dialect: Dialect) -> Vec<(&str, usize)> {
-    let lists = statement.parameters.iter().rev().filter_map(|(name, value)| match value {
-        Value::List(list) if list.is_empty() => Some((name.as_str(), 0)),
+    let lists = statement.asked.parameters.iter().rev().filter_map(|(name, value)| match value {
+        Value::List(list) if list.is_empty() => Some((&**name, 0)),
         Value::List(list) => {
             let padded = list.len().next_power_of_two();
-            Some((name.as_str(), if padded > dialect.max_parameters() { list.len() } else { padded }))
+            Some((&**name, if padded > dialect.max_parameters() { list.len() } else { padded }))
         }
         _ => None,
     });
@@ -194,7 +208,11 @@ impl Inner {
     /// The compiled text, if every parameter has its value and every value its parameter.
     pub(crate) fn compile(&self, statement: &Statement) -> Result<Arc<Compiled>, Error> {
         let lists = lists(statement, self.texts.dialect());
-        let compiled = self.texts.of_lists(&statement.text, &lists).map_err(|message| self.wrong(message))?;
+        let compiled = match lists.as_slice() {
+            [] => statement.compiled(&self.texts),
+            lists => self.texts.of_lists(&statement.asked.text, lists),
+        };
+        let compiled = compiled.map_err(|message| self.wrong(message))?;
         let (parameters, most) = (compiled.parameters.len(), self.texts.dialect().max_parameters());
         if parameters > most {
             return Err(self.wrong(format!(
@@ -207,12 +225,12 @@ impl Inner {
                 return Err(self.wrong(format!("the parameter `:{name}` has no value: bind one")));
             }
         }
-        for (name, _) in statement.parameters.iter() {
+        for (name, _) in &statement.asked.parameters {
             if !compiled.parameters.contains(name) {
-                let known = match compiled.parameters.as_slice() {
+                let known = match &*compiled.parameters {
                     [] => String::from("has no parameters"),
                     known => {
-                        let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
+                        let mut known: Vec<&str> = known.iter().map(|name| &**name).collect();
                         known.sort_unstable();
                         known.dedup();
                         format!("has `:{}`", known.join("`, `:"))
@@ -233,10 +251,10 @@ impl Inner {
         if statement.idempotency() != Idempotency::Unspecified {
             return;
         }
-        let reads = match statement.action {
+        let reads = match statement.asked.action {
             Action::Begin(_) => true,
             Action::Execute => false,
-            _ => self.texts.of(&statement.text).is_ok_and(|compiled| compiled.reads),
+            _ => statement.compiled(&self.texts).is_ok_and(|compiled| compiled.reads),
         };
         statement.idempotency = if reads { Idempotency::Idempotent } else { Idempotency::NotIdempotent };
     }

@@ -7,11 +7,23 @@ pub trait FromValue: Sized {
     /// # Errors
     /// What was wanted, in words that complete "column `x` holds text, not …".
     fn from_value(value: &Value) -> Result<Self, &'static str>;
+
+    /// Reads a value that nobody else needs, so that what it holds need not be copied.
+    ///
+    /// # Errors
+    /// As [`from_value`](Self::from_value).
+    fn take(value: Value) -> Result<Self, &'static str> {
+        Self::from_value(&value)
+    }
 }
 
 impl FromValue for Value {
     fn from_value(value: &Value) -> Result<Self, &'static str> {
         Ok(value.clone())
+    }
+
+    fn take(value: Value) -> Result<Self, &'static str> {
+        Ok(value)
     }
 }
 
@@ -20,6 +32,13 @@ impl<T: FromValue> FromValue for Option<T> {
         match value {
             Value::Null => Ok(None),
             value => T::from_value(value).map(Some),
+        }
+    }
+
+    fn take(value: Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Null => Ok(None),
+            value => T::take(value).map(Some),
         }
     }
 }
@@ -54,12 +73,26 @@ impl FromValue for String {
             _ => Err("text"),
         }
     }
+
+    fn take(value: Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Text(value) => Ok(value),
+            _ => Err("text"),
+        }
+    }
 }
 
 impl FromValue for Vec<u8> {
     fn from_value(value: &Value) -> Result<Self, &'static str> {
         match value {
             Value::Bytes(value) => Ok(value.clone()),
+            _ => Err("bytes"),
+        }
+    }
+
+    fn take(value: Value) -> Result<Self, &'static str> {
+        match value {
+            Value::Bytes(value) => Ok(value),
             _ => Err("bytes"),
         }
     }

@@ -34,6 +34,7 @@ mod replicas;
 mod row;
 mod rows;
 mod schema;
+mod stack;
 mod statement;
 mod stream;
 mod table;

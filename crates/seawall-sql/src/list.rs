@@ -53,4 +53,11 @@ impl<T: FromValue + ListElement> FromValue for Vec<T> {
             _ => Err("a list"),
         }
     }
+
+    fn take(value: Value) -> Result<Self, &'static str> {
+        match value {
+            Value::List(list) => list.into_iter().map(T::take).collect(),
+            _ => Err("a list"),
+        }
+    }
 }

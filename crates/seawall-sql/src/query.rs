@@ -8,7 +8,9 @@ use seawall_core::{CallContext, Error, FailureKind, Idempotency};
 use seawall_cache::{Tags, Ttl};
 use serde::de::DeserializeOwned;
 
+use crate::named::{Compiled, CompiledCache};
 use crate::replicas::Route;
+use crate::statement::Asked;
 use crate::{
     Action, FromRow, FromValue, Reply, Row, RowStream, Sql, Statement, Transaction, Value, WriteToken,
 };
@@ -25,7 +27,9 @@ use crate::{
 pub struct Query<'a> {
     place: Place<'a>,
     text: &'a str,
-    parameters: Vec<(String, Value)>,
+    /// The text as it was compiled before, if it was.
+    known: Option<Arc<Compiled>>,
+    parameters: Vec<(Arc<str>, Value)>,
     idempotency: Idempotency,
     route: Route,
     cached: Option<(Ttl, Tags)>,
@@ -38,6 +42,16 @@ pub struct Query<'a> {
 enum Place<'a> {
     Client(&'a Sql),
     Transaction(&'a mut Transaction),
+}
+
+impl Place<'_> {
+    /// What is known of texts there.
+    fn texts(&self) -> Option<&CompiledCache> {
+        match self {
+            Self::Client(client) => client.texts(),
+            Self::Transaction(transaction) => Some(transaction.texts()),
+        }
+    }
 }
 
 impl<'a> Query<'a> {
@@ -56,7 +70,9 @@ impl<'a> Query<'a> {
         let idempotency = Idempotency::Unspecified;
         let (route, asked_at) = (Route::Writer, Location::caller());
         let (cached, invalidates) = (None, Vec::new());
-        Self { place, text, parameters: Vec::new(), idempotency, route, cached, invalidates, asked_at }
+        let known = place.texts().and_then(|texts| texts.known(text));
+        let parameters = Vec::new();
+        Self { place, text, known, parameters, idempotency, route, cached, invalidates, asked_at }
     }
 
     /// Gives the parameter `:name` its value. The last value given counts.
@@ -65,7 +81,9 @@ impl<'a> Query<'a> {
     /// placeholder for each value, up to the next power of two, or on Postgres into an array: `= any(:name)`. An empty
     /// list is refused in an `in`, which no database takes; Postgres takes it as an array.
     pub fn bind(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.parameters.push((name.to_owned(), value.into()));
+        let known = self.known.iter().flat_map(|known| &known.parameters).find(|known| ***known == *name);
+        let name = known.map_or_else(|| Arc::from(name), Arc::clone);
+        self.parameters.push((name, value.into()));
         self
     }
 
@@ -242,7 +260,8 @@ impl<'a> Query<'a> {
         if let Place::Client(client) = self.place
             && let Some((ttl, tags)) = self.cached.clone()
         {
-            let rows = client.cached_rows(self.into_statement(action).1, ttl, tags).await?;
+            // In a box, as all that few calls need: every call would have room for it otherwise, and be moved with it.
+            let rows = Box::pin(client.cached_rows(self.into_statement(action).1, ttl, tags)).await?;
             return Ok(Arc::unwrap_or_clone(rows));
         }
         match self.reply(action).await? {
@@ -254,21 +273,22 @@ impl<'a> Query<'a> {
     async fn reply(self, action: Action) -> Result<Reply, Error> {
         match self.into_statement(action) {
             (Place::Client(client), statement) => client.call(statement).await,
-            (Place::Transaction(transaction), statement) => transaction.call(&statement).await,
+            (Place::Transaction(transaction), statement) => Box::pin(transaction.call(&statement)).await,
         }
     }
 
     fn into_statement(self, action: Action) -> (Place<'a>, Statement) {
-        let statement = Statement {
-            text: Arc::from(self.text),
-            parameters: Arc::new(self.parameters),
+        let text = self.known.as_ref().map_or_else(|| Arc::from(self.text), |known| Arc::clone(&known.text));
+        let asked = Asked {
+            text,
+            known: self.known,
+            parameters: self.parameters,
             action,
-            idempotency: self.idempotency,
             route: self.route,
             invalidates: self.invalidates,
             place: self.asked_at,
         };
-        (self.place, statement)
+        (self.place, Statement { asked: Arc::new(asked), idempotency: self.idempotency })
     }
 }
 

@@ -70,11 +70,21 @@ impl Row {
 
     fn decode<T: FromValue>(&self, index: usize) -> Result<T, Error> {
         let value = &self.values[index];
-        T::from_value(value).map_err(|wanted| {
-            let hint = if *value == Value::Null { ", read it as an Option" } else { "" };
-            row_error(format!("column `{}` holds {}, not {wanted}{hint}", self.columns[index], value.kind()))
-        })
+        T::from_value(value).map_err(|wanted| misfit(&self.columns[index], value.kind(), wanted))
     }
+}
+
+/// Reads a value that nobody else will.
+fn take<T: FromValue>(columns: &[String], index: usize, value: Option<Value>) -> Result<T, Error> {
+    let value = value.unwrap_or(Value::Null);
+    let kind = value.kind();
+    T::take(value).map_err(|wanted| misfit(&columns[index], kind, wanted))
+}
+
+#[cold]
+fn misfit(column: &str, kind: &str, wanted: &str) -> Error {
+    let hint = if kind == Value::Null.kind() { ", read it as an Option" } else { "" };
+    row_error(format!("column `{column}` holds {kind}, not {wanted}{hint}"))
 }
 
 fn row_error(message: String) -> Error {
@@ -145,7 +155,9 @@ macro_rules! tuple {
                         "the row has {} columns and is read as a tuple of {}", row.values.len(), $width
                     )));
                 }
-                Ok(($(row.decode::<$place>($index)?,)+))
+                let Row { columns, values } = row;
+                let mut values = values.into_iter();
+                Ok(($(take::<$place>(&columns, $index, values.next())?,)+))
             }
         }
     };

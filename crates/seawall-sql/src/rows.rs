@@ -119,6 +119,11 @@ impl RowBatch {
         self.cells.len()
     }
 
+    /// Takes what it holds for rows of another width.
+    pub(crate) fn widen(&mut self, width: usize) {
+        self.width = width;
+    }
+
     /// Forgets all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.cells.clear();

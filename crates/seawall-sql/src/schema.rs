@@ -104,7 +104,19 @@ pub(crate) fn type_name(column_type: &ColumnType, dialect: Dialect) -> Result<&s
     })
 }
 
+/// How the columns of a table were declared, in the database's own words: a line each, its name and its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Declared(pub(crate) String);
+
 pub(crate) async fn read(lease: &mut Lease, name: &str) -> Result<Option<TableSchema>, Error> {
+    Ok(read_declared(lease, name).await?.map(|(table, _)| table))
+}
+
+/// The same with how they were declared.
+pub(crate) async fn read_declared(
+    lease: &mut Lease,
+    name: &str,
+) -> Result<Option<(TableSchema, Declared)>, Error> {
     let dialect = lease.session().connection.dialect();
     let quoted = table_name(name, dialect).map_err(|message| wrong(lease.name(), message))?;
     let (schema, table) = name.split_once('.').map_or((None, name), |(schema, table)| (Some(schema), table));
@@ -128,15 +140,23 @@ pub(crate) async fn read(lease: &mut Lease, name: &str) -> Result<Option<TableSc
     };
     let values: Vec<&Value> = values.iter().collect();
     let way = lease.session().way();
-    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, false, way)).await?;
+    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, false, way, None)).await?;
+    let mut declared = Vec::new();
     let columns = rows
         .into_iter()
         .map(|row| {
-            Ok(Column { name: row.get(0)?, column_type: column_type(&row.get::<String>(1)?, dialect) })
+            let (name, of_type): (String, String) = (row.get(0)?, row.get(1)?);
+            declared.push(format!("{name} {of_type}"));
+            Ok(Column { name, column_type: column_type(&of_type, dialect) })
         })
         .collect::<Result<Vec<_>, Error>>()?;
-    Ok((!columns.is_empty()).then(|| TableSchema { name: name.to_owned(), columns }))
+    let found = !columns.is_empty();
+    Ok(found
+        .then(|| (TableSchema { name: name.to_owned(), columns }, Declared(declared.join(DECLARED_BETWEEN)))))
 }
+
+/// What is between the columns of a [`Declared`].
+pub(crate) const DECLARED_BETWEEN: &str = "\n";
 
 /// What a declared type is to a bulk load. Lengths and precisions stay with the database, which enforces them.
 fn column_type(declared: &str, dialect: Dialect) -> ColumnType {

@@ -7,6 +7,7 @@ use seawall_tower::Replay;
 
 use seawall_cache::Tags;
 
+use crate::named::{Compiled, CompiledCache};
 use crate::replicas::Route;
 use crate::{Row, RowStream, SqlClassifier, Transaction, TransactionMode, Value};
 
@@ -15,10 +16,17 @@ use crate::{Row, RowStream, SqlClassifier, Transaction, TransactionMode, Value};
 /// Cheap to clone, so that it can be made again.
 #[derive(Clone)]
 pub struct Statement {
-    pub(crate) text: Arc<str>,
-    pub(crate) parameters: Arc<Vec<(String, Value)>>,
-    pub(crate) action: Action,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) idempotency: Idempotency,
+}
+
+/// What is the same for everybody whom a [`Statement`] passes.
+pub(crate) struct Asked {
+    pub(crate) text: Arc<str>,
+    /// The text as it was compiled before, if it was.
+    pub(crate) known: Option<Arc<Compiled>>,
+    pub(crate) parameters: Vec<(Arc<str>, Value)>,
+    pub(crate) action: Action,
     /// Which servers it may be sent to.
     pub(crate) route: Route,
     /// What its writes end in the cache of queries.
@@ -60,17 +68,17 @@ pub enum Reply {
 impl Statement {
     /// The text, as it was written.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.asked.text
     }
 
     /// The values, by name.
-    pub fn parameters(&self) -> &[(String, Value)] {
-        &self.parameters
+    pub fn parameters(&self) -> &[(Arc<str>, Value)] {
+        &self.asked.parameters
     }
 
     /// What is to come back.
     pub fn action(&self) -> Action {
-        self.action
+        self.asked.action
     }
 
     /// Whether it may be made again after it may have been executed.
@@ -89,7 +97,15 @@ impl Statement {
 
     /// The value of a parameter.
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
-        self.parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.asked.parameters.iter().rev().find(|(known, _)| **known == *name).map(|(_, value)| value)
+    }
+
+    /// Its text compiled by the rules of a database, apart from its lists.
+    pub(crate) fn compiled(&self, texts: &CompiledCache) -> Result<Arc<Compiled>, String> {
+        match &self.asked.known {
+            Some(known) if known.dialect == texts.dialect() => Ok(Arc::clone(known)),
+            _ => texts.of(&self.asked.text),
+        }
     }
 }
 
@@ -97,13 +113,13 @@ impl Statement {
 impl fmt::Debug for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Statement")
-            .field("text", &self.text)
-            .field("parameters", &self.parameters.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("action", &self.action)
+            .field("text", &self.asked.text)
+            .field("parameters", &self.asked.parameters.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("action", &self.asked.action)
             .field("idempotency", &self.idempotency)
-            .field("route", &self.route)
-            .field("invalidates", &self.invalidates)
-            .field("place", &self.place)
+            .field("route", &self.asked.route)
+            .field("invalidates", &self.asked.invalidates)
+            .field("place", &self.asked.place)
             .finish()
     }
 }

@@ -22,6 +22,9 @@ pub(crate) enum Refusals {
     LeftOut,
     /// It is the error of the whole, which names it: the first row of the batch has this number.
     Fail { first: u64 },
+    /// It is the error of the whole, as the database says it. Nobody looks for it, which saves the savepoints that one has
+    /// to return to for that.
+    Unsought,
 }
 
 /// Says what went wrong with part of a batch.
@@ -48,6 +51,11 @@ pub(crate) async fn load(
         return Err(schema::wrong(lease.name(), message.into()));
     }
     lease.allow(CallContext::current_deadline()).await?;
+    if let Refusals::Unsought = refusals {
+        let attempt = attempt(lease, target, batch, 0..batch.len()).await?;
+        let changed = attempt.map_err(|Setback { error, .. }| classify::error(lease.name(), error))?;
+        return Ok(Loaded { rows: batch.len() as u64, changed, ..Loaded::default() });
+    }
     let mut loaded = Loaded::default();
     let mut at = 0;
     let mut step = batch.len();
@@ -74,6 +82,7 @@ pub(crate) async fn load(
                         Refusals::Fail { first } => {
                             return Err(refused(lease.name(), first + at as u64, error));
                         }
+                        Refusals::Unsought => return Err(classify::error(lease.name(), error)),
                     }
                     at = end;
                 } else if culprit.start > at && culprit.start < end {

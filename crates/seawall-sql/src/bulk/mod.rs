@@ -22,6 +22,7 @@ mod run;
 mod source;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod tables;
 mod target;
 mod to_row;
 
@@ -31,5 +32,6 @@ pub(crate) use plan::upsert;
 pub use progress::{BulkProgress, BulkSnapshot};
 pub use report::{BulkReport, Loaded, RejectedRow, refused_row};
 pub use source::{IntoRows, Rows, kind};
+pub(crate) use tables::Tables;
 pub(crate) use target::{Change, Target};
 pub use to_row::{ToCell, ToRow};

@@ -3,28 +3,57 @@
 use seawall_core::Error;
 
 use super::builder::{BulkTable, Kind, Place};
+use super::tables::Tables;
 use super::target::{Change, Target};
-use crate::{Bulk, Column, TableSchema, schema};
+use crate::named::Dialect;
+use crate::{Bulk, Column, Sql, TableSchema, schema};
 
-/// Asks the database where it has to.
-pub(super) async fn target(bulk: &mut Bulk<'_>) -> Result<Target, Error> {
+/// As it was when somebody looked last. Only Postgres compares, and only a table that is named is looked at.
+pub(super) fn remembered(bulk: &Bulk<'_>) -> Option<Target> {
+    let (Place::Client(sql), BulkTable::Named(name)) = (&bulk.place, bulk.table) else { return None };
+    let table = tables(sql)?.recall(name)?;
+    // What is wrong with it may be so no more.
+    let (schema, change) = resolve(table.schema.clone(), &bulk.kind, bulk.columns.as_deref()).ok()?;
+    Some(Target::new(&schema, change, Dialect::Postgres).ok()?.unless_changed(&table.declared))
+}
+
+/// Asks the database where it has to. Says too whether the table is what it was when somebody looked last.
+pub(super) async fn target(bulk: &mut Bulk<'_>) -> Result<(Target, bool), Error> {
     let (name, dialect) = match &bulk.place {
         Place::Client(sql) => (sql.name().to_owned(), sql.dialect()?),
         Place::Transaction(transaction) => (transaction.name().to_owned(), transaction.dialect()),
     };
     let wrong = |message| schema::wrong(&name, message);
+    let mut is_the_same = true;
     let table = match bulk.table {
         BulkTable::Known(table) => table.clone(),
         BulkTable::Named(table) => {
             let found = match &mut bulk.place {
-                Place::Client(sql) => sql.table(table).await?,
+                Place::Client(sql) => match tables(sql) {
+                    None => sql.table(table).await?,
+                    Some(tables) => {
+                        let before = tables.recall(table);
+                        tables.forget(table);
+                        let found = sql.declared_table(table).await?;
+                        found.map(|(schema, declared)| {
+                            tables.remember(&schema, &declared);
+                            is_the_same = before.is_none_or(|before| before.declared == declared);
+                            schema
+                        })
+                    }
+                },
                 Place::Transaction(transaction) => transaction.table(table).await?,
             };
             found.ok_or_else(|| wrong(format!("there is no table `{table}`")))?
         }
     };
     let (table, change) = resolve(table, &bulk.kind, bulk.columns.as_deref()).map_err(wrong)?;
-    Target::new(&table, change, dialect).map_err(wrong)
+    Ok((Target::new(&table, change, dialect).map_err(wrong)?, is_the_same))
+}
+
+fn tables(sql: &Sql) -> Option<&Tables> {
+    let inner = &sql.database().ok()?.0;
+    (inner.texts.dialect() == Dialect::Postgres).then_some(&inner.tables)
 }
 
 /// What an upsert of rows that have all of the table's columns changes.

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::target::{Change, ROWS as NAME, TABLE, Target};
 use crate::driver::postgres::copy_line;
+use crate::schema::Declared;
 use crate::{Cell, ColumnType, RowBatch};
 
 /// How much is sent at a time. A few large writes: the driver leaves Nagle's algorithm on, so every small one behind
@@ -240,16 +241,20 @@ async fn from_arrays(
             Array::Texts(values) => query.bind(values),
         };
     }
+    if let Some(Declared(declared)) = &target.if_declared {
+        query = query.bind(&target.name).bind(declared);
+    }
     query.execute(connection).await.map(|done| done.rows_affected())
 }
 
 fn statement(target: &Target, arrays: &[Array<'_>]) -> String {
     let each = |write: &dyn Fn(usize) -> String| (0..target.width()).map(write).collect::<Vec<_>>().join(",");
     let rows = format!(
-        "SELECT {} FROM unnest({}) AS r({})",
+        "SELECT {} FROM unnest({}) AS r({}){}",
         each(&|at| format!("r.c{at}::{} AS {}", target.types[at], target.columns[at])),
         each(&|at| format!("${}::{}[]", at + 1, arrays[at].element())),
         each(&|at| format!("c{at}")),
+        only_if_declared(target),
     );
     match &target.change {
         Change::Insert | Change::Upsert { .. } => {
@@ -265,6 +270,20 @@ fn statement(target: &Target, arrays: &[Array<'_>]) -> String {
             )
         }
     }
+}
+
+/// The condition that the table is still what it was. It is looked up once, by whoever holds the table's lock already, so
+/// that nobody can change it after that.
+fn only_if_declared(target: &Target) -> String {
+    if target.if_declared.is_none() {
+        return String::new();
+    }
+    let (name, declared) = (target.width() + 1, target.width() + 2);
+    format!(
+        " WHERE (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), E'\\n' ORDER BY attnum) \
+         FROM pg_attribute WHERE attrelid = to_regclass(${name}::text) AND attnum > 0 AND NOT attisdropped \
+         AND attgenerated = '') = ${declared}::text"
+    )
 }
 
 /// The values of a column: as they are where all are what the column is read as, else as text.

@@ -1,8 +1,9 @@
 use std::borrow::Borrow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::future::Future;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
@@ -89,7 +90,37 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn misfit(row: u64, cells: usize, columns: usize) -> Error {
+impl Rows<'_> {
+    /// Asks for one row more without waiting for it, so that it is known whether they have ended.
+    pub(super) async fn peek(&mut self, batch: &mut RowBatch) -> Result<(), Error> {
+        let one = Limits { rows: 1, bytes: usize::MAX };
+        poll_fn(|cx| match pin!(self.fill(batch, one)).poll(cx) {
+            Poll::Ready(filled) => Poll::Ready(filled),
+            Poll::Pending => Poll::Ready(Ok(())),
+        })
+        .await
+    }
+
+    /// Whether the first of all rows did not have the width of the batch. It is in it then.
+    pub(super) fn begin_unlike(&self, batch: &RowBatch) -> bool {
+        self.taken == 0 && batch.cells() > 0
+    }
+
+    /// Takes the first row for what it is, as it was the batch that was wrong about it.
+    ///
+    /// # Errors
+    /// If it has not this width either.
+    pub(super) fn begin_again(&mut self, batch: &mut RowBatch, width: usize) -> Result<(), Error> {
+        if batch.cells() != width {
+            return Err(misfit(0, batch.cells(), width));
+        }
+        batch.widen(width);
+        (self.taken, self.ended) = (1, false);
+        Ok(())
+    }
+}
+
+pub(super) fn misfit(row: u64, cells: usize, columns: usize) -> Error {
     Error::new(FailureKind::Permanent, "sql", "rows")
         .with_message(format!("row {row} (from 0) has {cells} cells, and there are {columns} columns"))
         .not_executed()

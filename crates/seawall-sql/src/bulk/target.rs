@@ -1,4 +1,5 @@
 use crate::named::Dialect;
+use crate::schema::Declared;
 use crate::{ColumnType, RowBatch, TableSchema, schema};
 
 /// What becomes of the rows. Columns are told by their place.
@@ -29,6 +30,8 @@ pub(crate) struct Target {
     #[cfg(feature = "postgres")]
     pub(super) types: Vec<String>,
     pub(super) change: Change,
+    /// What the server is to compare before it takes anything.
+    pub(super) if_declared: Option<Declared>,
 }
 
 /// What statements that join rows with the table call the two.
@@ -50,7 +53,13 @@ impl Target {
                 .map(|column| schema::type_name(&column.column_type, dialect).map(str::to_owned))
                 .collect::<Result<_, _>>()?,
             change,
+            if_declared: None,
         })
+    }
+
+    /// The same, but nothing is changed where the table is not what it was any more.
+    pub(super) fn unless_changed(self, declared: &Declared) -> Self {
+        Self { if_declared: Some(declared.clone()), ..self }
     }
 
     /// Whether rows of this width go into it.

@@ -122,6 +122,29 @@ fn encryption(cause: &sqlx::Error) -> Option<&'static str> {
     }
 }
 
+/// Whether a call failed because of its values, so that others may do better.
+pub(crate) fn is_about_data(error: &Error) -> bool {
+    driver_error(error).is_some_and(|error| judge(error).about_data)
+}
+
+/// Whether the database itself refused a call for good, and did nothing of it.
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    error.kind() == FailureKind::Permanent
+        && !error.may_have_executed()
+        && matches!(driver_error(error), Some(sqlx::Error::Database(_)))
+}
+
+fn driver_error(error: &Error) -> Option<&sqlx::Error> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// What the database said, without the driver's wrapping.
 pub(crate) fn words(cause: &sqlx::Error) -> String {
     match cause {
@@ -132,14 +155,10 @@ pub(crate) fn words(cause: &sqlx::Error) -> String {
 
 /// Whether a statement failed because a unique key has the value already.
 pub fn is_unique_violation(error: &Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(sqlx::Error::Database(error)) = error.downcast_ref() {
-            return error.is_unique_violation();
-        }
-        cause = error.source();
+    match driver_error(error) {
+        Some(sqlx::Error::Database(error)) => error.is_unique_violation(),
+        _ => false,
     }
-    false
 }
 
 /// The classifier of SQL calls: every layer reads their results through it.

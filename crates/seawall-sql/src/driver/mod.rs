@@ -9,6 +9,8 @@ pub(crate) mod postgres;
 #[cfg(feature = "postgres")]
 mod postgres_arrays;
 #[cfg(feature = "postgres")]
+mod postgres_known;
+#[cfg(feature = "postgres")]
 mod postgres_values;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
@@ -66,6 +68,13 @@ impl Way {
     }
 }
 
+/// What a session knows of the statements it has prepared, so that it need not ask for it.
+#[derive(Default)]
+pub(crate) struct Known {
+    #[cfg(feature = "postgres")]
+    pub(crate) postgres: postgres_known::KnownStatements,
+}
+
 /// Calls the same function of the variant's own module.
 macro_rules! each {
     ($connection:expr, $inner:ident => sqlite $sqlite:expr, postgres $postgres:expr, mysql $mysql:expr) => {
@@ -107,12 +116,13 @@ impl Connection {
         sql: Arc<str>,
         values: &[&Value],
         way: Way,
+        known: Option<&mut Known>,
     ) -> Result<u64, sqlx::Error> {
         each!(self, c =>
             sqlite sqlite::execute(c, sql, values, true).await,
             postgres {
                 postgres::open_frame(c, way).await?;
-                let changed = postgres::execute(c, sql, values, way.is_prepared()).await;
+                let changed = postgres::execute(c, sql, values, way.is_prepared(), known).await;
                 postgres::close_frame(c, way, changed).await
             },
             mysql mysql::change(c, sql, values).await)
@@ -125,12 +135,13 @@ impl Connection {
         values: &[&Value],
         first_only: bool,
         way: Way,
+        known: Option<&mut Known>,
     ) -> Result<Vec<Row>, sqlx::Error> {
         each!(self, c =>
             sqlite sqlite::fetch(c, sql, values, first_only, true).await,
             postgres {
                 postgres::open_frame(c, way).await?;
-                let rows = postgres::fetch(c, sql, values, first_only, way.is_prepared()).await;
+                let rows = postgres::fetch(c, sql, values, first_only, way.is_prepared(), known).await;
                 postgres::close_frame(c, way, rows).await
             },
             mysql mysql::fetch(c, sql, values, first_only, true).await)
@@ -199,9 +210,9 @@ macro_rules! binding {
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 use binding;
 
-/// The driver-independent half of reading rows: generates `fetch` and `stream` for a driver whose module has
-/// `arguments`, `columns` and `value`.
-macro_rules! reading {
+/// Generates `execute` and `fetch` for a driver whose module has `arguments` and is [`reading`].
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+macro_rules! answering {
     ($connection:ty, $row:ty) => {
         pub(crate) async fn execute(
             connection: &mut $connection,
@@ -232,7 +243,15 @@ macro_rules! reading {
             let columns = columns(first);
             rows.iter().map(|row| read(row, &columns)).collect()
         }
+    };
+}
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+use answering;
 
+/// The driver-independent half of reading rows: generates `stream`, `columns` and `read` for a driver whose module has
+/// `arguments` and `value`.
+macro_rules! reading {
+    ($connection:ty, $row:ty) => {
         pub(crate) async fn stream(
             connection: &mut $connection,
             sql: Arc<str>,

@@ -5,7 +5,7 @@ use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDat
 use sqlx::{Arguments, AssertSqlSafe, Column, ConnectOptions, Executor, Row as _};
 
 use super::mysql_values::value;
-use super::{Chunk, RowSender, STREAM_CHUNK, binding, reading};
+use super::{Chunk, RowSender, STREAM_CHUNK, answering, binding, reading};
 use crate::{Row, Value};
 
 /// What every session is set to, beside what the server is set to anyway. A backslash must mean what the reader of
@@ -73,6 +73,8 @@ pub(crate) fn number(error: &sqlx::Error) -> Option<u16> {
         _ => None,
     }
 }
+
+answering!(MySqlConnection, MySqlRow);
 
 reading!(MySqlConnection, MySqlRow);
 

@@ -8,11 +8,11 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgConnection, PgRow, PgTypeInfo};
 use sqlx::{
     Arguments, AssertSqlSafe, Column, ConnectOptions, Either, Executor, Postgres, Row as _, SqlSafeStr,
-    Statement as _, Type,
+    Statement as _, Type, query_with,
 };
 
 use super::postgres_values::{encode, value};
-use super::{Chunk, RowSender, STREAM_CHUNK, Way, reading};
+use super::{Chunk, Known, RowSender, STREAM_CHUNK, Way, reading};
 use crate::{Row, Value};
 
 /// Which backend process serves a connection. The moment it began tells it from a later one with its number.
@@ -22,18 +22,30 @@ pub(crate) struct Backend {
     started: String,
     /// Whether it is no replica.
     pub(crate) takes_writes: bool,
+    /// Whether it looks by itself whether its client is still there, and stops when it is not.
+    pub(crate) misses_its_client: bool,
 }
 
 /// Opens a connection and asks which process serves it.
+///
+/// A server that can is told to look for its client twenty times a second while it computes: what was abandoned stops
+/// when its connection is closed then, and nobody has to log in to say so, which takes long where much is abandoned.
+/// That is what servers on Linux can, from version 14 on.
+/// <https://www.postgresql.org/docs/current/runtime-config-connection.html>
 pub(crate) async fn open(options: &PgConnectOptions) -> Result<(PgConnection, Backend), sqlx::Error> {
     let mut connection = options.connect().await?;
-    let (pid, started, takes_writes) = sqlx::query_as(
-        "select pid, backend_start::text, not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' \
+    let (pid, started, takes_writes, misses_its_client) = sqlx::query_as(
+        "select pid, backend_start::text, \
+                not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off', \
+                case when version() like '%linux%' \
+                          and current_setting('client_connection_check_interval', true) = '0' \
+                     then set_config('client_connection_check_interval', '50ms', false) <> '0' \
+                     else false end \
          from pg_stat_activity where pid = pg_backend_pid()",
     )
     .fetch_one(&mut connection)
     .await?;
-    Ok((connection, Backend { pid, started, takes_writes }))
+    Ok((connection, Backend { pid, started, takes_writes, misses_its_client }))
 }
 
 /// Opens a connection to a pooler, and asks whether the server behind it takes writes. Which process serves it changes with
@@ -67,35 +79,108 @@ pub(crate) async fn run(connection: &mut PgConnection, sql: Arc<str>) -> Result<
 
 reading!(PgConnection, PgRow);
 
+/// How many rows a statement changed.
+pub(crate) async fn execute(
+    connection: &mut PgConnection,
+    sql: Arc<str>,
+    values: &[&Value],
+    prepared: bool,
+    mut known: Option<&mut Known>,
+) -> Result<u64, sqlx::Error> {
+    let arguments = known_arguments(connection, &sql, values, prepared, &mut known).await?;
+    let query = query_with(AssertSqlSafe(Arc::clone(&sql)), arguments).persistent(prepared);
+    let changed = query.execute(connection).await.inspect_err(|_| forget(known, &sql))?;
+    Ok(changed.rows_affected())
+}
+
+/// All rows of a statement, or its first one only.
+pub(crate) async fn fetch(
+    connection: &mut PgConnection,
+    sql: Arc<str>,
+    values: &[&Value],
+    first_only: bool,
+    prepared: bool,
+    mut known: Option<&mut Known>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let arguments = known_arguments(connection, &sql, values, prepared, &mut known).await?;
+    let query = query_with(AssertSqlSafe(Arc::clone(&sql)), arguments).persistent(prepared);
+    if first_only {
+        let row = query.fetch_optional(connection).await;
+        let Some(row) = row.inspect_err(|_| forget(known.as_deref_mut(), &sql))? else {
+            return Ok(Vec::new());
+        };
+        return Ok(vec![read(&row, &known_columns(known, &sql, &row))?]);
+    }
+    let rows = query.fetch_all(connection).await;
+    let rows: Vec<PgRow> = rows.inspect_err(|_| forget(known.as_deref_mut(), &sql))?;
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let columns = known_columns(known, &sql, first);
+    rows.iter().map(|row| read(row, &columns)).collect()
+}
+
+fn known_columns(known: Option<&mut Known>, sql: &Arc<str>, row: &PgRow) -> Arc<[String]> {
+    match known {
+        Some(known) => known.postgres.columns(sql, row),
+        None => columns(row),
+    }
+}
+
+fn forget(known: Option<&mut Known>, sql: &Arc<str>) {
+    if let Some(known) = known {
+        known.postgres.forget(sql);
+    }
+}
+
 /// Encodes each value as the type that the server infers for its place.
-///
-/// The types must come from the server: it keeps those of the first call for a text, whatever a later call binds.
 async fn arguments(
     connection: &mut PgConnection,
     sql: &Arc<str>,
     values: &[&Value],
     prepared: bool,
 ) -> Result<PgArguments, sqlx::Error> {
-    let mut arguments = PgArguments::default();
-    if values.is_empty() {
-        return Ok(arguments);
-    }
-    arguments.reserve(values.len(), 0);
+    known_arguments(connection, sql, values, prepared, &mut None).await
+}
+
+/// The same where the types may be known. They must come from the server: it keeps those of the first call for a text,
+/// whatever a later call binds.
+async fn known_arguments(
+    connection: &mut PgConnection,
+    sql: &Arc<str>,
+    values: &[&Value],
+    prepared: bool,
+    known: &mut Option<&mut Known>,
+) -> Result<PgArguments, sqlx::Error> {
     if !prepared {
-        for value in values {
-            let wanted = own_type(value);
-            let bytes = encode(value, &wanted).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            arguments.add(Encoded { bytes, wanted }).map_err(sqlx::Error::Encode)?;
+        let types: Vec<PgTypeInfo> = values.iter().map(|value| own_type(value)).collect();
+        return encoded(values, &types);
+    }
+    if values.is_empty() {
+        if let Some(known) = known {
+            known.postgres.learn(sql, &[]);
         }
-        return Ok(arguments);
+        return Ok(PgArguments::default());
+    }
+    if let Some(types) = known.as_ref().and_then(|known| known.postgres.types(sql)) {
+        return encoded(values, &types);
     }
     let statement = connection.prepare_with(AssertSqlSafe(Arc::clone(sql)).into_sql_str(), &[]).await?;
     let Some(Either::Left(types)) = statement.parameters() else {
         return Err(sqlx::Error::Protocol("the server does not say which parameters it expects".into()));
     };
+    if let Some(known) = known {
+        known.postgres.learn(sql, types);
+    }
+    encoded(values, types)
+}
+
+fn encoded(values: &[&Value], types: &[PgTypeInfo]) -> Result<PgArguments, sqlx::Error> {
+    let mut arguments = PgArguments::default();
+    if !values.is_empty() {
+        // Most are a number.
+        arguments.reserve(values.len(), 16 * values.len());
+    }
     for (value, wanted) in values.iter().zip(types) {
-        let bytes = encode(value, wanted).map_err(|error| sqlx::Error::Encode(error.into()))?;
-        arguments.add(Encoded { bytes, wanted: wanted.clone() }).map_err(sqlx::Error::Encode)?;
+        arguments.add(Encoded { value, wanted }).map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }
@@ -140,27 +225,21 @@ pub(crate) async fn close_frame<T>(
     result
 }
 
-/// A value in the binary form of its type; `None` is NULL.
-struct Encoded {
-    bytes: Option<Vec<u8>>,
-    wanted: PgTypeInfo,
+/// A value in the binary form of the type that is wanted.
+struct Encoded<'a> {
+    value: &'a Value,
+    wanted: &'a PgTypeInfo,
 }
 
-impl Type<Postgres> for Encoded {
+impl Type<Postgres> for Encoded<'_> {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_name("text")
     }
 }
 
-impl Encode<'_, Postgres> for Encoded {
+impl Encode<'_, Postgres> for Encoded<'_> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        Ok(match &self.bytes {
-            None => IsNull::Yes,
-            Some(bytes) => {
-                buffer.extend_from_slice(bytes);
-                IsNull::No
-            }
-        })
+        Ok(if encode(self.value, self.wanted, buffer)? { IsNull::No } else { IsNull::Yes })
     }
 
     fn produces(&self) -> Option<PgTypeInfo> {

@@ -9,33 +9,33 @@ use crate::Value;
 
 /// Writes an array of one dimension: how many dimensions, whether there are NULLs, the type, the length, the number of
 /// the first element, and then each with its length.
-pub(super) fn encode(values: &[Value], element: &PgTypeInfo) -> Result<Vec<u8>, String> {
+pub(super) fn encode(values: &[Value], element: &PgTypeInfo, bytes: &mut Vec<u8>) -> Result<(), String> {
     let oid = element.oid().ok_or_else(|| {
         format!("arrays of {} cannot be bound: the server does not number them", element.name())
     })?;
     let holds_null = values.contains(&Value::Null);
     let length = i32::try_from(values.len()).map_err(|_long| "the bound list is too long".to_owned())?;
-    let mut bytes = Vec::with_capacity(20 + values.len() * 12);
+    bytes.reserve(20 + values.len() * 12);
     let dimensions = i32::from(!values.is_empty());
     bytes.extend_from_slice(&dimensions.to_be_bytes());
     bytes.extend_from_slice(&i32::from(holds_null).to_be_bytes());
     bytes.extend_from_slice(&oid.0.to_be_bytes());
     if dimensions == 0 {
-        return Ok(bytes);
+        return Ok(());
     }
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(&1_i32.to_be_bytes());
     for value in values {
-        match postgres_values::encode(value, element)? {
-            None => bytes.extend_from_slice(&(-1_i32).to_be_bytes()),
-            Some(encoded) => {
-                let length = i32::try_from(encoded.len()).map_err(|_long| "a bound value is too long")?;
-                bytes.extend_from_slice(&length.to_be_bytes());
-                bytes.extend_from_slice(&encoded);
-            }
+        // The length of the element, or of none.
+        let before = bytes.len();
+        bytes.extend_from_slice(&(-1_i32).to_be_bytes());
+        if postgres_values::encode(value, element, bytes)? {
+            let length =
+                i32::try_from(bytes.len() - before - 4).map_err(|_long| "a bound value is too long")?;
+            bytes[before..before + 4].copy_from_slice(&length.to_be_bytes());
         }
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Reads an array of one dimension.

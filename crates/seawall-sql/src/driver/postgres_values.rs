@@ -90,20 +90,37 @@ fn moment(bytes: &[u8], show: impl Fn(Timestamp) -> String) -> Result<Value, Box
     }))
 }
 
-/// Writes a value as the server expects it, or says why that cannot be done.
-pub(super) fn encode(value: &Value, wanted: &PgTypeInfo) -> Result<Option<Vec<u8>>, String> {
+/// Writes a value as the server expects it, `false` for NULL, or says why that cannot be done.
+pub(super) fn encode(value: &Value, wanted: &PgTypeInfo, buffer: &mut Vec<u8>) -> Result<bool, String> {
     let name = wanted.name();
-    // A type without a number has no kind.
-    if let Value::List(values) = value
-        && let PgTypeKind::Array(element) = wanted.kind()
-    {
-        return postgres_arrays::encode(values, element).map(Some);
+    match (name, value) {
+        // The usual ones, without an allocation of their own.
+        (_, Value::Null) => return Ok(false),
+        ("INT8", Value::Integer(value)) => buffer.extend_from_slice(&value.to_be_bytes()),
+        ("FLOAT8", Value::Real(value)) => buffer.extend_from_slice(&value.to_be_bytes()),
+        ("TEXT" | "VARCHAR", Value::Text(value)) => buffer.extend_from_slice(value.as_bytes()),
+        ("BYTEA", Value::Bytes(value)) => buffer.extend_from_slice(value),
+        _ => {
+            // A type without a number has no kind.
+            if let Value::List(values) = value
+                && let PgTypeKind::Array(element) = wanted.kind()
+            {
+                postgres_arrays::encode(values, element, buffer)?;
+            } else {
+                buffer.extend_from_slice(&converted(value, wanted)?);
+            }
+        }
     }
+    Ok(true)
+}
+
+/// The bytes of a value that may have to become what is wanted.
+fn converted(value: &Value, wanted: &PgTypeInfo) -> Result<Vec<u8>, String> {
+    let name = wanted.name();
     let misfit =
         || format!("{} does not fit a parameter of type {name}: cast it, as in `:name::text`", value.kind());
     let out_of_range = || format!("a bound number does not fit a parameter of type {name}");
-    Ok(Some(match (name, value) {
-        (_, Value::Null) => return Ok(None),
+    Ok(match (name, value) {
         ("BOOL", Value::Bool(value)) => vec![u8::from(*value)],
         ("INT2", Value::Integer(value)) => {
             be(i16::try_from(*value).map_err(|_wide| out_of_range())?.to_be_bytes())
@@ -111,18 +128,15 @@ pub(super) fn encode(value: &Value, wanted: &PgTypeInfo) -> Result<Option<Vec<u8
         ("INT4", Value::Integer(value)) => {
             be(i32::try_from(*value).map_err(|_wide| out_of_range())?.to_be_bytes())
         }
-        ("INT8", Value::Integer(value)) => be(value.to_be_bytes()),
         ("OID", Value::Integer(value)) => {
             be(u32::try_from(*value).map_err(|_wide| out_of_range())?.to_be_bytes())
         }
         ("FLOAT4", Value::Real(value)) => be((*value as f32).to_be_bytes()),
-        ("FLOAT8", Value::Real(value)) => be(value.to_be_bytes()),
         ("FLOAT4", Value::Integer(value)) => be((*value as f32).to_be_bytes()),
         ("FLOAT8", Value::Integer(value)) => be((*value as f64).to_be_bytes()),
         ("NUMERIC", Value::Integer(value)) => numeric_bytes(&value.to_string()).ok_or_else(misfit)?,
         ("NUMERIC", Value::Real(value)) => numeric_bytes(&value.to_string()).ok_or_else(misfit)?,
         ("NUMERIC", Value::Text(value)) => numeric_bytes(value).ok_or_else(|| unreadable(name))?,
-        ("BYTEA", Value::Bytes(value)) => value.clone(),
         ("JSONB", Value::Text(value)) => [&[1], value.as_bytes()].concat(),
         ("UUID", Value::Text(value)) => uuid_bytes(value).ok_or_else(|| unreadable(name))?,
         ("TIMESTAMPTZ", Value::Text(value)) => {
@@ -153,7 +167,7 @@ pub(super) fn encode(value: &Value, wanted: &PgTypeInfo) -> Result<Option<Vec<u8
             _ => return Err(misfit()),
         },
         _ => return Err(misfit()),
-    }))
+    })
 }
 
 fn be<const N: usize>(bytes: [u8; N]) -> Vec<u8> {

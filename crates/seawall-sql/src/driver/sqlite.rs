@@ -8,7 +8,7 @@ use sqlx::{
     Arguments, Column, ConnectOptions, Decode, Executor, Row as _, SqliteConnection, TypeInfo, ValueRef,
 };
 
-use super::{Chunk, RowSender, STREAM_CHUNK, binding, reading};
+use super::{Chunk, RowSender, STREAM_CHUNK, answering, binding, reading};
 use crate::{Row, Value};
 
 /// How many steps of its virtual machine SQLite makes before it looks whether it was interrupted: well under a
@@ -32,6 +32,8 @@ pub(crate) async fn open(
 pub(crate) async fn run(connection: &mut SqliteConnection, sql: Arc<str>) -> Result<(), sqlx::Error> {
     connection.execute(sqlx::AssertSqlSafe(sql)).await.map(drop)
 }
+
+answering!(SqliteConnection, SqliteRow);
 
 reading!(SqliteConnection, SqliteRow);
 

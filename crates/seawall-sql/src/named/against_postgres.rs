@@ -92,7 +92,7 @@ async fn the_server_reads_what_is_around_the_parameters_as_it_would_without_them
         let compiled = compiled.as_ref().unwrap_or_else(|error| panic!("{}: {error}", context()));
         let mut query = sqlx::query(AssertSqlSafe(compiled.sql.to_string()));
         for name in &compiled.parameters {
-            query = query.bind(values.iter().find(|(known, _)| known == name).unwrap().1);
+            query = query.bind(values.iter().find(|(known, _)| **known == **name).unwrap().1);
         }
         let row = server.fetch_one(query).await.unwrap_or_else(|error| panic!("{}: {error}", context()));
         let texts = |row: &sqlx::postgres::PgRow| -> Vec<String> {

@@ -28,6 +28,11 @@ impl CompiledCache {
         self.of_lists(text, &[])
     }
 
+    /// The same, if it was compiled before.
+    pub(crate) fn known(&self, text: &str) -> Option<Arc<Compiled>> {
+        self.texts.read().unwrap_or_else(PoisonError::into_inner).get(text).map(Arc::clone)
+    }
+
     /// The same where lists are bound to names; how long a list is makes another text.
     pub(crate) fn of_lists(&self, text: &str, lists: &[(&str, usize)]) -> Result<Arc<Compiled>, String> {
         if lists.is_empty() {
@@ -42,8 +47,8 @@ impl CompiledCache {
     }
 
     fn known_as(&self, key: &str, text: &str, lists: &[(&str, usize)]) -> Result<Arc<Compiled>, String> {
-        if let Some(known) = self.texts.read().unwrap_or_else(PoisonError::into_inner).get(key) {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.known(key) {
+            return Ok(known);
         }
         let compiled = Arc::new(compile_lists(text, self.dialect, lists)?);
         let mut texts = self.texts.write().unwrap_or_else(PoisonError::into_inner);

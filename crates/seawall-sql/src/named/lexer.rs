@@ -48,9 +48,12 @@ pub(crate) fn compile_lists(
     };
     lexer.run()?;
     let reads = !lexer.writes && lexer.first_word.is_some_and(|word| READING.contains(&word));
+    let text: Arc<str> = text.into();
     Ok(Compiled {
+        dialect,
         sql: lexer.out.into(),
-        normalised: without(&lexer.literals, text),
+        normalised: without(&lexer.literals, &text),
+        text,
         operation: lexer.operation,
         parameters: lexer.parameters,
         lists: lexer.spread,
@@ -61,7 +64,10 @@ pub(crate) fn compile_lists(
 }
 
 /// The text with a question mark in place of each literal.
-fn without(literals: &[Range<usize>], text: &str) -> Arc<str> {
+fn without(literals: &[Range<usize>], text: &Arc<str>) -> Arc<str> {
+    if literals.is_empty() {
+        return Arc::clone(text);
+    }
     let mut normalised = String::with_capacity(text.len());
     let mut copied = 0;
     for literal in literals {
@@ -90,7 +96,7 @@ struct Lexer<'t> {
     copied: usize,
     dialect: Dialect,
     out: String,
-    parameters: Vec<String>,
+    parameters: Vec<Arc<str>>,
     /// Names that lists are bound to, with how many placeholders each gets.
     lists: &'t [(&'t str, usize)],
     /// The placeholders of lists.
@@ -309,9 +315,9 @@ impl Lexer<'_> {
         let in_list = |place: usize| self.spread.iter().any(|places| places.contains(&place));
         let known = (0..self.parameters.len())
             .filter(|_| self.numbers())
-            .find(|place| self.parameters[*place] == name && !in_list(*place));
+            .find(|place| *self.parameters[*place] == *name && !in_list(*place));
         let place = known.unwrap_or_else(|| {
-            self.parameters.push(name.to_owned());
+            self.parameters.push(name.into());
             self.parameters.len() - 1
         });
         self.placeholder(place);

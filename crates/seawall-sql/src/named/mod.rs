@@ -41,10 +41,14 @@ impl Dialect {
 /// A text whose parameters are placeholders.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Compiled {
+    /// By whose rules it was read.
+    pub(crate) dialect: Dialect,
+    /// What was written.
+    pub(crate) text: Arc<str>,
     /// What the database is sent.
     pub(crate) sql: Arc<str>,
     /// The name behind each placeholder, from the first on; more than once where placeholders have no numbers.
-    pub(crate) parameters: Vec<String>,
+    pub(crate) parameters: Vec<Arc<str>>,
     /// Which of the placeholders are those of one list, that stands in `in (:name)`.
     pub(crate) lists: Vec<Range<usize>>,
     /// What was written, without the values that were written into it.
@@ -57,4 +61,11 @@ pub(crate) struct Compiled {
     pub(crate) transaction_control: Option<&'static str>,
     /// The word that makes a server commit the transaction it is in, in lower case.
     pub(crate) commits: Option<&'static str>,
+}
+
+#[cfg(test)]
+impl Compiled {
+    fn names(&self) -> Vec<String> {
+        self.parameters.iter().map(|name| String::from(&**name)).collect()
+    }
 }

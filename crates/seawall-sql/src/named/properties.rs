@@ -75,7 +75,7 @@ fn check(dialect: Dialect, pieces: &[(String, Option<String>)]) -> Result<(), Te
     let text: String = pieces.iter().flat_map(|(text, _)| [text.as_str(), " "]).collect();
     let compiled = compile(&text, dialect).map_err(TestCaseError::fail)?;
     prop_assert_eq!(&*compiled.sql, expected);
-    prop_assert_eq!(compiled.parameters, names);
+    prop_assert_eq!(compiled.names(), names);
     Ok(())
 }
 

@@ -48,6 +48,9 @@ impl Interrupt {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(switch) => switch.store(true, Ordering::Relaxed),
             #[cfg(feature = "postgres")]
+            // It stops when the connection is closed, which is next.
+            Self::Postgres { backend, .. } if backend.misses_its_client => {}
+            #[cfg(feature = "postgres")]
             Self::Postgres { options, backend, patience } => {
                 in_background(
                     patience,

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
 use super::{Session, Shared};
+use crate::driver::Known;
 use crate::{Connection, classify};
 
 /// A session in somebody's hands. Dropped in the middle of anything, it destroys the session.
@@ -14,6 +15,8 @@ pub(crate) struct Lease {
     /// Which loan of the pool it is.
     loan: usize,
     since: Instant,
+    /// Whoever has it is dropped at the deadline by somebody else.
+    is_timed: bool,
     shared: Arc<Shared>,
 }
 
@@ -28,7 +31,7 @@ pub(crate) enum Fault {
 
 impl Lease {
     pub(super) fn new(session: Session, loan: usize, since: Instant, shared: Arc<Shared>) -> Self {
-        Self { session: Some(session), loan, since, shared }
+        Self { session: Some(session), loan, since, is_timed: false, shared }
     }
 
     /// Takes it apart without giving it back.
@@ -53,10 +56,21 @@ impl Lease {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        let shared = Arc::clone(&self.shared);
-        self.attempt(operation).await.map_err(|fault| match fault {
-            Fault::Driver(error) => classify::error(&shared.name, error),
-            Fault::Deadline => deadline_passed(&shared.name),
+        self.run_knowing(|connection, _known| operation(connection)).await
+    }
+
+    /// Like [`run`](Self::run), with what is known of the session's statements.
+    pub(crate) async fn run_knowing<'c, T, F>(
+        &'c mut self,
+        operation: impl FnOnce(&'c mut Connection, &'c mut Known) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let (session, watch) = self.parts();
+        attempt(session, watch, operation).await.map_err(|fault| match fault {
+            Fault::Driver(error) => classify::error(&watch.shared.name, error),
+            Fault::Deadline => deadline_passed(&watch.shared.name),
         })
     }
 
@@ -71,26 +85,18 @@ impl Lease {
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        let session: &'c mut Session = self.session.as_mut().expect("taken out only by who consumes it");
-        let Session { connection, in_flight, broken, used_at, .. } = session;
-        *in_flight = true;
-        let Ok(result) = until(CallContext::current_deadline(), operation(connection)).await else {
-            return Err(Fault::Deadline);
-        };
-        *in_flight = false;
-        *used_at = Instant::now();
-        result.map_err(|error| {
-            let judged = classify::judge(&error);
-            if !judged.session_survives {
-                *broken = true;
-                if judged.server_changed {
-                    self.shared.retire();
-                } else {
-                    self.shared.doubt();
-                }
-            }
-            Fault::Driver(error)
-        })
+        let (session, watch) = self.parts();
+        attempt(session, watch, |connection, _known| operation(connection)).await
+    }
+
+    /// Says that whoever holds it keeps the deadline: it is dropped then, and needs no timer of its own for that.
+    pub(crate) fn leave_deadline_to_its_holder(&mut self) {
+        self.is_timed = true;
+    }
+
+    fn parts(&mut self) -> (&mut Session, Watch<'_>) {
+        let session = self.session.as_mut().expect("taken out only by who consumes it");
+        (session, Watch { shared: &self.shared, is_timed: self.is_timed })
     }
 
     /// Whether it still lives.
@@ -102,6 +108,45 @@ impl Lease {
         session.used_at = Instant::now();
         !session.broken
     }
+}
+
+/// Who hears of what happens to a session, and who keeps the deadline.
+#[derive(Clone, Copy)]
+struct Watch<'c> {
+    shared: &'c Arc<Shared>,
+    is_timed: bool,
+}
+
+async fn attempt<'c, T, F>(
+    session: &'c mut Session,
+    watch: Watch<'c>,
+    operation: impl FnOnce(&'c mut Connection, &'c mut Known) -> F,
+) -> Result<T, Fault>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let Session { connection, known, in_flight, broken, used_at, .. } = session;
+    *in_flight = true;
+    let operation = operation(connection, known);
+    let result = if watch.is_timed {
+        operation.await
+    } else {
+        until(CallContext::current_deadline(), operation).await.map_err(|_elapsed| Fault::Deadline)?
+    };
+    *in_flight = false;
+    *used_at = Instant::now();
+    result.map_err(|error| {
+        let judged = classify::judge(&error);
+        if !judged.session_survives {
+            *broken = true;
+            if judged.server_changed {
+                watch.shared.retire();
+            } else {
+                watch.shared.doubt();
+            }
+        }
+        Fault::Driver(error)
+    })
 }
 
 impl Drop for Lease {

@@ -181,7 +181,9 @@ impl Lease {
         let now = || tokio::time::Instant::now().into_std();
         let Some(change) = limit.change(deadline, session.used_at.into_std(), now) else { return Ok(()) };
         let text = text(session.system(), change, limit.local.is_some());
-        self.run(|connection| connection.run(text.into())).await.map_err(Error::not_executed)?;
+        // In a box: hardly any call needs it.
+        let changed = Box::pin(self.run(|connection| connection.run(text.into()))).await;
+        changed.map_err(Error::not_executed)?;
         if let Some(limit) = &mut self.session().limit {
             limit.changed(change);
         }

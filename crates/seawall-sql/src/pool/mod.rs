@@ -73,13 +73,17 @@ impl Pool {
             match entered {
                 Entered::Lent(session, loan) => {
                     let mut lease = Lease::new(session, loan, now, Arc::clone(shared));
-                    if shared.trusts(lease.session(), now) || self.revive(&mut lease, deadline).await? {
+                    if shared.trusts(lease.session(), now)
+                        || Box::pin(self.revive(&mut lease, deadline)).await?
+                    {
                         shared.meter.waited(Duration::ZERO);
                         return Ok(lease);
                     }
                 }
                 Entered::WornOut(session) => session.destroy(),
-                Entered::Waiting(entrance) => return waiting::wait(shared, now, deadline, entrance).await,
+                Entered::Waiting(entrance) => {
+                    return Box::pin(waiting::wait(shared, now, deadline, entrance)).await;
+                }
                 Entered::Refused(reason) => return Err(shared.refuse(reason)),
             }
         }

@@ -4,12 +4,14 @@ use tokio::time::Instant;
 
 use super::interrupt::Interrupt;
 use super::limit::StatementLimit;
-use crate::driver::Way;
+use crate::driver::{Known, Way};
 use crate::{Connection, PoolConfig, Pooler};
 
 /// A connection with what the pool has to know about it.
 pub(crate) struct Session {
     pub(crate) connection: Connection,
+    /// What it need not ask the server again.
+    pub(crate) known: Known,
     /// Something was sent whose answer was not awaited to its end.
     pub(crate) in_flight: bool,
     /// A transaction may be open. Ours, set before `BEGIN` is sent: the driver learns of it too late.
@@ -42,6 +44,7 @@ impl Session {
         let worn_out_at = now.checked_add(lifetime).unwrap_or_else(|| now + Duration::from_hours(24));
         Self {
             connection,
+            known: Known::default(),
             in_flight: false,
             in_transaction: false,
             broken: false,

@@ -9,8 +9,8 @@ pub(crate) struct Invalidation {
 }
 
 impl Invalidation {
-    pub(crate) fn new(cache: &QueryCache, tags: Vec<Tags>) -> Option<Self> {
-        (!tags.is_empty()).then(|| Self { cache: cache.clone(), tags })
+    pub(crate) fn new(cache: &QueryCache, tags: &[Tags]) -> Option<Self> {
+        (!tags.is_empty()).then(|| Self { cache: cache.clone(), tags: tags.to_vec() })
     }
 
     /// The write is done.

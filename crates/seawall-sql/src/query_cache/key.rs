@@ -3,11 +3,12 @@ use crate::{Action, Statement, Value};
 /// What tells one query from another: its text, what is wanted of it, and its values by name. Each part has its length or
 /// its kind before it, so that no two queries have the same.
 pub(super) fn of(statement: &Statement) -> Vec<u8> {
-    let mut key = Vec::with_capacity(statement.text.len() + 32 * statement.parameters.len() + 16);
-    key.push(u8::from(statement.action == Action::FetchFirst));
-    part(&mut key, statement.text.as_bytes());
+    let asked = &*statement.asked;
+    let mut key = Vec::with_capacity(asked.text.len() + 32 * asked.parameters.len() + 16);
+    key.push(u8::from(asked.action == Action::FetchFirst));
+    part(&mut key, asked.text.as_bytes());
     // Of several values of one name the last counts; in whatever order they are bound, it is the same query.
-    let mut names: Vec<&str> = statement.parameters.iter().map(|(name, _)| name.as_str()).collect();
+    let mut names: Vec<&str> = asked.parameters.iter().map(|(name, _)| &**name).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {

@@ -64,9 +64,9 @@ impl Replicas {
     /// # Errors
     /// If the replica has no connection to spare: the server that writes shall not have the load of others on top.
     pub(crate) async fn lease(&self, statement: &Statement) -> Result<Option<(Lease, InFlight)>, Error> {
-        let Some(replica) = self.of(statement.route).await else { return Ok(None) };
+        let Some(replica) = self.of(statement.asked.route).await else { return Ok(None) };
         let in_flight = InFlight::new(Arc::clone(&replica));
-        match replica.pool.acquire(statement.place).await {
+        match replica.pool.acquire(statement.asked.place).await {
             Ok(lease) => Ok(Some((lease, in_flight))),
             Err(error) if error.kind() == FailureKind::Transient => {
                 in_flight.failed();

@@ -10,6 +10,7 @@ use super::record::Record;
 use super::slow::{SlowQueries, SlowQueriesConfig, SlowQuery};
 use crate::endpoint::Options;
 use crate::named::{Compiled, CompiledCache};
+use crate::statement::Asked;
 use crate::{Action, Statement};
 
 /// The target of the spans, for filters.
@@ -59,7 +60,7 @@ impl Peer {
 
     /// Makes a call that is told of as far as anybody listens.
     pub(crate) async fn tell<T>(
-        self: &Arc<Self>,
+        &self,
         statement: &Statement,
         texts: &CompiledCache,
         call: impl Future<Output = Result<T, Error>>,
@@ -69,10 +70,10 @@ impl Peer {
         if !wants_span && !self.is_measured && !self.slow.is_on() {
             return call.await;
         }
-        let known = (wants_span || self.is_measured).then(|| texts.of(&statement.text).ok()).flatten();
+        let known = (wants_span || self.is_measured).then(|| statement.compiled(texts).ok()).flatten();
         let operation = operation(statement, known.as_deref());
         let span = if wants_span { self.span(operation, known.as_deref()) } else { Span::none() };
-        Record::new(Arc::clone(self), statement, operation, span).observe(call).await
+        Record::new(self, statement, operation, span).observe(call).await
     }
 
     fn span(&self, operation: Option<&'static str>, known: Option<&Compiled>) -> Span {
@@ -101,10 +102,10 @@ impl Peer {
     }
 
     /// Keeps a call in mind if it was slow.
-    pub(super) fn note_slowness(&self, record: &Record, elapsed: std::time::Duration) {
-        if self.slow.note(&record.text, record.place, elapsed) {
+    pub(super) fn note_slowness(&self, asked: &Asked, elapsed: std::time::Duration) {
+        if self.slow.note(&asked.text, asked.place, elapsed) {
             let origin = Origin { pipeline: "sql", strategy: "slow_queries", target: &self.name };
-            self.observer.observe(origin, &Event::QueryRanSlow { elapsed, place: record.place });
+            self.observer.observe(origin, &Event::QueryRanSlow { elapsed, place: asked.place });
         }
     }
 
@@ -115,7 +116,7 @@ impl Peer {
 }
 
 fn operation(statement: &Statement, known: Option<&Compiled>) -> Option<&'static str> {
-    match statement.action {
+    match statement.asked.action {
         Action::Begin(_) => Some("begin"),
         _ => known?.operation,
     }

@@ -1,7 +1,5 @@
 use std::borrow::Cow;
 use std::future::Future;
-use std::panic::Location;
-use std::sync::Arc;
 use std::time::Instant;
 
 use seawall_core::{AttributeValue, CallContext, Error, FailureKind, Measurement};
@@ -10,12 +8,12 @@ use tracing::{Instrument, Span};
 use super::Peer;
 use super::names::{DURATION, ERROR, NAMESPACE, OPERATION, SERVER_ADDRESS, SERVER_PORT, STATUS, SYSTEM};
 use crate::Statement;
+use crate::statement::Asked;
 
 /// A call that is under way, and is told of once.
-pub(super) struct Record {
-    peer: Arc<Peer>,
-    pub(super) text: Arc<str>,
-    pub(super) place: &'static Location<'static>,
+pub(super) struct Record<'a> {
+    peer: &'a Peer,
+    asked: &'a Asked,
     operation: Option<&'static str>,
     span: Span,
     began: Instant,
@@ -24,24 +22,26 @@ pub(super) struct Record {
     done: bool,
 }
 
-impl Record {
+impl<'a> Record<'a> {
     pub(super) fn new(
-        peer: Arc<Peer>,
-        statement: &Statement,
+        peer: &'a Peer,
+        statement: &'a Statement,
         operation: Option<&'static str>,
         span: Span,
     ) -> Self {
-        let text = Arc::clone(&statement.text);
-        let deadline = CallContext::current_deadline();
-        Self { peer, text, place: statement.place, operation, span, began: now(), deadline, done: false }
+        let (asked, deadline) = (&*statement.asked, CallContext::current_deadline());
+        Self { peer, asked, operation, span, began: now(), deadline, done: false }
     }
 
     pub(super) async fn observe<T>(
         mut self,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let answer =
-            if self.span.is_disabled() { call.await } else { call.instrument(self.span.clone()).await };
+        let answer = if self.span.is_disabled() {
+            call.await
+        } else {
+            Box::pin(call.instrument(self.span.clone())).await
+        };
         let now = now();
         match &answer {
             Ok(_) => self.end(None, None, now),
@@ -64,11 +64,11 @@ impl Record {
             self.span.record("otel.status_code", "ERROR");
         }
         let elapsed = now.saturating_duration_since(self.began);
-        self.peer.note_slowness(self, elapsed);
+        self.peer.note_slowness(self.asked, elapsed);
         if !self.peer.is_measured {
             return;
         }
-        let peer = &self.peer;
+        let peer = self.peer;
         let mut attributes = [(SYSTEM, AttributeValue::Text(peer.system)); 7];
         let mut known = 1;
         let mut add = |name, value| {
@@ -95,7 +95,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for Record<'_> {
     /// A call that is dropped after its deadline was cut for being slow. Any other was given up, and nobody knows how it
     /// would have ended: only that it was slow can be said of it, if it was.
     fn drop(&mut self) {
@@ -106,7 +106,7 @@ impl Drop for Record {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.end(None, Some(FailureKind::Timeout.as_str()), now);
         } else {
-            self.peer.note_slowness(self, now.saturating_duration_since(self.began));
+            self.peer.note_slowness(self.asked, now.saturating_duration_since(self.began));
         }
     }
 }

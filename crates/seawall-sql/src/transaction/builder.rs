@@ -7,6 +7,7 @@ use seawall_core::{CallContext, Error, Idempotency};
 use super::{Isolation, Transaction, TransactionMode};
 use crate::query::strange;
 use crate::replicas::Route;
+use crate::statement::Asked;
 use crate::{Action, Reply, Sql, Statement};
 
 /// How a transaction is made, and how often again: made by [`Sql::build_transaction`].
@@ -98,15 +99,16 @@ impl<'a> TransactionBuilder<'a> {
     /// As any call; nothing was executed. Cancel safe: a begun transaction that nobody receives is undone.
     pub async fn begin(&self) -> Result<Transaction, Error> {
         let mode = TransactionMode { until: CallContext::current_deadline(), ..self.mode };
-        let statement = Statement {
+        let asked = Asked {
             text: Arc::from(""),
-            parameters: Arc::default(),
+            known: None,
+            parameters: Vec::new(),
             action: Action::Begin(mode),
             route: Route::Writer,
             invalidates: Vec::new(),
-            idempotency: Idempotency::Idempotent,
             place: self.asked_at,
         };
+        let statement = Statement { asked: Arc::new(asked), idempotency: Idempotency::Idempotent };
         match self.sql.call(statement).await? {
             Reply::Transaction(transaction) => Ok(*transaction),
             other => Err(strange(&other)),

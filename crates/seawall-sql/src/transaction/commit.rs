@@ -48,7 +48,7 @@ impl Transaction {
         if deadline.is_some_and(|deadline| deadline <= Instant::now().into_std()) {
             return Err(too_late(name));
         }
-        let ends = Invalidation::new(&self.database.0.query_cache, self.invalidates);
+        let ends = Invalidation::new(&self.database.0.query_cache, &self.invalidates);
         let (mut lease, commit) = (self.lease, self.frame.commit);
         let (caller, gone) = oneshot::channel::<()>();
         let commit = tokio::spawn(async move {

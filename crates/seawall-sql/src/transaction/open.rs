@@ -10,7 +10,7 @@ use super::begin::Frame;
 use super::undone::undoes_transaction;
 use crate::bulk::{self, Change, Loaded, Refusals, Target};
 use crate::database::{Database, run};
-use crate::named::{Dialect, ROLLBACK_TO};
+use crate::named::{CompiledCache, Dialect, ROLLBACK_TO};
 use crate::pool::{Lease, Session, limit_text};
 use crate::{Execute, Query, Reply, RowBatch, Statement, TableSchema, classify, schema};
 
@@ -183,11 +183,11 @@ impl Transaction {
         if !(mends && self.spoiled == Some(FAILED_STATEMENT)) {
             self.usable()?;
         }
-        if statement.action == crate::Action::Stream {
+        if statement.asked.action == crate::Action::Stream {
             return Err(inner
                 .wrong("a transaction does not stream: fetch its rows, or stream from the client".into()));
         }
-        self.invalidates.extend_from_slice(&statement.invalidates);
+        self.invalidates.extend_from_slice(&statement.asked.invalidates);
         let running = run(&mut self.lease, &compiled, statement);
         let result = inner.peer.tell(statement, &inner.texts, running).await;
         match &result {
@@ -251,8 +251,12 @@ impl Transaction {
         }
     }
 
+    pub(crate) fn texts(&self) -> &CompiledCache {
+        &self.database.0.texts
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
-        self.database.0.texts.dialect()
+        self.texts().dialect()
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -32,7 +32,7 @@ async fn a_layer_of_the_users_own_sees_every_statement() {
 #[tokio::test]
 async fn a_client_stands_on_any_service() {
     let sql = Sql::from_service(tower::service_fn(|statement: Statement| async move {
-        assert_eq!(statement.parameters(), [("id".to_owned(), Value::Integer(1))]);
+        assert_eq!(statement.parameters(), [(Arc::from("id"), Value::Integer(1))]);
         Ok::<_, Error>(match statement.action() {
             Action::Execute => Reply::Changed(7),
             _ => Reply::Rows(vec![Row::new(

@@ -4,6 +4,8 @@
 mod support;
 
 mod bulk;
+#[cfg(feature = "postgres")]
+mod bulk_changed;
 mod bulk_many;
 mod cancellation;
 mod client;

@@ -1,6 +1,7 @@
 //! Lists with their placeholders, and strings that go on.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::{Dialect, Lexer};
 
@@ -25,11 +26,11 @@ impl Lexer<'_> {
                 "the list bound to `:{name}` is empty, and nothing is `in ()`: leave the condition out{instead}"
             ));
         }
-        let known = self.spread.iter().find(|known| self.parameters[known.start] == name);
+        let known = self.spread.iter().find(|known| *self.parameters[known.start] == *name);
         let known = known.filter(|_| self.numbers()).cloned();
         let range = known.unwrap_or_else(|| {
             let first = self.parameters.len();
-            self.parameters.extend(std::iter::repeat_n(name.to_owned(), places));
+            self.parameters.extend(std::iter::repeat_n(Arc::from(name), places));
             self.spread.push(first..first + places);
             first..first + places
         });

@@ -2,7 +2,7 @@ use super::*;
 
 fn postgres(text: &str) -> (String, Vec<String>) {
     let compiled = compile(text, Dialect::Postgres).unwrap();
-    (compiled.sql.to_string(), compiled.parameters)
+    (compiled.sql.to_string(), compiled.names())
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn what_only_looks_like_a_parameter_is_left_alone() {
 fn a_parameter_is_found_beside_what_is_not() {
     assert_eq!(postgres("select :a::int, 'x':b").0, "select $1::int, 'x'$2");
     assert_eq!(postgres("select arr[:i], :é").0, "select arr[$1], :é");
-    assert_eq!(compile("select /* /* */ :a", Dialect::Sqlite).unwrap().parameters, ["a"]);
+    assert_eq!(compile("select /* /* */ :a", Dialect::Sqlite).unwrap().names(), ["a"]);
     assert_eq!(postgres("select E'\\'' || :a || e'\\\\' || :b").1, ["a", "b"]);
 }
 
@@ -80,7 +80,7 @@ fn only_a_text_without_a_writing_word_reads() {
 fn mysql_is_read_by_its_own_rules() {
     let read = |text| {
         let compiled = compile(text, Dialect::MySql).unwrap();
-        (compiled.sql.to_string(), compiled.parameters)
+        (compiled.sql.to_string(), compiled.names())
     };
     // Its placeholders have no numbers: a name used twice is bound twice.
     assert_eq!(
