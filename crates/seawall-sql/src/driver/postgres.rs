@@ -20,32 +20,53 @@ use crate::{Row, Value};
 pub(crate) struct Backend {
     pid: i32,
     started: String,
-    /// Whether it is no replica.
-    pub(crate) takes_writes: bool,
-    /// Whether it looks by itself whether its client is still there, and stops when it is not.
-    pub(crate) misses_its_client: bool,
 }
 
-/// Opens a connection and asks which process serves it.
+/// What there is to know of a connection that was opened.
+pub(crate) struct Opened {
+    /// Whether the server is no replica.
+    pub(crate) takes_writes: bool,
+    /// Whether it has the limit on statements that it was to have. It has its own otherwise.
+    pub(crate) is_limited: bool,
+    /// What has to be told to stop, if the server does not stop by itself when its client is gone.
+    pub(crate) backend: Option<Backend>,
+}
+
+/// Opens a connection, limits its statements to so many milliseconds, and asks what serves it, all in one round trip.
 ///
 /// A server that can is told to look for its client twenty times a second while it computes: what was abandoned stops
 /// when its connection is closed then, and nobody has to log in to say so, which takes long where much is abandoned.
 /// That is what servers on Linux can, from version 14 on.
 /// <https://www.postgresql.org/docs/current/runtime-config-connection.html>
-pub(crate) async fn open(options: &PgConnectOptions) -> Result<(PgConnection, Backend), sqlx::Error> {
+pub(crate) async fn open(
+    options: &PgConnectOptions,
+    limit: Option<i32>,
+) -> Result<(PgConnection, Opened), sqlx::Error> {
     let mut connection = options.connect().await?;
-    let (pid, started, takes_writes, misses_its_client) = sqlx::query_as(
-        "select pid, backend_start::text, \
-                not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off', \
-                case when version() like '%linux%' \
-                          and current_setting('client_connection_check_interval', true) = '0' \
-                     then set_config('client_connection_check_interval', '50ms', false) <> '0' \
-                     else false end \
-         from pg_stat_activity where pid = pg_backend_pid()",
-    )
-    .fetch_one(&mut connection)
-    .await?;
-    Ok((connection, Backend { pid, started, takes_writes, misses_its_client }))
+    let limited = match limit {
+        Some(limit) => format!(
+            "case when current_setting('statement_timeout') = '0' \
+             then set_config('statement_timeout', '{limit}', false) end is not null"
+        ),
+        None => String::from("false"),
+    };
+    let setting = "client_connection_check_interval";
+    // As text: nothing has to be prepared for that.
+    let ask = format!(
+        "select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off', {limited}, \
+         case when version() like '%linux%' and current_setting('{setting}', true) = '0' \
+         then set_config('{setting}', '50ms', false) end is not null"
+    );
+    let row = connection.fetch_one(sqlx::raw_sql(AssertSqlSafe(ask))).await?;
+    let (takes_writes, is_limited, misses_its_client) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let backend = if misses_its_client { None } else { Some(backend(&mut connection).await?) };
+    Ok((connection, Opened { takes_writes, is_limited, backend }))
+}
+
+async fn backend(connection: &mut PgConnection) -> Result<Backend, sqlx::Error> {
+    let ask = "select pid, backend_start::text from pg_stat_activity where pid = pg_backend_pid()";
+    let (pid, started) = sqlx::query_as(ask).fetch_one(connection).await?;
+    Ok(Backend { pid, started })
 }
 
 /// Opens a connection to a pooler, and asks whether the server behind it takes writes. Which process serves it changes with

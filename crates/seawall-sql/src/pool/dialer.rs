@@ -12,6 +12,8 @@ use tokio::time::Instant;
 
 use super::interrupt::Interrupt;
 use super::limit::StatementLimit;
+#[cfg(feature = "postgres")]
+use super::limit::millis;
 use super::{Session, Shared};
 use crate::endpoint::Options;
 use crate::{Connection, Pooler, Role, classify};
@@ -41,49 +43,52 @@ impl Opener {
         // Read before the connection is made: what breaks meanwhile may have broken it too.
         let (generation, doubts) = (shared.state().generation(), shared.doubts.load(Ordering::Relaxed));
         let failed = |error| classify::connect_error(&shared.name, error);
-        let (mut connection, interrupt, takes_writes) = match &self.options {
+        let usual = StatementLimit::usual(self.deadline);
+        let patience = shared.config.connect_timeout;
+        let (connection, interrupt, takes_writes, is_limited) = match &self.options {
             #[cfg(feature = "sqlite")]
             Options::Sqlite { writer, reader } => {
                 let options = reader.as_ref().filter(|_| self.read_only).unwrap_or(writer);
                 let (connection, switch) = crate::driver::sqlite::open(options).await.map_err(failed)?;
-                (Connection::Sqlite(connection), Interrupt::Sqlite(switch), None)
+                (Connection::Sqlite(connection), Interrupt::Sqlite(switch), None, false)
             }
             #[cfg(feature = "postgres")]
             Options::Postgres(options) if shared.config.pooler == Pooler::Transaction => {
                 let (connection, takes_writes) =
                     crate::driver::postgres::open_pooled(options).await.map_err(failed)?;
-                (Connection::Postgres(connection), Interrupt::Pooled, Some(takes_writes))
+                // What is set for a session stays with a process that others use next.
+                (Connection::Postgres(connection), Interrupt::PostgresMissesUs, Some(takes_writes), false)
             }
             #[cfg(feature = "postgres")]
             Options::Postgres(options) => {
-                let (connection, backend) = crate::driver::postgres::open(options).await.map_err(failed)?;
-                let (options, patience) = (options.clone(), shared.config.connect_timeout);
-                let takes_writes = Some(backend.takes_writes);
-                (
-                    Connection::Postgres(connection),
-                    Interrupt::Postgres { options, backend, patience },
-                    takes_writes,
-                )
+                let limit = usual.map(millis);
+                let (connection, opened) =
+                    crate::driver::postgres::open(options, limit).await.map_err(failed)?;
+                let interrupt = match opened.backend {
+                    Some(backend) => Interrupt::Postgres { options: options.clone(), backend, patience },
+                    None => Interrupt::PostgresMissesUs,
+                };
+                (Connection::Postgres(connection), interrupt, Some(opened.takes_writes), opened.is_limited)
             }
             #[cfg(feature = "mysql")]
             Options::MySql(options) => {
-                let (connection, backend) = crate::driver::mysql::open(options).await.map_err(failed)?;
-                let (options, patience) = (options.clone(), shared.config.connect_timeout);
+                let (mut connection, backend) = crate::driver::mysql::open(options).await.map_err(failed)?;
+                let is_limited = match usual {
+                    Some(usual) if shared.config.pooler == Pooler::None => {
+                        StatementLimit::begin(&mut connection, usual).await.map_err(failed)?
+                    }
+                    _ => false,
+                };
                 let takes_writes = Some(backend.takes_writes);
-                (Connection::MySql(connection), Interrupt::MySql { options, backend, patience }, takes_writes)
+                let interrupt = Interrupt::MySql { options: options.clone(), backend, patience };
+                (Connection::MySql(connection), interrupt, takes_writes, is_limited)
             }
         };
         let refusal = match (shared.config.role, takes_writes) {
             (Role::Primary, Some(false)) => "the server takes no writes: it is a replica, or was demoted",
             (Role::Replica, Some(true)) => "the server takes writes, and a replica was asked for",
             _ => {
-                let limit = match shared.config.pooler {
-                    Pooler::None => {
-                        StatementLimit::begin(&mut connection, self.deadline).await.map_err(failed)?
-                    }
-                    // What is set for a session stays with a process that others use next.
-                    Pooler::Transaction => None,
-                };
+                let limit = usual.filter(|_| is_limited).map(StatementLimit::new);
                 let age = (generation, doubts);
                 return Ok(Session::new(connection, interrupt, limit, age, &shared.config));
             }

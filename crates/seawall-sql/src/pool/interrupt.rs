@@ -17,9 +17,9 @@ pub(crate) enum Interrupt {
         backend: crate::driver::postgres::Backend,
         patience: Duration,
     },
-    /// Nobody can tell which process of the server to stop. The pooler does, when its client is gone.
+    /// What it does stops when its connection is closed: the server looks for its client, or the pooler before it does.
     #[cfg(feature = "postgres")]
-    Pooled,
+    PostgresMissesUs,
     #[cfg(feature = "mysql")]
     MySql {
         options: Box<sqlx::mysql::MySqlConnectOptions>,
@@ -35,7 +35,7 @@ impl Interrupt {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => "sqlite",
             #[cfg(feature = "postgres")]
-            Self::Postgres { .. } | Self::Pooled => "postgresql",
+            Self::Postgres { .. } | Self::PostgresMissesUs => "postgresql",
             #[cfg(feature = "mysql")]
             Self::MySql { backend, .. } if backend.is_mariadb => "mariadb",
             #[cfg(feature = "mysql")]
@@ -48,9 +48,6 @@ impl Interrupt {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(switch) => switch.store(true, Ordering::Relaxed),
             #[cfg(feature = "postgres")]
-            // It stops when the connection is closed, which is next.
-            Self::Postgres { backend, .. } if backend.misses_its_client => {}
-            #[cfg(feature = "postgres")]
             Self::Postgres { options, backend, patience } => {
                 in_background(
                     patience,
@@ -58,7 +55,7 @@ impl Interrupt {
                 );
             }
             #[cfg(feature = "postgres")]
-            Self::Pooled => {}
+            Self::PostgresMissesUs => {}
             #[cfg(feature = "mysql")]
             Self::MySql { options, backend, patience } => {
                 in_background(patience, async move { crate::driver::mysql::cancel(&options, backend).await });

@@ -36,45 +36,30 @@ struct Local {
 }
 
 impl StatementLimit {
-    /// Limits a session of a client whose calls have this deadline, unless the server has a limit for it already.
-    #[cfg_attr(
-        not(any(feature = "postgres", feature = "mysql")),
-        expect(clippy::unused_async, reason = "there is no server to be asked")
-    )]
-    pub(crate) async fn begin(
-        connection: &mut Connection,
-        deadline: Option<Duration>,
-    ) -> Result<Option<Self>, sqlx::Error> {
-        let Some(usual) = deadline.and_then(|deadline| deadline.checked_add(GRACE)) else { return Ok(None) };
-        let is_ours = match connection {
-            #[cfg(feature = "sqlite")]
-            Connection::Sqlite(_) => false,
-            #[cfg(feature = "postgres")]
-            Connection::Postgres(connection) => {
-                let set = format!(
-                    "SELECT set_config('statement_timeout', '{}', false) WHERE current_setting('statement_timeout') = '0'",
-                    millis(usual),
-                );
-                sqlx::raw_sql(sqlx::AssertSqlSafe(set)).fetch_optional(connection).await?.is_some()
-            }
-            #[cfg(feature = "mysql")]
-            Connection::MySql(connection) => {
-                // Each of the two reads the comments that are meant for it.
-                let set = format!(
-                    "SET @seawall_limited = 0 /*M!100101 + @@max_statement_time */ /*!50708 + @@max_execution_time */ \
-                     /*M!100101 , max_statement_time = IF(@@max_statement_time = 0, {seconds}, @@max_statement_time) */ \
-                     /*!50708 , max_execution_time = IF(@@max_execution_time = 0, {millis}, @@max_execution_time) */; \
-                     SELECT 1 FROM DUAL WHERE @seawall_limited = 0",
-                    seconds = seconds(usual),
-                    millis = millis(usual),
-                );
-                sqlx::raw_sql(sqlx::AssertSqlSafe(set)).fetch_optional(connection).await?.is_some()
-            }
-        };
-        Ok(is_ours.then(|| Self::new(usual)))
+    /// What the limit of a session is of a client whose calls have this deadline.
+    pub(super) fn usual(deadline: Option<Duration>) -> Option<Duration> {
+        deadline.and_then(|deadline| deadline.checked_add(GRACE))
     }
 
-    const fn new(usual: Duration) -> Self {
+    /// Limits a session of MySQL's kind, unless the server has a limit for it already.
+    #[cfg(feature = "mysql")]
+    pub(super) async fn begin(
+        connection: &mut sqlx::MySqlConnection,
+        usual: Duration,
+    ) -> Result<bool, sqlx::Error> {
+        // Each of the two reads the comments that are meant for it.
+        let set = format!(
+            "SET @seawall_limited = 0 /*M!100101 + @@max_statement_time */ /*!50708 + @@max_execution_time */ \
+             /*M!100101 , max_statement_time = IF(@@max_statement_time = 0, {seconds}, @@max_statement_time) */ \
+             /*!50708 , max_execution_time = IF(@@max_execution_time = 0, {millis}, @@max_execution_time) */; \
+             SELECT 1 FROM DUAL WHERE @seawall_limited = 0",
+            seconds = seconds(usual),
+            millis = millis(usual),
+        );
+        Ok(sqlx::raw_sql(sqlx::AssertSqlSafe(set)).fetch_optional(connection).await?.is_some())
+    }
+
+    pub(super) const fn new(usual: Duration) -> Self {
         Self { usual, in_force: usual, local: None }
     }
 
@@ -163,7 +148,7 @@ pub(crate) fn text(system: &str, limit: Duration, in_transaction: bool) -> Strin
 }
 
 /// As the servers count: 0 is no limit, and what is beyond what they take is none either.
-fn millis(limit: Duration) -> i32 {
+pub(super) fn millis(limit: Duration) -> i32 {
     i32::try_from(limit.as_millis().max(1)).unwrap_or(0)
 }
 
