@@ -59,7 +59,7 @@ async fn takes_any_text(lease: &mut Lease, table: &str) -> Result<bool, Error> {
     let sql = "SELECT default_character_set_name = 'utf8mb4' FROM information_schema.schemata \
                WHERE schema_name = coalesce(?, database())";
     let (values, way) = ([&schema], lease.session().way());
-    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, true, way)).await?;
+    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, true, way, None)).await?;
     // Without such a schema it is the creating that fails.
     rows.first().map_or(Ok(true), |row| row.get(0))
 }
