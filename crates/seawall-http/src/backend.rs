@@ -1,9 +1,10 @@
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderName, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use seawall_core::{ByKind, Classify, Error, FailureKind, Idempotency, Outcome};
 use seawall_tower::Replay;
 
+use crate::outgoing::Outgoing;
 use crate::{Body, quota, retry_after};
 
 /// What HTTP's answers mean to policies, and which requests may be made again. Used by every layer of
@@ -59,12 +60,26 @@ impl Replay<Request<Body>> for HttpBackend {
     }
 
     fn idempotency(&self, request: &Request<Body>) -> Idempotency {
-        const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-        if request.method().is_idempotent() || request.headers().contains_key(IDEMPOTENCY_KEY) {
-            Idempotency::Idempotent
-        } else {
-            Idempotency::NotIdempotent
-        }
+        idempotency(request.method(), Some(request.headers()))
+    }
+}
+
+impl Replay<Outgoing> for HttpBackend {
+    fn replay(&self, request: &Outgoing) -> Option<Outgoing> {
+        request.try_clone()
+    }
+
+    fn idempotency(&self, request: &Outgoing) -> Idempotency {
+        idempotency(&request.head.method, request.headers())
+    }
+}
+
+fn idempotency(method: &Method, headers: Option<&HeaderMap>) -> Idempotency {
+    const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+    if method.is_idempotent() || headers.is_some_and(|headers| headers.contains_key(IDEMPOTENCY_KEY)) {
+        Idempotency::Idempotent
+    } else {
+        Idempotency::NotIdempotent
     }
 }
 

@@ -3,6 +3,7 @@ mod content;
 mod foreign;
 mod measured;
 mod read;
+mod replayable;
 #[cfg(test)]
 mod tests;
 mod time_limit;
@@ -24,6 +25,7 @@ pub(crate) use answer::too_large;
 use content::{Content, Recipe};
 use foreign::Foreign;
 use measured::Measured;
+pub(crate) use replayable::Replayable;
 
 /// The body of a request or a response: bytes that can be sent again, a stream that can be made again, or a stream that
 /// is sent once.

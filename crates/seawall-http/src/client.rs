@@ -12,6 +12,7 @@ use tower::{Layer, Service, ServiceExt};
 use crate::builder::{self, Connected};
 use crate::cookies::Cookies;
 use crate::http_cache::{HttpCacheHandle, HttpCacheLayer};
+use crate::outgoing::Outgoing;
 use crate::stack::Stack;
 use crate::target::{self, CallName};
 use crate::{Body, HttpBackend, HttpConfig, RequestBuilder};
@@ -205,10 +206,14 @@ impl Http {
     ///
     /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        self.send(prepared(request).into()).await
+    }
+
+    pub(crate) async fn send(&self, request: Outgoing) -> Result<Response<Body>, Error> {
         match &self.0 {
             // In a box, so that the futures of those who call stay small.
-            Kind::Standard(stack) => Box::pin(stack.call(prepared(request))).await,
-            Kind::Custom { service, .. } => call_custom(service.clone(), prepared(request)).await,
+            Kind::Standard(stack) => Box::pin(stack.call(request)).await,
+            Kind::Custom { service, .. } => call_custom(service.clone(), request.into()).await,
         }
     }
 
@@ -305,7 +310,7 @@ impl Service<Request<Body>> for Http {
         match &mut self.0 {
             Kind::Standard(stack) => {
                 let stack = Arc::clone(stack);
-                Box::pin(async move { stack.call(request).await })
+                Box::pin(async move { stack.call(request.into()).await })
             }
             Kind::Custom { service, .. } => service.call(request),
         }

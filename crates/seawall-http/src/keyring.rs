@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, Entry};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use seawall_core::{BoxError, Error, FailureKind, Name};
 use url::form_urlencoded;
 
@@ -67,30 +67,31 @@ impl Keys {
         self.proof.is_some() && !reception.away
     }
 
-    /// Adds the origin's, unless the request brings something of its own, or comes from another origin.
+    /// Adds the origin's, unless the request brings something of its own, or comes from another origin. Says where it
+    /// goes instead, if the credentials are a part of that.
     ///
     /// # Errors
     /// [`Refused`](FailureKind::Refused) where anybody could read it.
-    pub(crate) fn add_to<B>(
+    pub(crate) fn add_to(
         &self,
-        request: &mut Request<B>,
+        headers: &mut HeaderMap,
+        uri: &Uri,
         reception: Reception,
         call: &CallName,
-    ) -> Result<(), Error> {
-        if let Some(proof) = self.proof.as_ref().filter(|_| !reception.away) {
-            proof.add_to(request);
-        }
+    ) -> Result<Option<Uri>, Error> {
+        let proof = self.proof.as_ref().filter(|_| !reception.away);
+        let with_key = proof.and_then(|proof| proof.add_to(headers, uri));
         if !self.in_the_clear {
-            return Ok(());
+            return Ok(with_key);
         }
         let in_query = matches!(self.proof.as_deref(), Some(Proof::Query { .. })) && !reception.away;
-        if in_query || reception.secret_url || request.headers().values().any(HeaderValue::is_sensitive) {
+        if in_query || reception.secret_url || headers.values().any(HeaderValue::is_sensitive) {
             return Err(Error::new(FailureKind::Refused, "http", Name::from(call)).not_executed().with_message(
                 "credentials are not sent over plain http to other machines, where anybody between can read them: \
                  use https://, or set credentials.allow_plain_http",
             ));
         }
-        Ok(())
+        Ok(with_key)
     }
 }
 
@@ -114,21 +115,17 @@ impl Proof {
         })
     }
 
-    fn add_to<B>(&self, request: &mut Request<B>) {
+    /// The URI with it, if it is a part of that.
+    fn add_to(&self, headers: &mut HeaderMap, uri: &Uri) -> Option<Uri> {
         match self {
             Self::Header(name, value) => {
-                if let Entry::Vacant(entry) = request.headers_mut().entry(name) {
+                if let Entry::Vacant(entry) = headers.entry(name) {
                     entry.insert(value.clone());
                 }
+                None
             }
-            Self::Query { parameter, key } => {
-                let uri = request.uri_mut();
-                if !has_parameter(uri, parameter)
-                    && let Some(with_key) = with_parameter(uri, parameter, key.expose())
-                {
-                    *uri = with_key;
-                }
-            }
+            Self::Query { parameter, .. } if has_parameter(uri, parameter) => None,
+            Self::Query { parameter, key } => with_parameter(uri, parameter, key.expose()),
         }
     }
 }
@@ -174,6 +171,8 @@ impl fmt::Debug for Keys {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     #[test]
@@ -186,10 +185,10 @@ mod tests {
             ("https://example.com/p?q=1", "https://example.com/p?q=1&key=a%26b+c"),
             ("https://example.com/p?key=mine", "https://example.com/p?key=mine"),
         ] {
-            let mut request = Request::get(before).body(()).unwrap();
-            let call = CallName::of(&request);
-            keys.add_to(&mut request, Reception::default(), &call).unwrap();
-            assert_eq!(request.uri(), after);
+            let request = Request::get(before).body(()).unwrap();
+            let (call, uri) = (CallName::of(&request), request.uri());
+            let with_key = keys.add_to(&mut HeaderMap::new(), uri, Reception::default(), &call).unwrap();
+            assert_eq!(with_key.as_ref().unwrap_or(uri), after);
         }
     }
 
@@ -197,9 +196,9 @@ mod tests {
     fn credentials_go_to_other_machines_over_tls_only_unless_told() {
         let proof = || Some(Arc::new(Proof::Query { parameter: "key".to_owned(), key: Secret::from("k") }));
         let sent = |keyring: &Keyring, origin: &str, away: bool| {
-            let mut request = Request::get(origin).body(()).unwrap();
-            let call = CallName::of(&request);
-            keyring.keys(origin).add_to(&mut request, Reception { away, ..Reception::default() }, &call)
+            let request = Request::get(origin).body(()).unwrap();
+            let (call, reception) = (CallName::of(&request), Reception { away, ..Reception::default() });
+            keyring.keys(origin).add_to(&mut HeaderMap::new(), request.uri(), reception, &call)
         };
         let keyring = Keyring { otherwise: proof(), ..Keyring::default() };
         assert!(sent(&keyring, "https://example.com:443", false).is_ok());

@@ -1,9 +1,8 @@
 //! Bodies that are sent once, and errors that say so.
 
-use http::Request;
 use seawall_core::Error;
 
-use crate::Body;
+use crate::outgoing::Outgoing;
 
 /// Why the body of a request is sent only once, if it is.
 #[derive(Clone, Copy)]
@@ -14,15 +13,14 @@ pub(crate) enum Once {
 }
 
 impl Once {
-    /// What is so of a request. A body of more than `max` bytes is marked, so that nobody keeps a copy.
-    pub(crate) fn of(request: &mut Request<Body>, max: usize) -> Self {
-        let body = request.body_mut();
-        if !body.is_replayable() {
+    /// What is so of a request. One with a body of more than `max` bytes is marked, so that nobody keeps a copy.
+    pub(crate) fn of(request: &mut Outgoing, max: usize) -> Self {
+        if request.is_stream() {
             return Self::Stream;
         }
-        match body.as_bytes().map(bytes::Bytes::len) {
+        match request.size() {
             Some(size) if size > max => {
-                *body = std::mem::take(body).once();
+                request.send_once();
                 Self::Large { size, max }
             }
             _ => Self::Not,

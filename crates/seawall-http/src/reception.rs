@@ -14,11 +14,7 @@ pub(crate) struct Reception {
 }
 
 impl Reception {
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        request.extensions().get().copied().unwrap_or_default()
-    }
-
-    /// The same, where nobody is to know of it any more.
+    /// What is said of a request, where nobody is to know of it any more.
     pub(crate) fn take<B>(request: &mut Request<B>) -> Self {
         // Most requests have none.
         if request.extensions().is_empty() {

@@ -5,13 +5,13 @@ use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE,
     COOKIE, HOST, HeaderName, LOCATION, PROXY_AUTHORIZATION, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Response, StatusCode, Uri};
 use seawall_core::{Error, FailureKind, Name};
 use url::Url;
 
 use crate::Body;
-use crate::reception::Reception;
-use crate::target::{CallName, Key};
+use crate::outgoing::{Head, Outgoing};
+use crate::target::Key;
 
 /// Headers that say what is in a body.
 const OF_A_BODY: [HeaderName; 6] =
@@ -22,9 +22,10 @@ const PROOFS: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, WWW
 
 /// A request that was sent, to be sent somewhere else should the server say so.
 pub(crate) struct Trail {
-    head: Request<()>,
-    /// Its body, if it can be sent again.
-    body: Option<Body>,
+    /// Without a body that can be sent only once.
+    copy: Outgoing,
+    /// Whether there was one.
+    is_stream: bool,
     followed: usize,
 }
 
@@ -42,65 +43,38 @@ pub(crate) fn is_redirect<B>(response: &Response<B>) -> bool {
 }
 
 impl Trail {
-    pub(crate) fn of(request: &Request<Body>) -> Self {
-        let mut head = Request::new(());
-        *head.method_mut() = request.method().clone();
-        *head.uri_mut() = request.uri().clone();
-        *head.version_mut() = request.version();
-        *head.headers_mut() = request.headers().clone();
-        *head.extensions_mut() = request.extensions().clone();
-        Self { head, body: request.body().try_clone(), followed: 0 }
+    pub(crate) fn of(request: &Outgoing) -> Self {
+        Self { copy: request.without_stream(), is_stream: request.is_stream(), followed: 0 }
     }
 
     /// The request that follows a redirect.
-    pub(crate) fn follow(&mut self, response: &Response<Body>, max: usize) -> Result<Request<Body>, Error> {
+    pub(crate) fn follow(&mut self, response: &Response<Body>, max: usize) -> Result<Outgoing, Error> {
         if self.followed == max {
             return Err(
                 self.lost(format!("gave up following redirects: more than max_redirects, which is {max}"))
             );
         }
         self.followed += 1;
-        self.change_method(response.status());
         let target = self.target(response.headers())?;
-        self.go_to(target)?;
-        let body = self.body.as_ref().and_then(Body::try_clone).ok_or_else(|| {
-            self.lost("the server redirects the request, and its body can be sent only once".to_owned())
-        })?;
-        let mut request = Request::new(body);
-        *request.method_mut() = self.head.method().clone();
-        *request.uri_mut() = self.head.uri().clone();
-        *request.version_mut() = self.head.version();
-        *request.headers_mut() = self.head.headers().clone();
-        *request.extensions_mut() = self.head.extensions().clone();
-        Ok(request)
+        self.copy = self.sent_to(target, response.status())?;
+        if self.is_stream {
+            return Err(
+                self.lost("the server redirects the request, and its body can be sent only once".to_owned())
+            );
+        }
+        Ok(self.copy.without_stream())
     }
 
     /// The URL that was called last, if that is not the first one.
     pub(crate) fn end(&self) -> Option<&Uri> {
-        (self.followed > 0).then(|| self.head.uri())
-    }
-
-    fn change_method(&mut self, status: StatusCode) {
-        let becomes_get = match (status, self.head.method()) {
-            (StatusCode::SEE_OTHER, method) => method != Method::GET && method != Method::HEAD,
-            // Not what they once meant, and what everybody does.
-            (StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND, method) => method == Method::POST,
-            _ => false,
-        };
-        if becomes_get {
-            *self.head.method_mut() = Method::GET;
-            self.body = Some(Body::empty());
-            for name in &OF_A_BODY {
-                self.head.headers_mut().remove(name);
-            }
-        }
+        (self.followed > 0).then(|| &self.copy.head.uri)
     }
 
     fn target(&self, headers: &HeaderMap) -> Result<Uri, Error> {
         let location =
             headers.get(LOCATION).and_then(|location| std::str::from_utf8(location.as_bytes()).ok());
         let target = location.and_then(|location| {
-            let mut target = Url::parse(&self.head.uri().to_string()).ok()?.join(location).ok()?;
+            let mut target = Url::parse(&self.copy.head.uri.to_string()).ok()?.join(location).ok()?;
             // Whoever wrote the location is not whom we are to be.
             target.set_username("").and_then(|()| target.set_password(None)).ok()?;
             target.set_fragment(None);
@@ -110,13 +84,19 @@ impl Trail {
         target.ok_or_else(|| self.lost("the server redirects to a url that makes no sense".to_owned()))
     }
 
-    fn go_to(&mut self, target: Uri) -> Result<(), Error> {
-        let method = self.head.method();
-        let (from, to) = (Key::of(method, self.head.uri())?, Key::of(method, &target)?);
-        if from.as_str() != to.as_str() {
-            let away = Reception { away: true, ..Reception::of(&self.head) };
-            away.say(self.head.extensions_mut());
-            let headers = self.head.headers_mut();
+    fn sent_to(&mut self, uri: Uri, status: StatusCode) -> Result<Outgoing, Error> {
+        let (head, mut headers, mut body) = self.copy.without_stream().into_parts();
+        let Head { mut method, uri: from, version, mut reception, extensions } = Head::clone(&head);
+        if becomes_get(&method, status) {
+            method = Method::GET;
+            body = Body::empty();
+            self.is_stream = false;
+            for name in &OF_A_BODY {
+                headers.remove(name);
+            }
+        }
+        if Key::of(&method, &from)?.as_str() != Key::of(&method, &uri)?.as_str() {
+            reception.away = true;
             let secret =
                 headers.iter().filter(|(_, value)| value.is_sensitive()).map(|(name, _)| name.clone());
             let secret: Vec<_> = secret.chain(PROOFS).chain([HOST]).collect();
@@ -124,12 +104,19 @@ impl Trail {
                 headers.remove(name);
             }
         }
-        *self.head.uri_mut() = target;
-        Ok(())
+        Ok(Outgoing::new(Head { method, uri, version, reception, extensions }, headers, body))
     }
 
     fn lost(&self, message: String) -> Error {
-        Error::new(FailureKind::Permanent, "http", Name::from(&CallName::of(&self.head)))
-            .with_message(message)
+        Error::new(FailureKind::Permanent, "http", Name::from(&self.copy.name())).with_message(message)
+    }
+}
+
+fn becomes_get(method: &Method, status: StatusCode) -> bool {
+    match status {
+        StatusCode::SEE_OTHER => method != Method::GET && method != Method::HEAD,
+        // Not what they once meant, and what everybody does.
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method == Method::POST,
+        _ => false,
     }
 }

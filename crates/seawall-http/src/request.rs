@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use seawall_core::{BoxError, Error, FailureKind};
 use url::Url;
 
+use crate::outgoing::{Head, Outgoing};
 use crate::reception::Reception;
 use crate::{Body, Http, target};
 
@@ -129,17 +130,7 @@ impl RequestBuilder {
     ///
     /// [`Permanent`](FailureKind::Permanent): the first mistake in it.
     pub fn build(self) -> Result<Request<Body>, Error> {
-        let Draft { method, address, headers, body } = self.draft?;
-        let uri = address
-            .into_uri()
-            .map_err(|error| invalid(method.to_string(), "the url cannot be sent", error))?;
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        self.reception.say(request.extensions_mut());
-        target::move_credentials_to_header(&mut request);
-        Ok(request)
+        self.draft?.into_request(self.reception)
     }
 
     pub(crate) const fn http(&self) -> &Http {
@@ -157,6 +148,32 @@ impl RequestBuilder {
 }
 
 impl Draft {
+    fn into_request(self, reception: Reception) -> Result<Request<Body>, Error> {
+        let Self { method, address, headers, body } = self;
+        let uri = address
+            .into_uri()
+            .map_err(|error| invalid(method.to_string(), "the url cannot be sent", error))?;
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        reception.say(request.extensions_mut());
+        target::move_credentials_to_header(&mut request);
+        Ok(request)
+    }
+
+    /// The same for the client's own layers.
+    fn into_outgoing(self, reception: Reception) -> Result<Outgoing, Error> {
+        match self {
+            // There are no credentials in a plain address.
+            Self { method, address: Address::Plain(uri), headers, body } => {
+                let head = Head { method, uri, reception, ..Head::default() };
+                Ok(Outgoing::new(head, headers, body))
+            }
+            parsed => parsed.into_request(reception).map(Outgoing::from),
+        }
+    }
+
     /// To change it.
     fn url(&mut self) -> Result<&mut Url, Error> {
         let name = self.method.to_string();

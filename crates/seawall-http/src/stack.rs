@@ -2,9 +2,10 @@
 //!
 //! Outermost first: redirects → for each authority [ the pipeline → the wire ].
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use http::{Method, Request, Response};
+use http::{Method, Response};
 use seawall_core::{CallContext, Error, FailureKind, Name, Observer};
 use seawall_tower::{Identity, Pipeline, PipelineService, Registry};
 use tower::{Layer, Service, ServiceExt};
@@ -15,8 +16,10 @@ use crate::config::HttpConfig;
 use crate::cookies::Cookies;
 use crate::http_cache::HttpCacheHandle;
 use crate::once::Once;
+use crate::outgoing::Outgoing;
 use crate::redirect::{self, Trail};
 use crate::response::RedirectedTo;
+use crate::spares::Spares;
 use crate::target::{CallName, Key};
 use crate::transport::{Transport, Transports};
 use crate::wire::{Wire, Wiring};
@@ -28,7 +31,7 @@ pub(crate) struct Stack {
     cookies: Option<Cookies>,
     pipeline: Pipeline<HttpBackend>,
     /// By authority, as the pipeline knows its targets.
-    services: Registry<PipelineService<Wire, HttpBackend>>,
+    services: Registry<Spares>,
     cache: Option<HttpCacheHandle>,
     config: HttpConfig,
 }
@@ -60,7 +63,7 @@ impl Stack {
 
     /// Makes one call, and follows where the server says that it is somewhere else. Each redirect is a call of its own to
     /// its own authority; all of them together have the time of one.
-    pub(crate) async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+    pub(crate) async fn call(&self, request: Outgoing) -> Result<Response<Body>, Error> {
         // The caller's, not the pipeline's own: a long download is no late one.
         let deadline = CallContext::current_deadline();
         let response = match self.config.max_redirects {
@@ -70,7 +73,7 @@ impl Stack {
         Ok(response.map(|body| body.until(deadline)))
     }
 
-    async fn follow(&self, request: Request<Body>, max: usize) -> Result<Response<Body>, Error> {
+    async fn follow(&self, request: Outgoing, max: usize) -> Result<Response<Body>, Error> {
         let began = tokio::time::Instant::now().into_std();
         let mut trail = Trail::of(&request);
         let mut response = self.send(request).await?;
@@ -92,17 +95,21 @@ impl Stack {
     }
 
     /// Sends one request to one URL.
-    async fn send(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
-        let key = Key::of(request.method(), request.uri())?;
-        if request.method() == Method::CONNECT {
-            return Err(no_tunnels(&CallName::of(&request)));
+    async fn send(&self, mut request: Outgoing) -> Result<Response<Body>, Error> {
+        let key = Key::of(&request.head.method, &request.head.uri)?;
+        if request.head.method == Method::CONNECT {
+            return Err(no_tunnels(&request.name()));
         }
         let once = Once::of(&mut request, self.config.max_replay_body);
-        let service = self.services.entry(key.as_str(), || self.assemble(key.as_str()));
-        let mut service = PipelineService::clone(&service);
+        let spares = self.services.entry(key.as_str(), || Spares::new(self.assemble(key.as_str())));
+        let mut service = spares.take();
         let answer = match service.ready().await {
-            // Made where it stays: moved from place to place, it would cost more than all the rest.
-            Ok(service) => service.call(request).await,
+            Ok(ready) => {
+                // Made where it stays: moved from place to place, it would cost more than all the rest.
+                let call = pin!(ready.call(request));
+                spares.leave_behind(service);
+                call.await
+            }
             Err(error) => Err(error),
         };
         answer.map_err(|error| once.explain(error))

@@ -1,6 +1,7 @@
 //! What a request is about: the key of its policies, and the name it has in errors.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +10,9 @@ use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Uri};
 use percent_encoding::percent_decode_str;
 use seawall_core::{Error, FailureKind, Name};
+
+use crate::outgoing::Head;
+use crate::reception::Reception;
 
 /// The key that policies are held under: `scheme://host:port`, in lower case, with the port always spelled out.
 /// It is on the stack, because every call asks for one.
@@ -22,6 +26,39 @@ impl Key {
     const LONGEST: usize = "https://".len() + 253 + ":65535".len();
 
     pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Self, Error> {
+        match Self::as_spelled(uri) {
+            Some(key) => Ok(key),
+            None => Self::normalized(method, uri),
+        }
+    }
+
+    /// The key of a URL that spells its authority as keys do, but perhaps without the port.
+    fn as_spelled(uri: &Uri) -> Option<Self> {
+        let (scheme, default_port) = match uri.scheme_str()? {
+            "http" => ("http://", ":80"),
+            "https" => ("https://", ":443"),
+            _ => return None,
+        };
+        let authority = uri.authority()?.as_str();
+        let host_ends =
+            authority.bytes().position(|byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+        let default_port = match host_ends.map(|end| authority.split_at(end)) {
+            None if authority.is_empty() => return None,
+            None => default_port,
+            Some((host, port)) => {
+                let port = port.strip_prefix(':')?;
+                if host.is_empty() || port.starts_with(['0', '+']) || port.parse::<u16>().is_err() {
+                    return None;
+                }
+                ""
+            }
+        };
+        let mut key = Self { bytes: [0; Self::LONGEST], length: 0 };
+        key.join([scheme, authority, default_port])?;
+        Some(key)
+    }
+
+    fn normalized(method: &Method, uri: &Uri) -> Result<Self, Error> {
         let invalid = |what: &'static str| {
             Error::new(FailureKind::Permanent, "http", describe(method, uri))
                 .not_executed()
@@ -53,7 +90,7 @@ impl Key {
         std::str::from_utf8(&self.bytes[..self.length]).expect("it is made of whole pieces of a uri")
     }
 
-    fn join(&mut self, parts: [&str; 5]) -> Option<()> {
+    fn join<const N: usize>(&mut self, parts: [&str; N]) -> Option<()> {
         for part in parts {
             let end = self.length + part.len();
             self.bytes.get_mut(self.length..end)?.copy_from_slice(part.as_bytes());
@@ -65,19 +102,26 @@ impl Key {
 
 /// What a call is called in errors, put into words only if there is one.
 #[derive(Clone)]
-pub(crate) struct CallName {
-    method: Method,
-    uri: Uri,
-}
+pub(crate) struct CallName(Arc<Head>);
 
 impl CallName {
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        Self { method: request.method().clone(), uri: request.uri().clone() }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self(Arc::new(Head { method, uri, ..Head::default() }))
+    }
+
+    pub(crate) const fn of_head(head: Arc<Head>) -> Self {
+        Self(head)
+    }
+
+    /// How its response is received.
+    pub(crate) fn reception(&self) -> Reception {
+        self.0.reception
     }
 
     /// Whether the request's URL is this one, and not one that redirects led away from.
     pub(crate) fn is_at(&self, url: &url::Url) -> bool {
-        let uri = &self.uri;
+        let uri = &self.0.uri;
         url.path() == uri.path()
             && url.query() == uri.query()
             && uri.host().is_some_and(|host| url.host_str().is_some_and(|at| at.eq_ignore_ascii_case(host)))
@@ -88,13 +132,13 @@ impl CallName {
 
 impl fmt::Display for CallName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&describe(&self.method, &self.uri))
+        f.write_str(&describe(&self.0.method, &self.0.uri))
     }
 }
 
 impl From<&CallName> for Name {
     fn from(call: &CallName) -> Self {
-        describe(&call.method, &call.uri).into()
+        describe(&call.0.method, &call.0.uri).into()
     }
 }
 
@@ -112,6 +156,10 @@ pub(crate) fn describe(method: &Method, uri: &Uri) -> String {
 /// `Authorization` already; so no layer that logs URLs ever sees it.
 pub(crate) fn move_credentials_to_header<B>(request: &mut Request<B>) {
     let Some(authority) = request.uri().authority() else { return };
+    // Few have one, and a search from behind costs much more.
+    if !authority.as_str().as_bytes().contains(&b'@') {
+        return;
+    }
     let Some((user_info, host)) = authority.as_str().rsplit_once('@') else { return };
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
     let mut plain: Vec<u8> = percent_decode_str(user).collect();

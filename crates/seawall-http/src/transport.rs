@@ -6,12 +6,14 @@ mod upload;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body::Body as _;
 use seawall_core::{Error, Observer};
+use seawall_tower::DeadlineHeader;
 use tower::Service;
 use url::{Position, Url};
 
@@ -20,9 +22,11 @@ use crate::body::too_large;
 use crate::builder::Connected;
 use crate::config::HttpConfig;
 use crate::connections::Connections;
+use crate::deadline_header;
 use crate::guard::Guards;
 use crate::keyring::{Keyring, Keys};
-use crate::reception::Reception;
+use crate::outgoing::{Head, Outgoing};
+use crate::quota::HeedQuota;
 use crate::redirect::is_redirect;
 use crate::target::CallName;
 
@@ -36,14 +40,29 @@ pub(crate) struct Transport {
     upgrades: Option<Arc<Upgrades>>,
     connections: Option<Connections>,
     site: Arc<Site>,
+    called: Called,
+}
+
+/// Whether a call has been made since somebody looked. A clone has made none.
+#[derive(Debug, Default)]
+struct Called(AtomicBool);
+
+impl Clone for Called {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// What holds for all requests to one authority.
 #[derive(Debug)]
 struct Site {
-    /// Its root, to put paths below: taken apart once, and not for each request.
+    /// A URL there, to be given other paths: taken apart once, and not for each request.
     root: Option<Url>,
     keys: Keys,
+    quota: Option<HeedQuota>,
+    deadline_header: Option<DeadlineHeader>,
+    /// To be told what the server speaks.
+    connections: Option<Connections>,
     rules: Arc<Rules>,
 }
 
@@ -80,15 +99,23 @@ impl Transports {
     }
 
     /// One to the authority of this key of policies. Its clones share the authority's connections.
-    pub(crate) fn to(&self, key: &str) -> Transport {
+    pub(crate) fn to(
+        &self,
+        key: &str,
+        quota: Option<HeedQuota>,
+        deadline_header: Option<DeadlineHeader>,
+    ) -> Transport {
         let connections =
             self.max_connections.map(|max| Connections::new(key, max, Arc::clone(&self.observer)));
-        let keys = self.keyring.keys(key);
+        // A path with room for others, so that its copies have it too: their buffers are as long as they are.
+        let root = Url::parse(&format!("{key}/{:0>128}", "")).ok();
+        let (keys, rules) = (self.keyring.keys(key), Arc::clone(&self.rules));
         Transport {
             client: self.client.clone(),
             upgrades: self.upgrades.clone(),
-            connections,
-            site: Arc::new(Site { root: Url::parse(key).ok(), keys, rules: Arc::clone(&self.rules) }),
+            connections: connections.clone(),
+            site: Arc::new(Site { root, keys, quota, deadline_header, connections, rules }),
+            called: Called::default(),
         }
     }
 
@@ -97,7 +124,16 @@ impl Transports {
     }
 }
 
-impl Service<Request<Body>> for Transport {
+impl Transport {
+    /// Whether a call has been made since this was asked last.
+    pub(crate) fn was_called(&self) -> bool {
+        let was_called = self.called.0.load(Relaxed);
+        self.called.0.store(false, Relaxed);
+        was_called
+    }
+}
+
+impl Service<Outgoing> for Transport {
     type Response = Response<Body>;
     type Error = Error;
     type Future = Attempt;
@@ -109,20 +145,26 @@ impl Service<Request<Body>> for Transport {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Attempt {
-        let name = CallName::of(&request);
+    fn call(&mut self, request: Outgoing) -> Attempt {
+        self.called.0.store(true, Relaxed);
+        let name = request.name();
+        let upgrade = request.headers().is_some_and(|headers| asks_for_one(request.head.version, headers));
         let permit = match self.connections.as_mut().map(|connections| connections.take(&name)) {
             Some(Ok(permit)) => permit,
             Some(Err(refused)) => return Attempt::failed(refused),
             None => None,
         };
         let site = &*self.site;
-        let reception = Reception::take(&mut request);
-        if let Err(refused) = site.keys.add_to(&mut request, reception, &name) {
-            return Attempt::failed(refused);
+        let (head, mut headers, body) = request.into_parts();
+        if let Some(header) = site.deadline_header {
+            deadline_header::tell(header, &head, &mut headers);
         }
-        let upgrade = asks_for_one(request.version(), request.headers());
-        let request = match site.prepare(request) {
+        let reception = head.reception;
+        let with_key = match site.keys.add_to(&mut headers, &head.uri, reception, &name) {
+            Ok(with_key) => with_key,
+            Err(refused) => return Attempt::failed(refused),
+        };
+        let request = match site.prepare(&head, with_key.as_ref().unwrap_or(&head.uri), headers, body) {
             Ok(request) => request,
             Err(error) => return Attempt::failed(crate::failure::of_request(error, (&name).into())),
         };
@@ -134,29 +176,42 @@ impl Service<Request<Body>> for Transport {
             Some(Ok(mut client)) => Service::call(&mut client, request),
             Some(Err(error)) => return Attempt::failed(error),
         };
-        let permit = permit.zip(self.connections.clone());
-        Attempt::sent(pending, Order { name, permit, site: Arc::clone(&self.site), reception })
+        Attempt::sent(pending, Order { name, permit, site: Arc::clone(&self.site) })
     }
 }
 
 impl Site {
     /// The request as reqwest has it.
-    fn prepare(&self, request: Request<Body>) -> reqwest::Result<reqwest::Request> {
-        let below = self.root.as_ref().filter(|root| is_below(root, request.uri()));
+    fn prepare(
+        &self,
+        head: &Head,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Body,
+    ) -> reqwest::Result<reqwest::Request> {
+        let body = upload::into_reqwest(body);
+        let below = self.root.as_ref().filter(|root| is_below(root, uri));
         match below {
             // What else it is told of a request there is no other way to hand on.
-            Some(root) if request.extensions().is_empty() => {
-                let (parts, body) = request.into_parts();
+            Some(root) if head.extensions.is_empty() => {
                 let mut url = root.clone();
-                url.set_path(parts.uri.path());
-                url.set_query(parts.uri.query());
-                let mut request = reqwest::Request::new(parts.method, url);
-                *request.headers_mut() = parts.headers;
-                *request.version_mut() = parts.version;
-                *request.body_mut() = Some(upload::into_reqwest(body));
+                url.set_path(uri.path());
+                url.set_query(uri.query());
+                let mut request = reqwest::Request::new(head.method.clone(), url);
+                *request.headers_mut() = headers;
+                *request.version_mut() = head.version;
+                *request.body_mut() = Some(body);
                 Ok(request)
             }
-            _ => reqwest::Request::try_from(request.map(upload::into_reqwest)),
+            _ => {
+                let mut request = Request::new(body);
+                *request.method_mut() = head.method.clone();
+                *request.uri_mut() = uri.clone();
+                *request.headers_mut() = headers;
+                *request.version_mut() = head.version;
+                *request.extensions_mut() = head.extensions.clone();
+                reqwest::Request::try_from(request)
+            }
         }
     }
 }
@@ -182,14 +237,10 @@ impl Rules {
     }
 
     /// What is to be done with a response, if it is to be had at all.
-    fn receive(
-        &self,
-        response: Response<Body>,
-        reception: Reception,
-        call: &CallName,
-    ) -> Result<(Response<Body>, Option<u64>), Error> {
-        self.guards.check_headers(&response, call)?;
-        let follows = self.follows_redirects && is_redirect(&response);
+    fn receive(&self, response: &Response<reqwest::Body>, call: &CallName) -> Result<Limits, Error> {
+        self.guards.check_headers(response, call)?;
+        let reception = call.reception();
+        let follows = self.follows_redirects && is_redirect(response);
         let collect = reception.collect && !follows;
         let configured = if collect { Some(self.max_collected_size) } else { self.max_size };
         let max = reception.max_size.or(configured);
@@ -197,7 +248,14 @@ impl Rules {
         if let Some(max) = max.filter(|max| response.body().size_hint().lower() > *max) {
             return Err(too_large(call.into(), max));
         }
-        let response = response.map(|body| body.at_most(max).idle_for(self.read_timeout));
-        Ok((response, max.filter(|_| collect)))
+        Ok(Limits { max, collect: max.filter(|_| collect) })
     }
+}
+
+/// How much of a body is read.
+struct Limits {
+    /// How many bytes it may have.
+    max: Option<u64>,
+    /// The same, if it is to be collected.
+    collect: Option<u64>,
 }

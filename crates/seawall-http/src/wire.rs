@@ -1,5 +1,4 @@
-//! What carries one attempt to a server: telemetry of the attempt → the time left is told → quotas are heeded → the
-//! transport.
+//! What carries one attempt to a server: telemetry of the attempt → the transport.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +6,12 @@ use std::time::Duration;
 use seawall_core::Observer;
 use seawall_tower::{DeadlineHeader, Pipeline};
 
-use crate::deadline_header::TellDeadline;
 use crate::quota::HeedQuota;
 use crate::telemetry::{Observed, Peer};
 use crate::transport::{Transport, Transports};
 use crate::{HttpBackend, HttpConfig};
 
-pub(crate) type Wire = Observed<TellDeadline<HeedQuota<Transport>>>;
+pub(crate) type Wire = Observed<Transport>;
 
 /// What every wire of a client is made of.
 pub(crate) struct Wiring {
@@ -31,14 +29,14 @@ impl Wiring {
 
     /// The wire to the authority of this key of policies. It pauses the rate limiter that the pipeline has for it.
     pub(crate) fn to(&self, key: &str, pipeline: &Pipeline<HttpBackend>) -> Wire {
-        let heedful = HeedQuota::new(self.transport(key), pipeline.rate_limiter(key), self.quota_pause);
-        let telling = TellDeadline::new(heedful, self.deadline_header);
-        Observed::new(telling, Arc::new(Peer::of_key(key, Arc::clone(&self.observer))))
+        let quota = self.quota_pause.map(|longest| HeedQuota::new(pipeline.rate_limiter(key), longest));
+        let transport = self.transports.to(key, quota, self.deadline_header);
+        Observed::new(transport, Arc::new(Peer::of_key(key, Arc::clone(&self.observer))))
     }
 
-    /// The bare transport to the authority of this key.
+    /// The bare transport to the authority of this key, which heeds no quota, and tells no deadline.
     pub(crate) fn transport(&self, key: &str) -> Transport {
-        self.transports.to(key)
+        self.transports.to(key, None, None)
     }
 
     pub(crate) fn observer(&self) -> Arc<dyn Observer> {

@@ -35,7 +35,7 @@ thread_local! {
 }
 
 /// Tokio's clock as the standard instant that policies take; on the way in, the reading that the stack shares.
-pub(crate) fn now() -> Instant {
+pub fn now() -> Instant {
     if WAY_IN.get() { shared(&SHARED) } else { read() }
 }
 
@@ -54,12 +54,13 @@ fn read() -> Instant {
 /// A layer's part of the way in: open it first in `call`, and keep it until the inner `call` has returned.
 #[derive(Debug)]
 #[must_use = "the way in ends when this is dropped"]
-pub(crate) struct WayIn {
+pub struct WayIn {
     place: Place,
 }
 
 impl WayIn {
-    pub(crate) fn open() -> Self {
+    /// Opens it.
+    pub fn open() -> Self {
         let outermost = !WAY_IN.replace(true);
         if outermost {
             SHARED.set(None);
@@ -68,7 +69,7 @@ impl WayIn {
     }
 
     /// Where the layer stands; its future needs it for the way out.
-    pub(crate) const fn place(&self) -> Place {
+    pub const fn place(&self) -> Place {
         self.place
     }
 }
@@ -83,22 +84,23 @@ impl Drop for WayIn {
 
 /// Whether a layer is the outermost of those that share readings about a call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     // A word of 0 or 1: futures are moved by the word, and a narrow store just before that would stall it.
     outermost: usize,
 }
 
 impl Place {
     /// Opens the way out: before the inner future is polled.
-    pub(crate) fn way_out(self) -> WayOut {
+    pub fn way_out(self) -> WayOut {
         HANDED_UP.set(None);
         WayOut { outermost: self.outermost != 0, within: WAY_IN.replace(false) }
     }
 }
 
 /// A layer's part of the way out: open it before the inner future is polled, ask it for the time afterwards.
+#[derive(Debug)]
 #[must_use = "the way out ends when this is dropped"]
-pub(crate) struct WayOut {
+pub struct WayOut {
     outermost: bool,
     // Whether somebody is polling within a way in.
     within: bool,
@@ -107,7 +109,7 @@ pub(crate) struct WayOut {
 impl WayOut {
     /// The time after the inner future was polled: what the layer below read, or else a new reading for those above.
     #[expect(clippy::unused_self, reason = "only one who has opened the way out may ask")]
-    pub(crate) fn now(&self) -> Instant {
+    pub fn now(&self) -> Instant {
         shared(&HANDED_UP)
     }
 }

@@ -6,7 +6,7 @@ mod builder_ext;
 pub mod caller_deadline;
 pub mod chaos;
 pub mod circuit_breaker;
-mod clock;
+pub mod clock;
 pub mod coalesce;
 pub mod concurrency_limit;
 pub mod deadline;

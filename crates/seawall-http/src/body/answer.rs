@@ -31,9 +31,16 @@ struct SizeLimit {
 }
 
 impl Body {
-    /// What a server answers.
-    pub(crate) const fn of_answer(body: reqwest::Body) -> Self {
-        Self::of(Content::Answer(body))
+    /// What a server answers to a call: at most so many bytes, and none later than `idle` after the one before.
+    pub(crate) fn of_answer(
+        body: reqwest::Body,
+        call: CallName,
+        max: Option<u64>,
+        idle: Option<Duration>,
+    ) -> Self {
+        let (time, size) = (TimeLimit::new(idle, None), max.map(SizeLimit::new));
+        let answer = Answer { call: Some(call), time, size, permit: None };
+        Self { answer: Some(Box::new(answer)), ..Self::of(Content::Answer(body)) }
     }
 
     /// What errors call it.
@@ -90,11 +97,11 @@ impl Body {
         self.answer().size = None;
         self
     }
+}
 
-    /// Refuses it when it is larger.
-    pub(crate) fn at_most(mut self, max: Option<u64>) -> Self {
-        self.answer().size = max.map(|max| SizeLimit { max, left: max });
-        self
+impl SizeLimit {
+    const fn new(max: u64) -> Self {
+        Self { max, left: max }
     }
 }
 

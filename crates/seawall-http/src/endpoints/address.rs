@@ -8,6 +8,7 @@ use tower::Service;
 use url::Url;
 
 use crate::Body;
+use crate::outgoing::Outgoing;
 use crate::target::Key;
 
 /// Where an endpoint is: the base address that paths are put below.
@@ -83,7 +84,7 @@ impl<S> Toward<S> {
     }
 }
 
-impl<S: Service<Request<Body>>> Service<Request<Body>> for Toward<S> {
+impl<S: Service<Outgoing>> Service<Request<Body>> for Toward<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -94,6 +95,6 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Toward<S> {
 
     fn call(&mut self, mut request: Request<Body>) -> S::Future {
         *request.uri_mut() = self.address.resolve(request.uri());
-        self.inner.call(request)
+        self.inner.call(request.into())
     }
 }

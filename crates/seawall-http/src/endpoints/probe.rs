@@ -70,6 +70,6 @@ async fn is_well(transport: &Transport, uri: &Uri, timeout: Duration) -> bool {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = uri.clone();
     // The body is dropped unread: the status says it all.
-    let answer = tokio::time::timeout(timeout, transport.clone().oneshot(request)).await;
+    let answer = tokio::time::timeout(timeout, transport.clone().oneshot(request.into())).await;
     matches!(answer, Ok(Ok(response)) if response.status().is_success())
 }

@@ -54,6 +54,15 @@ impl Quota {
     }
 }
 
+/// Whether any header begins like those of the table. Few responses have one, and looking for each of them would cost
+/// every response as much as reading it.
+pub(super) fn may_be_said(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .map(HeaderName::as_str)
+        .any(|name| name.starts_with("ratelimit") || name.starts_with("x-rate"))
+}
+
 /// Headers that belong together.
 struct Family {
     remaining: HeaderName,

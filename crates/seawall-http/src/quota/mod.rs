@@ -1,11 +1,10 @@
 //! What servers say of how much a client may ask of them, and how a client keeps to it.
 
 mod families;
-mod future;
 mod headers;
-mod service;
+mod heed;
 #[cfg(test)]
 mod tests;
 
 pub use families::{Quota, quota};
-pub(crate) use service::HeedQuota;
+pub(crate) use heed::HeedQuota;

@@ -59,9 +59,9 @@ fn is_plain(url: &str) -> bool {
     };
     let Some(slash) = rest.bytes().position(|byte| byte == b'/') else { return false };
     let (authority, path) = rest.split_at(slash);
-    let host = match authority.split_once(':') {
+    let host = match authority.bytes().position(|byte| byte == b':').map(|colon| authority.split_at(colon)) {
         None => authority,
-        Some((host, port)) if is_plain_port(port) && port != default_port => host,
+        Some((host, port)) if is_plain_port(&port[1..]) && port[1..] != *default_port => host,
         Some(_) => return false,
     };
     is_plain_host(host) && is_plain_path(path)
@@ -73,23 +73,55 @@ fn is_plain_port(port: &str) -> bool {
 
 /// Names of letters of ASCII, and addresses in four parts.
 fn is_plain_host(host: &str) -> bool {
-    let top = host.rsplit('.').next().unwrap_or_default();
-    if top.starts_with(|first: char| first.is_ascii_digit()) {
-        return host.parse::<Ipv4Addr>().is_ok();
+    let (mut before, mut begins_label_with) = (b'.', b'.');
+    for byte in host.bytes() {
+        let is_plain = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => true,
+            b'.' => before != b'.',
+            // A label with two hyphens may be one of another alphabet, which is looked at more closely.
+            b'-' => before != b'-',
+            _ => false,
+        };
+        if !is_plain {
+            return false;
+        }
+        if before == b'.' {
+            begins_label_with = byte;
+        }
+        before = byte;
     }
-    let is_letter = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    // A label with two hyphens may be one of another alphabet, which is looked at more closely.
-    !top.is_empty() && host.len() <= 253 && host.bytes().all(is_letter) && !host.contains("--") && {
-        !host.starts_with('.') && !host.contains("..")
+    match begins_label_with {
+        b'0'..=b'9' => host.parse::<Ipv4Addr>().is_ok(),
+        _ => before != b'.' && host.len() <= 253,
     }
 }
 
 /// Paths and queries without segments that lead back up, which may be escaped too.
 fn is_plain_path(path: &str) -> bool {
-    // Letters and digits among them; not the quotes, brackets, slashes and signs that are escaped or end a path.
-    let is_plain = |byte| matches!(byte, b'!' | b'$'..=b'&' | b'('..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~');
-    path.bytes().all(is_plain) && !["/.", "%2e", "%2E"].iter().any(|up| path.contains(up))
+    let (mut before, mut is_escaped) = (0, false);
+    for byte in path.bytes() {
+        if !PLAIN_IN_PATHS[usize::from(byte)] || (byte == b'.' && before == b'/') {
+            return false;
+        }
+        is_escaped |= byte == b'%';
+        before = byte;
+    }
+    !is_escaped || !["%2e", "%2E"].iter().any(|dot| path.contains(dot))
 }
+
+/// Letters and digits among them; not the quotes, brackets, slashes and signs that are escaped or end a path.
+const PLAIN_IN_PATHS: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        plain[byte] = matches!(
+            byte as u8,
+            b'!' | b'$'..=b'&' | b'('..=b';' | b'=' | b'?'..=b'Z' | b'_' | b'a'..=b'z' | b'~'
+        );
+        byte += 1;
+    }
+    plain
+};
 
 #[cfg(test)]
 mod tests {

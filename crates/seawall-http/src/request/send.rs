@@ -16,12 +16,12 @@ impl RequestBuilder {
     ///
     /// Cancel safe for the client; whether the server carried out a dropped call is unknown.
     pub async fn send(self) -> Result<Response<Body>, Error> {
-        let http = self.http.clone();
         let context = self.context();
-        let request = self.build()?;
+        let Self { http, draft, reception, .. } = self;
+        let request = draft?.into_outgoing(reception)?;
         match context {
-            None => http.call(request).await,
-            Some(context) => context.scope(http.call(request)).await,
+            None => http.send(request).await,
+            Some(context) => context.scope(http.send(request)).await,
         }
     }
 

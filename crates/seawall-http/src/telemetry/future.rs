@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use http::{Response, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use pin_project_lite::pin_project;
 use seawall_core::{AttributeValue, CallContext, Error, FailureKind, Measurement};
+use seawall_tower::clock::{Place, WayIn, now};
 use tracing::Span;
 
 use super::Peer;
-use super::names::{DURATION, ERROR, METHOD, PROTOCOL_VERSION, SERVER_ADDRESS, SERVER_PORT, STATUS, version};
+use super::names::{
+    self, DURATION, ERROR, METHOD, PROTOCOL_VERSION, SERVER_ADDRESS, SERVER_PORT, STATUS, version,
+};
 use crate::Body;
 
 pin_project! {
@@ -18,12 +21,14 @@ pin_project! {
     pub(crate) struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        record: Record,
+        // None if there is nobody to tell.
+        // In a box, because it would be moved through every layer.
+        record: Option<Box<Record>>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(inner: F, record: Record) -> Self {
+    pub(super) const fn new(inner: F, record: Option<Box<Record>>) -> Self {
         Self { inner, record }
     }
 }
@@ -33,13 +38,15 @@ impl<F: Future<Output = Result<Response<Body>, Error>>> Future for ResponseFutur
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let Some(record) = this.record else { return this.inner.poll(cx) };
+        let way_out = record.place.way_out();
         let answer = {
-            let _within = this.record.span.enter();
+            let _within = record.span.enter();
             ready!(this.inner.poll(cx))
         };
         match &answer {
-            Ok(response) => this.record.answered(response.status(), response.version()),
-            Err(error) => this.record.failed(error.kind()),
+            Ok(response) => record.answered(response.status(), response.version(), way_out.now()),
+            Err(error) => record.failed(error.kind(), way_out.now()),
         }
         Poll::Ready(answer)
     }
@@ -51,29 +58,41 @@ pub(super) struct Record {
     method: &'static str,
     span: Span,
     began: Instant,
+    place: Place,
     /// Until when its caller waits.
     deadline: Option<Instant>,
     done: bool,
 }
 
 impl Record {
-    pub(super) fn new(peer: Arc<Peer>, method: &'static str, span: Span) -> Self {
-        Self { peer, method, span, began: now(), deadline: CallContext::current_deadline(), done: false }
+    /// That of an attempt that is about to be made, unless there is nobody to tell.
+    pub(super) fn of_attempt(
+        peer: &Arc<Peer>,
+        method: &Method,
+        span: Span,
+        way_in: &WayIn,
+    ) -> Option<Box<Self>> {
+        if !peer.measures && span.is_disabled() {
+            return None;
+        }
+        let (peer, method) = (Arc::clone(peer), names::method(method));
+        let (began, deadline, place) = (now(), CallContext::current_deadline(), way_in.place());
+        Some(Box::new(Self { peer, method, span, began, place, deadline, done: false }))
     }
 
-    fn answered(&mut self, status: StatusCode, spoken: Version) {
+    fn answered(&mut self, status: StatusCode, spoken: Version, now: Instant) {
         let failed = status.is_client_error() || status.is_server_error();
         let error = failed.then(|| status.as_str());
         self.span.record(STATUS, status.as_u16());
         self.span.record(PROTOCOL_VERSION, version(spoken));
-        self.end(Some((status, spoken)), error, now());
+        self.end(Some((status, spoken)), error, now);
     }
 
-    fn failed(&mut self, kind: FailureKind) {
+    fn failed(&mut self, kind: FailureKind, now: Instant) {
         if kind == FailureKind::Cancelled {
             self.done = true;
         } else {
-            self.end(None, Some(kind.as_str()), now());
+            self.end(None, Some(kind.as_str()), now);
         }
     }
 
@@ -116,8 +135,4 @@ impl Drop for Record {
             self.end(None, Some(FailureKind::Timeout.as_str()), now);
         }
     }
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

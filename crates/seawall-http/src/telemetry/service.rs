@@ -2,14 +2,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Response};
 use seawall_core::{Error, Observer};
+use seawall_tower::clock::WayIn;
 use tower::Service;
 use tracing::Span;
 
 use super::future::{Record, ResponseFuture};
-use super::{names, span};
+use super::span;
 use crate::Body;
+use crate::outgoing::Outgoing;
 
 /// Tells an observer of each attempt at one server, and the server of the trace that it belongs to.
 #[derive(Clone)]
@@ -23,6 +25,8 @@ pub(crate) struct Peer {
     pub(super) address: Box<str>,
     pub(super) port: u16,
     pub(super) observer: Arc<dyn Observer>,
+    /// Whether the observer takes note of measurements.
+    pub(super) measures: bool,
 }
 
 impl Peer {
@@ -32,7 +36,8 @@ impl Peer {
         let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
         // An address of IPv6 is in brackets only to be told from its port.
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Self { address: host.into(), port: port.parse().unwrap_or(0), observer }
+        let measures = observer.wants_measurements();
+        Self { address: host.into(), port: port.parse().unwrap_or(0), observer, measures }
     }
 }
 
@@ -40,11 +45,15 @@ impl<S> Observed<S> {
     pub(crate) const fn new(inner: S, peer: Arc<Peer>) -> Self {
         Self { inner, peer }
     }
+
+    pub(crate) const fn get_ref(&self) -> &S {
+        &self.inner
+    }
 }
 
-impl<S> Service<Request<Body>> for Observed<S>
+impl<S> Service<Outgoing> for Observed<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Error>,
+    S: Service<Outgoing, Response = Response<Body>, Error = Error>,
 {
     type Response = Response<Body>;
     type Error = Error;
@@ -54,18 +63,19 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Outgoing) -> Self::Future {
         let observer = &self.peer.observer;
-        let span = if observer.wants_span() { span::of_attempt(&request, &self.peer) } else { Span::none() };
-        let method = names::method(request.method());
+        let wanted = span::may_be_wanted() && observer.wants_span();
+        let span = if wanted { span::of_attempt(&request.head, &self.peer) } else { Span::none() };
         let entered = span.enter();
         observer.trace_headers(&mut |name, value| {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                request.headers_mut().insert(name, value);
+                request.add(name, value);
             }
         });
         // Before the attempt is made: a panic in there ends it too.
-        let record = Record::new(Arc::clone(&self.peer), method, span.clone());
+        let way_in = WayIn::open();
+        let record = Record::of_attempt(&self.peer, &request.head.method, span.clone(), &way_in);
         let inner = self.inner.call(request);
         drop(entered);
         ResponseFuture::new(inner, record)

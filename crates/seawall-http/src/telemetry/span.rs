@@ -1,17 +1,24 @@
-use http::{Request, Uri};
+use http::Uri;
 use seawall_core::CallContext;
-use tracing::Span;
 use tracing::field::{Empty, display};
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Span};
 
 use super::names::{
     ERROR, METHOD, METHOD_ORIGINAL, PROTOCOL_VERSION, RESEND_COUNT, SERVER_ADDRESS, SERVER_PORT, STATUS, URL,
 };
 use super::{Peer, names};
-use crate::Body;
+use crate::outgoing::Head;
 
-/// The span of an attempt that is about to be made; a disabled one if no subscriber wants it, at next to no cost.
-pub(super) fn of_attempt(request: &Request<Body>, peer: &Peer) -> Span {
-    let method = names::method(request.method());
+/// Whether any subscriber could want the span of an attempt. If not, it is not begun: a disabled one has its fields put
+/// together all the same where `tracing` hands them to `log`.
+pub(super) fn may_be_wanted() -> bool {
+    LevelFilter::current() >= Level::INFO
+}
+
+/// The span of an attempt that is about to be made; a disabled one if no subscriber wants it.
+pub(super) fn of_attempt(head: &Head, peer: &Peer) -> Span {
+    let method = names::method(&head.method);
     // The convention names it after the method alone where no template of the path is known.
     let name = if method == "_OTHER" { "HTTP" } else { method };
     let span = tracing::info_span!(
@@ -24,7 +31,7 @@ pub(super) fn of_attempt(request: &Request<Body>, peer: &Peer) -> Span {
         { METHOD_ORIGINAL } = Empty,
         { SERVER_ADDRESS } = &*peer.address,
         { SERVER_PORT } = peer.port,
-        { URL } = %redacted(request.uri()),
+        { URL } = %redacted(&head.uri),
         { RESEND_COUNT } = Empty,
         { STATUS } = Empty,
         { ERROR } = Empty,
@@ -34,7 +41,7 @@ pub(super) fn of_attempt(request: &Request<Body>, peer: &Peer) -> Span {
         return span;
     }
     if method == "_OTHER" {
-        span.record(METHOD_ORIGINAL, display(request.method()));
+        span.record(METHOD_ORIGINAL, display(&head.method));
     }
     let resends = CallContext::current_attempt().map_or(0, |attempt| attempt.get() - 1);
     if resends > 0 {

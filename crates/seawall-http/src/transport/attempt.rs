@@ -9,9 +9,8 @@ use seawall_core::Error;
 use seawall_tower::concurrency_limit::Permit;
 use tower::Service;
 
-use super::Site;
+use super::{Limits, Site};
 use crate::connections::Connections;
-use crate::reception::Reception;
 use crate::response::{Proven, RedirectedTo};
 use crate::target::CallName;
 use crate::{Body, failure};
@@ -34,9 +33,8 @@ pin_project! {
 /// What is to become of an answer.
 pub(super) struct Order {
     pub(super) name: CallName,
-    pub(super) permit: Option<(Permit, Connections)>,
+    pub(super) permit: Option<Permit>,
     pub(super) site: Arc<Site>,
-    pub(super) reception: Reception,
 }
 
 impl Attempt {
@@ -83,22 +81,27 @@ impl Future for Attempt {
 impl Order {
     /// The response, and within what limit it is to be collected, if it is.
     fn received(self, response: reqwest::Response) -> Result<(Response<Body>, Option<u64>), Error> {
-        let Self { name, permit, site, reception } = self;
+        let Self { name, permit, site } = self;
         let elsewhere = (site.rules.may_be_elsewhere && !name.is_at(response.url()))
             .then(|| Uri::try_from(response.url().as_str()).ok());
-        let mut response = Response::from(response).map(Body::of_answer);
+        let response = Response::from(response);
+        if let Some(quota) = &site.quota {
+            quota.heed(&response);
+        }
+        let speaks_alone = |connections: &Connections| connections.spoke(response.version());
+        let permit = permit.filter(|_| site.connections.as_ref().is_some_and(speaks_alone));
+        let Limits { max, collect } = site.rules.receive(&response, &name)?;
+        // Whether the client's credentials went with the request.
+        let proven = site.keys.has(name.reception());
+        let mut response =
+            response.map(|body| Body::of_answer(body, name, max, site.rules.read_timeout).holding(permit));
         if let Some(uri) = elsewhere.flatten() {
             response.extensions_mut().insert(RedirectedTo(uri));
         }
-        // Whether the client's credentials went with the request.
-        if site.keys.has(reception) {
+        if proven {
             response.extensions_mut().insert(Proven);
         }
-        let permit =
-            permit.and_then(|(permit, connections)| connections.spoke(response.version()).then_some(permit));
-        let response = response.map(|body| body.holding(permit));
-        let (response, max) = site.rules.receive(response, reception, &name)?;
-        Ok((response.map(|body| body.of_call(name)), max))
+        Ok((response, collect))
     }
 }
 

@@ -45,6 +45,6 @@ where
         if until <= now {
             return ResponseFuture::refused(&way_in, &self.limit, Duration::ZERO);
         }
-        ResponseFuture::within(&way_in, &self.limit, now, until, || self.inner.call(request))
+        ResponseFuture::within(&way_in, &self.limit, now, until, None, || self.inner.call(request))
     }
 }

@@ -9,13 +9,15 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use crate::clock::{WayIn, now};
-use crate::time_limit::TimeLimitHandle;
+use crate::time_limit::{Id, TimeLimitHandle};
 
 /// Cuts calls that take too long. See the [module](super).
 #[derive(Debug)]
 pub struct Deadline<S> {
     inner: S,
     limit: TimeLimitHandle,
+    // The limit of the attempts within, if nothing stands between that could keep one waiting without polling it.
+    attempts: Option<Id>,
     wait: Wait,
 }
 
@@ -34,7 +36,14 @@ enum Wait {
 
 impl<S> Deadline<S> {
     pub(crate) const fn new(inner: S, limit: TimeLimitHandle) -> Self {
-        Self { inner, limit, wait: Wait::Nothing }
+        Self { inner, limit, attempts: None, wait: Wait::Nothing }
+    }
+
+    /// Sets no timer while that of an attempt runs, whose time this limit cuts anyway. Only for a stack in which each poll
+    /// of this comes to the attempt that is waited for.
+    pub(crate) fn woken_by(mut self, attempts: &TimeLimitHandle) -> Self {
+        self.attempts = Some(attempts.id());
+        self
     }
 
     crate::inner::accessors!(S);
@@ -43,7 +52,8 @@ impl<S> Deadline<S> {
 // By hand, because a clone waits for nothing yet.
 impl<S: Clone> Clone for Deadline<S> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.limit.clone())
+        let (inner, limit) = (self.inner.clone(), self.limit.clone());
+        Self { inner, limit, attempts: self.attempts, wait: Wait::Nothing }
     }
 }
 
@@ -116,6 +126,8 @@ where
         if until <= now() {
             return ResponseFuture::refused(&way_in, &self.limit, waited);
         }
-        ResponseFuture::within(&way_in, &self.limit, began(), until, || self.inner.call(request))
+        ResponseFuture::within(&way_in, &self.limit, began(), until, self.attempts, || {
+            self.inner.call(request)
+        })
     }
 }

@@ -60,6 +60,12 @@ impl<S, C> CallService<S, C> {
         Self { stack, target }
     }
 
+    /// The same right around the attempts of the target, where nothing foreign stands between.
+    pub(super) fn around_attempts(attempts: S, target: Arc<Target<C>>) -> Self {
+        let Self { stack, target } = Self::new(attempts, target);
+        Self { stack: stack.woken_by(&target.attempt_timeout.handle()), target }
+    }
+
     /// The service inside of the stack.
     pub const fn get_ref(&self) -> &S {
         self.stack.get_ref().get_ref().get_ref().get_ref().get_ref()

@@ -18,7 +18,7 @@ pub struct PipelineService<S, C = ByKind> {
 impl<S, C: Clone> PipelineService<S, C> {
     pub(super) fn new(inner: S, target: Arc<Target<C>>) -> Self {
         let attempts = AttemptService::new(inner, &target);
-        Self { calls: CallService::new(attempts, target) }
+        Self { calls: CallService::around_attempts(attempts, target) }
     }
 }
 

@@ -20,6 +20,7 @@ use super::settings::Settings;
 use super::shared::Shared;
 use crate::Replay;
 use crate::clock::{Place, WayIn, now};
+use crate::time_limit::unwatch;
 
 pin_project! {
     /// The answer of the last attempt. Dropped, it stops retrying, and a retry not sent yet is given back to the
@@ -116,6 +117,8 @@ where
                     this.state.set(State::Readying { inner, limit: None, failed });
                 }
                 StateProj::Readying { inner, limit, failed } => {
+                    // Whatever attempt was polled before, in this same poll: it is none of what is waited for now.
+                    unwatch();
                     // The error that was to be repeated is the answer if that takes too long.
                     let deadline = CallContext::current_deadline().filter(|_| failed.is_some());
                     let error = match (inner.poll_ready(cx), deadline) {

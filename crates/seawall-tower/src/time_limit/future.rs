@@ -1,13 +1,14 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 use seawall_core::{CallContext, Narrowed, Refusal};
 use tokio::time::Sleep;
 
-use super::TimeLimitHandle;
+use super::watch::{is_watched, unwatch, watch};
+use super::{Id, TimeLimitHandle};
 use crate::clock::{Place, WayIn, now};
 
 pin_project! {
@@ -36,6 +37,8 @@ pin_project! {
             sleep: Option<Pin<Box<Sleep>>>,
             began: Instant,
             limit: TimeLimitHandle,
+            // The limit of the attempts within, while whose timer runs none is needed here.
+            attempts: Option<Id>,
         },
         Refused { after: Duration, limit: TimeLimitHandle },
     }
@@ -52,10 +55,11 @@ impl<F: Future> ResponseFuture<F> {
         limit: &TimeLimitHandle,
         began: Instant,
         until: Instant,
+        attempts: Option<Id>,
         call: impl FnOnce() -> F,
     ) -> Self {
         let inner = CallContext::scope_deadline(until, call);
-        let state = State::Limited { inner, sleep: None, began, limit: limit.clone() };
+        let state = State::Limited { inner, sleep: None, began, limit: limit.clone(), attempts };
         Self { state, place: way_in.place() }
     }
 
@@ -76,14 +80,23 @@ where
         let _way_out = this.place.way_out();
         match this.state.project() {
             StateProj::Unlimited { inner } => inner.poll(cx),
-            StateProj::Limited { mut inner, sleep, began, limit } => {
+            StateProj::Limited { mut inner, sleep, began, limit, attempts } => {
+                if attempts.is_some() {
+                    unwatch();
+                }
                 // The answer first: one that is there in the last moment counts.
                 if let Poll::Ready(result) = inner.as_mut().poll(cx) {
                     return Poll::Ready(result);
                 }
+                if sleep.is_none() && attempts.is_some_and(is_watched) {
+                    return Poll::Pending;
+                }
                 if let Some(until) = inner.deadline() {
                     let timer = || Box::pin(tokio::time::sleep_until(until.into()));
-                    ready!(sleep.get_or_insert_with(timer).as_mut().poll(cx));
+                    if sleep.get_or_insert_with(timer).as_mut().poll(cx).is_pending() {
+                        watch(limit.id());
+                        return Poll::Pending;
+                    }
                 }
                 let after = now().saturating_duration_since(*began);
                 Poll::Ready(Err(limit.ran_out(after).into()))

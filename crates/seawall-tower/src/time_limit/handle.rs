@@ -28,6 +28,10 @@ const OFF: u64 = u64::MAX;
 #[derive(Clone)]
 pub struct TimeLimitHandle(Arc<Shared>);
 
+/// What tells a limit from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Id(usize);
+
 struct Shared {
     identity: Identity,
     words: &'static Words,
@@ -78,6 +82,11 @@ impl TimeLimitHandle {
             Some(own) => Some(contexts.map_or(own, |contexts| contexts.min(own))),
             None => contexts,
         }
+    }
+
+    /// What tells it from others, for as long as it lives.
+    pub(crate) fn id(&self) -> Id {
+        Id(Arc::as_ptr(&self.0).addr())
     }
 
     /// Tells that a call ran out of time, and makes the refusal that says so.

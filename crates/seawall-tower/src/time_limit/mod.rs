@@ -2,9 +2,12 @@
 
 mod future;
 mod handle;
+mod watch;
 
 pub use future::ResponseFuture;
+pub(crate) use handle::Id;
 pub use handle::TimeLimitHandle;
+pub(crate) use watch::unwatch;
 
 /// What a layer that limits time says of itself.
 #[derive(Debug)]

@@ -1,5 +1,8 @@
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use seawall_core::{
@@ -510,4 +513,55 @@ async fn between_the_halves_of_the_stack_a_balance_chooses_endpoints() {
     assert_eq!((answer.kind(), bad_control.counts().calls), (FailureKind::Transient, 4));
     let names: Vec<_> = pipeline.targets().into_iter().map(|status| status.target).collect();
     assert_eq!(names, ["bad", "good", "service"]);
+}
+
+/// Fails its first call after a second, and is not ready again.
+#[derive(Clone, Default)]
+struct Once {
+    was_called: Arc<AtomicBool>,
+}
+
+impl Service<&'static str> for Once {
+    type Response = &'static str;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<&'static str, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.was_called.load(Relaxed) { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn call(&mut self, _: &'static str) -> Self::Future {
+        self.was_called.store(true, Relaxed);
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Err(Error::new(FailureKind::Transient, "test", "once"))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_holds_whether_the_attempt_or_the_call_itself_is_waited_for() {
+    let (deadline, concurrency_limit) = (Some(Duration::from_secs(5)), None);
+    for attempt_timeout in [None, Some(Duration::from_secs(2)), Some(Duration::from_secs(8))] {
+        for hedge in [None, Some(HedgeConfig::default())] {
+            let config = PipelineConfig {
+                deadline,
+                attempt_timeout,
+                hedge,
+                concurrency_limit: concurrency_limit.clone(),
+                ..PipelineConfig::default()
+            };
+            let pipeline = unheard(&config);
+            let hanging = service_fn(|_: &str| std::future::pending::<Result<&str, Error>>());
+            let hangs = idempotent().scope(pipeline.layer("hangs").layer(hanging).oneshot("hello"));
+            let once = idempotent().scope(pipeline.layer("once").layer(Once::default()).oneshot("hello"));
+            let began = Instant::now();
+            let late = Duration::from_secs(6);
+            let (hangs, once) =
+                tokio::join!(tokio::time::timeout(late, hangs), tokio::time::timeout(late, once));
+            assert_eq!(hangs.expect("it is cut").unwrap_err().kind(), FailureKind::Timeout, "{config:?}");
+            assert_eq!(once.expect("it is given up").unwrap_err().kind(), FailureKind::Transient);
+            assert!(began.elapsed() <= Duration::from_secs(5), "{config:?}");
+        }
+    }
 }

@@ -50,6 +50,17 @@ impl Kind {
         }
     }
 
+    fn called(name: &str) -> Result<Self, String> {
+        Ok(match name {
+            "reqwest" => Self::Reqwest,
+            "middleware" => Self::Middleware,
+            "seawall" => Self::Seawall,
+            "telemetry" => Self::Telling,
+            "wide" => Self::Wide,
+            other => return Err(format!("no client is called {other}")),
+        })
+    }
+
     fn client(self) -> Result<Client, Box<dyn Error + Send + Sync>> {
         Ok(match self {
             Self::Reqwest => Client::Reqwest(bare()?),
@@ -89,25 +100,40 @@ impl Client {
 /// profiler that counts instructions. The difference of two such counts is what the calls between them cost.
 pub(crate) const COUNT: &str = "--calls";
 
+/// The same by so many tasks at once, as they are measured: `--load seawall 8 100000`, for a profiler of system calls.
+pub(crate) const LOAD: &str = "--load";
+
 /// Makes calls, for [`COUNT`].
 pub(crate) fn make(client: &str, calls: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let kind = match client {
-        "reqwest" => Kind::Reqwest,
-        "middleware" => Kind::Middleware,
-        "seawall" => Kind::Seawall,
-        "telemetry" => Kind::Telling,
-        other => return Err(format!("no client is called {other}").into()),
-    };
-    let calls: usize = calls.parse()?;
+    let (kind, calls) = (Kind::called(client)?, calls.parse()?);
     let server = Server::start()?;
     let url = format!("{}/small/one", server.url);
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let client = kind.client()?;
-        for _ in 0..calls {
+        for _ in 0_usize..calls {
             client.get(&url).await?;
         }
         Ok(())
     })
+}
+
+/// Makes calls, for [`LOAD`].
+pub(crate) fn make_at_once(
+    client: &str,
+    tasks: &str,
+    calls: &str,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (kind, tasks, calls): (_, usize, usize) = (Kind::called(client)?, tasks.parse()?, calls.parse()?);
+    let server = Server::start()?;
+    let url = format!("{}/small/one", server.url);
+    runtime()?.block_on(async {
+        load(&kind.client()?, &url, tasks, calls / tasks).await?;
+        Ok(())
+    })
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
 /// What the rounds of one client measured.
@@ -124,7 +150,7 @@ pub(crate) fn compare(
     server: &Server,
     show: impl Fn(&[Comparison]),
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = runtime()?;
     let url = format!("{}/small/one", server.url);
     let clients = {
         let _inside = runtime.enter();

@@ -24,6 +24,9 @@ fn main() -> ExitCode {
     if let Some([_, client, calls]) = arguments.windows(3).find(|words| words[0] == calls::COUNT) {
         return ended(calls::make(client, calls));
     }
+    if let Some([_, client, tasks, calls]) = arguments.windows(4).find(|words| words[0] == calls::LOAD) {
+        return ended(calls::make_at_once(client, tasks, calls));
+    }
     ended(run(arguments.iter().any(|argument| argument == "--json")))
 }
 
