@@ -41,8 +41,8 @@ fn build(config: &HttpConfig, cookies: Option<&Cookies>) -> Result<reqwest::Clie
     let builder = base(config);
     let builder = tls(builder, &config.tls)?;
     let builder = match &config.proxy {
-        Proxy::System => builder,
-        Proxy::Off => builder.no_proxy(),
+        Proxy::System if system_may_name_one() => builder,
+        Proxy::System | Proxy::Off => builder.no_proxy(),
         Proxy::Through(proxy) => builder.proxy(through(proxy)?),
     };
     let builder = match cookies {
@@ -135,6 +135,16 @@ fn through(config: &ProxyConfig) -> Result<reqwest::Proxy, Error> {
         "" => proxy,
         user => proxy.basic_auth(user, config.password.expose()),
     })
+}
+
+/// Whether the system could name a proxy. Where it names none, each request would be matched against that all the same,
+/// twice.
+fn system_may_name_one() -> bool {
+    const NAMES: [&str; 6] =
+        ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"];
+    // Those two have settings beside the environment.
+    let has_settings = cfg!(any(windows, target_os = "macos"));
+    has_settings || NAMES.iter().any(|name| std::env::var_os(name).is_some())
 }
 
 fn wrong(field: impl Into<String>, cause: impl Into<BoxError>) -> Error {

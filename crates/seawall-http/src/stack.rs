@@ -96,12 +96,8 @@ impl Stack {
 
     /// Sends one request to one URL.
     async fn send(&self, mut request: Outgoing) -> Result<Response<Body>, Error> {
-        let key = Key::of(&request.head.method, &request.head.uri)?;
-        if request.head.method == Method::CONNECT {
-            return Err(no_tunnels(&request.name()));
-        }
+        let spares = self.services_for(&request)?;
         let once = Once::of(&mut request, self.config.max_replay_body);
-        let spares = self.services.entry(key.as_str(), || Spares::new(self.assemble(key.as_str())));
         let mut service = spares.take();
         let answer = match service.ready().await {
             Ok(ready) => {
@@ -113,6 +109,15 @@ impl Stack {
             Err(error) => Err(error),
         };
         answer.map_err(|error| once.explain(error))
+    }
+
+    /// What guards and carries the calls to the authority of a request. The key stays in here, where no future has room for it.
+    fn services_for(&self, request: &Outgoing) -> Result<Arc<Spares>, Error> {
+        let key = Key::of(&request.head.method, &request.head.uri)?;
+        if request.head.method == Method::CONNECT {
+            return Err(no_tunnels(&request.name()));
+        }
+        Ok(self.services.entry(key.as_str(), || Spares::new(self.assemble(key.as_str()))))
     }
 
     /// What an endpoint answered, by the same rules.
