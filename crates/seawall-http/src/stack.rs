@@ -112,7 +112,7 @@ impl Stack {
     }
 
     /// What guards and carries the calls to the authority of a request. The key stays in here, where no future has room for it.
-    fn services_for(&self, request: &Outgoing) -> Result<Arc<Spares>, Error> {
+    pub(crate) fn services_for(&self, request: &Outgoing) -> Result<Arc<Spares>, Error> {
         let key = Key::of(&request.head.method, &request.head.uri)?;
         if request.head.method == Method::CONNECT {
             return Err(no_tunnels(&request.name()));
