@@ -13,7 +13,7 @@ use crate::stack::Stack;
 use crate::url::Address;
 #[cfg(feature = "cluster")]
 use crate::url::Topology;
-use crate::{RedisClassifier, RedisConfig, RedisStats, Reply, Request};
+use crate::{RedisClassifier, RedisConfig, RedisStats};
 
 #[derive(Clone)]
 pub(crate) enum Backend {
@@ -42,14 +42,6 @@ impl Backend {
             Self::One(stack) => stack.node.first().await,
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cluster.first().await,
-        }
-    }
-
-    pub(crate) async fn call(&self, request: Request) -> Result<Reply, Error> {
-        match self {
-            Self::One(stack) => stack.call(request).await,
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => Box::pin(cluster.call(request)).await,
         }
     }
 

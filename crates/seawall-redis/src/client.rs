@@ -138,7 +138,10 @@ impl Redis {
     /// Those of the stack and of the server.
     pub async fn call(&self, request: Request) -> Result<Reply, Error> {
         match &self.0 {
-            Kind::Standard(backend) => backend.call(request).await,
+            Kind::Standard(Backend::One(stack)) => stack.call(request).await,
+            // In a box, so that calls of a single server do not have room for it.
+            #[cfg(feature = "cluster")]
+            Kind::Standard(Backend::Cluster(cluster)) => Box::pin(cluster.call(request)).await,
             Kind::Custom { service, .. } => service.clone().oneshot(request).await,
         }
     }

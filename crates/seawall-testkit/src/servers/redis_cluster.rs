@@ -102,6 +102,8 @@ fn serve() -> io::Result<(Redis, u16)> {
             // A replica stands for election however long it has not heard of its primary.
             ("--cluster-replica-validity-factor", "0"),
             ("--repl-diskless-sync-delay", "0"),
+            // Otherwise it answers before it writes while its disk is slow.
+            ("--appendfsync", "always"),
         ];
         site.arguments
             .extend(options.iter().flat_map(|(name, value)| [name, value]).map(|word| (**word).to_owned()));
