@@ -12,7 +12,7 @@ use crate::server::Server;
 use crate::sink::{Sink, batches, contents};
 use crate::ticks::csv;
 
-pub(crate) struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(pub(crate) tempfile::TempDir);
 
 impl Folder {
     pub(crate) fn new() -> Self {

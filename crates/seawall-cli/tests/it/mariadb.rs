@@ -3,7 +3,7 @@
 use crate::binary::{fail_with, ingest, seawall, succeed};
 use crate::faults::{Folder, rejects};
 use crate::sink::{Sink, contents};
-use crate::ticks::csv;
+use crate::ticks::{Contents, csv};
 
 type Values = (i64, Option<String>, bool, String, f64);
 
@@ -137,4 +137,22 @@ async fn a_table_of_another_database_and_a_url_without_one_are_told_apart() {
     assert_eq!(contents(&there.open().await).await, csv(10).1);
     let message = fail_with(1, ingest(&source, start, &[]));
     assert!(message.contains("names no database"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_sources_at_a_time_arrive_whole_and_only_once() {
+    let folder = Folder::new();
+    let (text, expected) = csv(3_000);
+    for number in 0..8 {
+        folder.file(&format!("{number}.csv"), &text);
+    }
+    let source = folder.0.path().display().to_string();
+    let sink = Sink::mariadb();
+    let more = ["--jobs", "8", "--batch-rows", "250"];
+    let report = succeed(ingest(&source, &sink.url, &more));
+    assert_eq!(report["rows"], 8 * expected.rows, "{report}");
+    let all = Contents { rows: 8 * expected.rows, checksum: expected.checksum.wrapping_mul(8) };
+    assert_eq!(contents(&sink.open().await).await, all);
+    assert_eq!(succeed(ingest(&source, &sink.url, &more))["rows"], 0);
+    assert_eq!(contents(&sink.open().await).await, all);
 }

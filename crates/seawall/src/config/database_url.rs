@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// The address of the database: `sqlite://FILE`, `postgres://USER:PASSWORD@HOST/DATABASE` (feature `postgres`), or
 /// `mysql://USER:PASSWORD@HOST/DATABASE` (feature `mysql`; MariaDB too, for which `mariadb:` may be said).
 ///
+/// It says how the connection is encrypted too: by default where the server can, and nobody checks with whom. Over a
+/// network that others reach, add `?sslmode=verify-full` (`postgres:`) or `?ssl-mode=VERIFY_IDENTITY` (`mysql:`), and
+/// `sslrootcert=FILE` or `ssl-ca=FILE` for an authority of your own.
+///
 /// It may hold a password, so it is never shown: `Debug` prints `***`. Serializing writes it in full.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
