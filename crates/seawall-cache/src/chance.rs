@@ -9,6 +9,7 @@ impl Chance {
     }
 
     /// A number from 0 to 1.
+    #[inline]
     pub(crate) fn draw(&self) -> f64 {
         match &self.0 {
             None => fastrand::f64(),

@@ -53,9 +53,10 @@ impl Clock {
 
 /// A time to live as part of a [`Moment`].
 #[inline]
-pub(crate) fn nanoseconds(time: Duration) -> u64 {
+pub(crate) const fn nanoseconds(time: Duration) -> u64 {
     // Cheaper than by way of 128 bits.
-    time.as_secs().min(LONGEST.as_secs()) * 1_000_000_000 + u64::from(time.subsec_nanos())
+    let seconds = if time.as_secs() < LONGEST.as_secs() { time.as_secs() } else { LONGEST.as_secs() };
+    seconds * 1_000_000_000 + time.subsec_nanos() as u64
 }
 
 #[cfg(target_os = "linux")]

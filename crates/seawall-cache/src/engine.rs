@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache as QuickCache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
-use crate::stats::Counter;
+use crate::stats::{Counter, Lanes};
 
 /// The part of a shard for entries asked for more than once; the engine refuses an entry larger than it.
 const HOT_PART: f64 = 0.97;
@@ -16,10 +16,11 @@ pub(crate) type Weigher<K, V> = Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 /// The bounded memory that everything here stands on: entries by key and weight, evicted by S3-FIFO (J. Yang et al.,
 /// "FIFO queues are all you need for cache eviction", 2023) as `quick_cache` does it. It knows nothing of time.
 pub(crate) struct Engine<K, V> {
-    inner: QuickCache<K, V, Weights<K, V>, DefaultHashBuilder, CountEvictions>,
+    inner: QuickCache<K, V, Weights<K, V>, DefaultHashBuilder, Farewell>,
     weights: Weights<K, V>,
     heaviest: u64,
-    counts: Arc<Counts>,
+    evictions: Lanes<Counter>,
+    rejected: Counter,
 }
 
 /// How an [`Engine`] is bounded and divided.
@@ -29,12 +30,6 @@ pub(crate) struct Bounds {
     pub(crate) usual_weight: u64,
     /// A power of two. The capacity is divided among the shards, and one entry must fit into one.
     pub(crate) shards: usize,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    evictions: Counter,
-    rejected: Counter,
 }
 
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
@@ -48,13 +43,11 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
             .estimated_items_capacity(usual.clamp(16, 1 << 20))
             .build()
             .expect("both required options are set");
-        let counts = Arc::new(Counts::default());
         let weights = Weights(weigher);
-        let evictions = CountEvictions(Arc::clone(&counts));
         let inner =
-            QuickCache::with_options(options, weights.clone(), DefaultHashBuilder::default(), evictions);
+            QuickCache::with_options(options, weights.clone(), DefaultHashBuilder::default(), Farewell);
         let heaviest = (inner.shard_capacity() as f64 * HOT_PART) as u64;
-        Self { inner, weights, heaviest, counts }
+        Self { inner, weights, heaviest, evictions: Lanes::default(), rejected: Counter::default() }
     }
 
     #[inline]
@@ -67,15 +60,19 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 
     /// Puts a value in place of what was under `key`. `false` says that it is too heavy to be kept at all; what was
     /// there is gone all the same.
+    #[inline]
     pub(crate) fn insert(&self, key: K, value: V) -> bool {
-        let fits = self.weights.0.is_none() || self.weights.weight(&key, &value) <= self.heaviest;
-        if fits {
-            self.inner.insert(key, value);
-        } else {
-            self.counts.rejected.count();
+        if self.weights.0.is_some() && self.weights.weight(&key, &value) > self.heaviest {
+            self.rejected.count();
             self.inner.remove(&key);
+            return false;
         }
-        fits
+        let mut leaving = Leaving::default();
+        self.inner.insert_with_lifecycle(key, value, &mut leaving);
+        if leaving.evicted > 0 {
+            self.evictions.lane().add(leaving.evicted);
+        }
+        true
     }
 
     /// What one entry may weigh at most.
@@ -116,12 +113,12 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
 
     /// How many were pushed out to make room.
     pub(crate) fn evictions(&self) -> u64 {
-        self.counts.evictions.total()
+        self.evictions.sum(|lane| lane)
     }
 
     /// How many were not kept because one alone was too heavy.
     pub(crate) fn rejected(&self) -> u64 {
-        self.counts.rejected.total()
+        self.rejected.total()
     }
 }
 
@@ -134,19 +131,48 @@ impl<K, V> Clone for Weights<K, V> {
 }
 
 impl<K, V> Weighter<K, V> for Weights<K, V> {
+    #[inline]
     fn weight(&self, key: &K, value: &V) -> u64 {
         // The engine never evicts what weighs nothing.
         self.0.as_ref().map_or(1, |weigh| weigh(key, value).max(1))
     }
 }
 
+/// Takes what an insertion pushes out or replaces, to be dropped when no lock is held any more: a value may do anything
+/// as it is dropped.
 #[derive(Clone)]
-struct CountEvictions(Arc<Counts>);
+struct Farewell;
 
-impl<K, V> Lifecycle<K, V> for CountEvictions {
-    type RequestState = ();
+/// What leaves by one insertion.
+struct Leaving<K, V> {
+    evicted: u64,
+    first: Option<(K, V)>,
+    /// Mostly there are none.
+    others: Option<Box<Vec<(K, V)>>>,
+}
 
-    fn on_evict(&self, (): &mut (), _: K, _: V) {
-        self.0.evictions.count();
+impl<K, V> Default for Leaving<K, V> {
+    #[inline]
+    fn default() -> Self {
+        Self { evicted: 0, first: None, others: None }
+    }
+}
+
+impl<K, V> Lifecycle<K, V> for Farewell {
+    type RequestState = Leaving<K, V>;
+
+    #[inline]
+    fn before_evict(&self, leaving: &mut Leaving<K, V>, _: &K, _: &mut V) {
+        leaving.evicted += 1;
+    }
+
+    /// Called for what is replaced too, which is no eviction.
+    #[inline]
+    fn on_evict(&self, leaving: &mut Leaving<K, V>, key: K, value: V) {
+        if leaving.first.is_none() {
+            leaving.first = Some((key, value));
+        } else {
+            leaving.others.get_or_insert_default().push((key, value));
+        }
     }
 }

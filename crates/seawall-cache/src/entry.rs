@@ -8,42 +8,44 @@ use crate::clock::{Moment, nanoseconds};
 use crate::versions::Versions;
 use crate::{Tags, Ttl, Value, early};
 
-/// What is kept under a key. Cloned by every hit, so what few entries have is behind one pointer.
+/// What is kept under a key. Every hit copies one and every set moves three, so it is as small as it can be: what few
+/// look-ups need is behind one pointer.
 pub(crate) struct Entry<V> {
-    pub(crate) kept: Kept<V>,
-    /// Until then a look-up need not think of renewing it.
+    /// Nothing, if it is the failure in the terms that is remembered.
+    pub(crate) value: Option<V>,
+    /// Until then a look-up needs nothing but the value; zero if every one has to read the terms.
     pub(crate) quiet_until: Moment,
-    pub(crate) fresh_until: Moment,
-    pub(crate) stale_until: Moment,
-    /// Until then it is better than the failure of a load.
-    pub(crate) error_until: Moment,
-    /// How long the value took to make, in nanoseconds; zero if nobody knows.
-    pub(crate) cost: u64,
-    pub(crate) ties: Option<Arc<Ties>>,
+    /// Without them, it ends when it is not quiet any more, and that is all.
+    pub(crate) terms: Option<Arc<Terms>>,
 }
 
-pub(crate) enum Kept<V> {
-    Value(V),
-    Failure(Arc<Error>),
-}
-
+/// A glance at the entry, as look-ups take it: without the terms, unless they have to be read. Two threads that share an
+/// entry would wait for each other to count who holds them. See [`Entry::whole`].
 impl<V: Value> Clone for Entry<V> {
     #[inline]
     fn clone(&self) -> Self {
-        let kept = match &self.kept {
-            Kept::Value(value) => Kept::Value(value.share()),
-            Kept::Failure(error) => Kept::Failure(Arc::clone(error)),
-        };
-        Self { kept, ties: self.ties.clone(), ..*self }
+        let terms = if self.quiet_until == 0 { self.terms.clone() } else { None };
+        Self { value: self.value.as_ref().map(V::share), quiet_until: self.quiet_until, terms }
     }
 }
 
-/// What else an entry hangs on.
-pub(crate) struct Ties {
+/// What decides how long an entry is of use.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    fresh_until: Moment,
+    /// Until then it may be served while it is renewed.
+    stale_until: Moment,
+    /// Until then it is better than the failure of a load.
+    error_until: Moment,
+    /// Until then it is not to be renewed, because a load has just failed.
+    rests_until: Moment,
+    /// How long the value took to make, in nanoseconds; zero if nobody knows.
+    cost: u64,
     tags: Tags,
     /// What the counter of the [`Versions`] showed before the value was read.
     seen: u64,
     idle: Option<Idle>,
+    failure: Option<Arc<Error>>,
 }
 
 struct Idle {
@@ -51,13 +53,19 @@ struct Idle {
     used: AtomicU64,
 }
 
+impl Clone for Idle {
+    fn clone(&self) -> Self {
+        Self { limit: self.limit, used: self.used.load(Relaxed).into() }
+    }
+}
+
 /// What decides how long an entry lives, beside its [`Ttl`].
 pub(crate) struct Circumstances {
     pub(crate) now: Moment,
     /// How old the value is, in nanoseconds.
     pub(crate) age: u64,
-    /// How long memory may answer before the second tier is asked again.
-    pub(crate) memory_time: Option<Duration>,
+    /// How long memory may answer before the second tier is asked again, in nanoseconds.
+    pub(crate) memory_time: Option<u64>,
     pub(crate) cost: u64,
     pub(crate) beta: f64,
     pub(crate) tags: Tags,
@@ -67,66 +75,134 @@ pub(crate) struct Circumstances {
 impl<V> Entry<V> {
     pub(crate) fn new(value: V, ttl: Ttl, given: Circumstances) -> Self {
         let Circumstances { now, age, memory_time, cost, beta, tags, seen } = given;
-        let end = (now + nanoseconds(ttl.fresh)).saturating_sub(age);
-        let fresh_until = memory_time.map_or(end, |time| end.min(now + nanoseconds(time)));
+        let end = (now + ttl.fresh).saturating_sub(age);
+        let fresh_until = memory_time.map_or(end, |time| end.min(now + time));
         // What was cut short only so that the second tier is asked is no worse than what that may answer.
-        let stale_until = if ttl.stale.is_zero() { fresh_until } else { end + nanoseconds(ttl.stale) };
-        let idle = ttl.idle.map(|limit| Idle { limit: nanoseconds(limit), used: AtomicU64::new(now) });
+        let stale_until = if ttl.stale == 0 { fresh_until } else { end + ttl.stale };
+        let error_until = stale_until.max(end + ttl.on_error);
+        let is_watched = ttl.idle.is_some() || !tags.is_empty();
+        if cost == 0 && error_until == fresh_until && !is_watched {
+            return Self::plain(value, fresh_until);
+        }
+        let idle = ttl.idle.map(|limit| Idle { limit: nanoseconds(limit), used: now.into() });
+        let terms =
+            Terms { stale_until, error_until, cost, tags, seen, idle, ..Terms::that_end_at(fresh_until) };
         Self {
-            kept: Kept::Value(value),
-            quiet_until: early::begins(fresh_until, cost, beta),
-            fresh_until,
-            stale_until,
-            error_until: stale_until.max(end + nanoseconds(ttl.on_error)),
-            cost,
-            ties: (idle.is_some() || !tags.is_empty()).then(|| Arc::new(Ties { tags, seen, idle })),
+            value: Some(value),
+            quiet_until: if is_watched { 0 } else { early::begins(fresh_until, cost, beta) },
+            terms: Some(Arc::new(terms)),
         }
     }
 
-    pub(crate) fn failure(error: Arc<Error>, time: Duration, now: Moment) -> Self {
-        let until = now + nanoseconds(time);
-        Self {
-            kept: Kept::Failure(error),
-            quiet_until: until,
-            fresh_until: until,
-            stale_until: until,
-            error_until: until,
-            cost: 0,
-            ties: None,
-        }
+    /// One that ends at a moment, whatever happens.
+    #[inline]
+    pub(crate) const fn plain(value: V, end: Moment) -> Self {
+        Self { value: Some(value), quiet_until: end, terms: None }
+    }
+
+    pub(crate) fn of_failure(error: Arc<Error>, time: Duration, now: Moment) -> Self {
+        let terms = Terms { failure: Some(error), ..Terms::that_end_at(now + nanoseconds(time)) };
+        Self { value: None, quiet_until: 0, terms: Some(Arc::new(terms)) }
     }
 
     /// The same entry, left alone for `time` after a load that failed.
-    pub(crate) fn rested(mut self, time: Duration, now: Moment) -> Self {
-        self.quiet_until = (now + nanoseconds(time)).min(self.error_until);
-        self.stale_until = self.stale_until.max(self.quiet_until);
-        self
+    pub(crate) fn rested(self, time: Duration, now: Moment) -> Self {
+        let mut terms =
+            self.terms.as_deref().cloned().unwrap_or_else(|| Terms::that_end_at(self.quiet_until));
+        terms.rests_until = (now + nanoseconds(time)).min(terms.error_until);
+        terms.stale_until = terms.stale_until.max(terms.rests_until);
+        Self { terms: Some(Arc::new(terms)), ..self }
     }
 
-    /// Whether no look-up after `now` can find a use for it.
+    /// Whether it has all its terms, if there are any.
+    pub(crate) const fn is_whole(&self) -> bool {
+        self.terms.is_some()
+    }
+
+    pub(crate) fn whole(&self) -> Self
+    where
+        V: Value,
+    {
+        let value = self.value.as_ref().map(V::share);
+        Self { value, quiet_until: self.quiet_until, terms: self.terms.clone() }
+    }
+}
+
+/// What a whole entry says.
+impl<V> Entry<V> {
+    pub(crate) fn fresh_until(&self) -> Moment {
+        self.terms.as_ref().map_or(self.quiet_until, |terms| terms.fresh_until)
+    }
+
+    /// Until then it may be served, while it is renewed if it is not fresh any more.
+    pub(crate) fn stale_until(&self) -> Moment {
+        self.terms.as_ref().map_or(self.quiet_until, |terms| terms.stale_until)
+    }
+
+    /// Until then it is better than the failure of a load.
+    pub(crate) fn error_until(&self) -> Moment {
+        self.terms.as_ref().map_or(self.quiet_until, |terms| terms.error_until)
+    }
+
+    /// How long the value took to make, in nanoseconds.
+    pub(crate) fn cost(&self) -> u64 {
+        self.terms.as_ref().map_or(0, |terms| terms.cost)
+    }
+
+    /// The failure that is remembered in place of a value.
+    pub(crate) fn failure(&self) -> Option<&Arc<Error>> {
+        self.terms.as_ref().and_then(|terms| terms.failure.as_ref())
+    }
+
+    /// Whether a look-up need not think of renewing it.
+    pub(crate) fn is_quiet(&self, now: Moment, beta: f64) -> bool {
+        let rests_until = self.terms.as_ref().map_or(0, |terms| terms.rests_until);
+        now < early::begins(self.fresh_until(), self.cost(), beta).max(rests_until)
+    }
+
+    /// Whether no look-up after `now` can find a use for it: its time, its tags or its idle time have ended it.
     pub(crate) fn is_over(&self, now: Moment, versions: &Versions) -> bool {
-        self.error_until <= now || !self.holds(now, versions)
-    }
-
-    /// Whether neither its tags nor its idle time have ended it.
-    #[inline]
-    pub(crate) fn holds(&self, now: Moment, versions: &Versions) -> bool {
-        self.ties.as_ref().is_none_or(|ties| {
-            versions.hold(ties.tags.hashes(), ties.seen)
-                && ties
-                    .idle
-                    .as_ref()
-                    .is_none_or(|idle| now < idle.used.load(Relaxed).saturating_add(idle.limit))
-        })
+        self.error_until() <= now || self.terms.as_ref().is_some_and(|terms| !terms.hold(now, versions))
     }
 
     /// Notes that somebody asked for it.
-    #[inline]
     pub(crate) fn touch(&self, now: Moment) {
-        if let Some(Ties { idle: Some(idle), .. }) = self.ties.as_deref()
+        if let Some(Terms { idle: Some(idle), .. }) = self.terms.as_deref()
             && idle.used.load(Relaxed) < now
         {
             idle.used.store(now, Relaxed);
         }
+    }
+}
+
+impl Terms {
+    const fn that_end_at(end: Moment) -> Self {
+        Self {
+            fresh_until: end,
+            stale_until: end,
+            error_until: end,
+            rests_until: 0,
+            cost: 0,
+            tags: Tags::NONE,
+            seen: 0,
+            idle: None,
+            failure: None,
+        }
+    }
+
+    fn hold(&self, now: Moment, versions: &Versions) -> bool {
+        let is_used = |idle: &Idle| now < idle.used.load(Relaxed).saturating_add(idle.limit);
+        versions.hold(self.tags.hashes(), self.seen) && self.idle.as_ref().is_none_or(is_used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_no_larger_than_it_was_made() {
+        assert_eq!(size_of::<Entry<Arc<str>>>(), 32);
+        assert_eq!(size_of::<Entry<u64>>(), 32);
     }
 }

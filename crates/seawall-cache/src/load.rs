@@ -8,7 +8,7 @@ use seawall_core::{CallContext, Error, Event, FailureKind, Name};
 use tokio::time::{Instant, timeout};
 
 use crate::clock::{Moment, nanoseconds};
-use crate::entry::{Entry, Kept};
+use crate::entry::Entry;
 use crate::flight::{Landed, Pilot, Waiter};
 use crate::shared::Shared;
 use crate::tier::{Look, Write};
@@ -76,11 +76,11 @@ impl<K: Key, V: Value> Shared<K, V> {
     fn landed(&self, key: &K, renews: Moment) -> Option<V> {
         let now = self.clock.now();
         let entry = self.engine.find(key)?;
-        let is_new = now < entry.fresh_until && entry.fresh_until != renews;
-        match entry.kept {
-            Kept::Value(ref value) if is_new && entry.holds(now, &self.versions) => Some(value.share()),
-            _ => None,
+        if now < entry.quiet_until {
+            return entry.value;
         }
+        let is_new = |entry: &Entry<V>| now < entry.fresh_until() && entry.fresh_until() != renews;
+        self.whole(key, Some(entry), now).filter(is_new)?.value
     }
 }
 
@@ -117,13 +117,15 @@ impl<K: Key, V: Value> InFlight<K, V> {
                 shared.entry(seen.value, seen.ttl, nanoseconds(seen.age), seen.cost, seen.tags, self.seen),
             )
         });
-        if let Some((value, entry)) = &second
-            && shared.clock.now() < entry.fresh_until
-        {
-            shared.counters.second_tier_hits.count();
-            self.end(Ok(Some(value.share())), |_| Some(entry.clone()));
-            return;
-        }
+        let is_fresh = |(_, entry): &(V, Entry<V>)| shared.clock.now() < entry.fresh_until();
+        let second = match second {
+            Some(second) if is_fresh(&second) => {
+                shared.counters.second_tier_hits.count();
+                self.end(Ok(Some(second.0)), |_| Some(second.1));
+                return;
+            }
+            second => second,
+        };
         if look.is_some() {
             shared.counters.second_tier_misses.count();
         }
@@ -158,15 +160,14 @@ impl<K: Key, V: Value> InFlight<K, V> {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
         let usable = |entry: &Entry<V>| {
-            matches!(entry.kept, Kept::Value(_))
-                && now < entry.error_until
-                && entry.holds(now, &shared.versions)
+            entry.value.is_some()
+                && !entry.is_over(now, &shared.versions)
                 && error.kind() != FailureKind::Permanent
         };
-        let before = shared.engine.find(&self.pilot.key).filter(usable);
+        let before = shared.whole(&self.pilot.key, None, now).filter(usable);
         let old = before.or_else(|| second.filter(usable));
         if let Some(entry) = old
-            && let Kept::Value(value) = &entry.kept
+            && let Some(value) = &entry.value
         {
             shared.counters.stale_on_error.count();
             shared.tell(&Event::FellBack { kind: error.kind() });
@@ -176,7 +177,7 @@ impl<K: Key, V: Value> InFlight<K, V> {
         }
         let error = Arc::new(error);
         let told = Err(Arc::clone(&error));
-        self.end(told, |now| time.map(|time| Entry::failure(error, time, now)));
+        self.end(told, |now| time.map(|time| Entry::of_failure(error, time, now)));
     }
 
     /// Keeps what is to be kept, unless the load was disowned, and tells those who wait.
@@ -186,7 +187,7 @@ impl<K: Key, V: Value> InFlight<K, V> {
         if flights.end(&self.pilot)
             && let Some(entry) = keep(self.shared.clock.now())
         {
-            self.shared.engine.insert(self.pilot.key.clone(), entry);
+            self.shared.keep(self.pilot.key.clone(), entry);
         }
         drop(flights);
         self.pilot.announce(landed);

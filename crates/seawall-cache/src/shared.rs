@@ -2,12 +2,13 @@ use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use futures_util::future::{BoxFuture, Either, Ready, ready};
 use seawall_core::{Error, Event};
 
 use crate::chance::Chance;
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, nanoseconds};
 use crate::engine::Engine;
-use crate::entry::{Circumstances, Entry, Kept};
+use crate::entry::{Circumstances, Entry, Terms};
 use crate::flight::Flights;
 use crate::stats::Counters;
 use crate::tier::{Message, Remote, TierListener, Write};
@@ -27,6 +28,9 @@ pub(crate) struct Shared<K, V> {
     pub(crate) config: CacheConfig,
     pub(crate) voice: Voice,
 }
+
+/// What is left to do of a set. Small, because most have nothing left.
+pub(crate) type Setting<'a> = Either<Ready<Result<(), Error>>, BoxFuture<'a, Result<(), Error>>>;
 
 /// What memory has for one who would load it otherwise.
 pub(crate) enum Found<V> {
@@ -48,21 +52,12 @@ impl<K: Key, V: Value> Shared<K, V> {
         K: Borrow<Q>,
     {
         let now = self.clock.now();
-        let Some(entry) = self.engine.find(key) else {
-            self.counters.lane().misses.count();
-            return None;
-        };
-        if now < entry.fresh_until && (entry.ties.is_none() || self.still_holds(&entry, now)) {
-            let Kept::Value(value) = entry.kept else {
-                self.counters.lane().misses.count();
-                return None;
-            };
-            self.counters.lane().hits.count();
-            return Some(value);
-        }
-        self.drop_if_over(key, &entry, now);
-        self.counters.lane().misses.count();
-        None
+        let found = self.engine.find(key).and_then(|entry| {
+            if now < entry.quiet_until { entry.value } else { self.fresh(key, entry, now) }
+        });
+        let lane = self.counters.look_ups.lane();
+        if found.is_some() { lane.hits.count() } else { lane.misses.count() }
+        found
     }
 
     /// What there is under `key`, for one who can load it. Counts.
@@ -72,7 +67,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         K: Borrow<Q>,
     {
         let found = self.find(key);
-        let lane = self.counters.lane();
+        let lane = self.counters.look_ups.lane();
         match &found {
             Found::Fresh(_) | Found::Early(..) => lane.hits.count(),
             Found::Stale(_) | Found::Resting(_) => lane.stale_hits.count(),
@@ -89,44 +84,71 @@ impl<K: Key, V: Value> Shared<K, V> {
     {
         let Some(entry) = self.engine.find(key) else { return Found::Missing };
         let now = self.clock.now();
-        let serves = now < entry.stale_until;
-        if !serves || !(entry.ties.is_none() || self.still_holds(&entry, now)) {
-            self.drop_if_over(key, &entry, now);
-            return Found::Missing;
+        match entry.value {
+            Some(value) if now < entry.quiet_until => Found::Fresh(value),
+            _ => self.closer(key, entry, now),
         }
-        let value = match entry.kept {
-            Kept::Value(value) => value,
-            Kept::Failure(error) => return Found::Failed(error),
-        };
-        let Entry { quiet_until, fresh_until, cost, .. } = entry;
-        match (now < quiet_until, now < fresh_until) {
+    }
+
+    /// The value of an entry that is not quiet any more, if it is fresh all the same.
+    #[inline(never)]
+    fn fresh<Q: Hash + Eq + ?Sized>(&self, key: &Q, glance: Entry<V>, now: Moment) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let entry = self.whole(key, Some(glance), now).filter(|entry| now < entry.fresh_until())?;
+        entry.touch(now);
+        entry.value
+    }
+
+    /// What an entry is that is not quiet any more.
+    #[inline(never)]
+    fn closer<Q: Hash + Eq + ?Sized>(&self, key: &Q, glance: Entry<V>, now: Moment) -> Found<V>
+    where
+        K: Borrow<Q>,
+    {
+        let whole = self.whole(key, Some(glance), now).filter(|entry| now < entry.stale_until());
+        let Some(entry) = whole else { return Found::Missing };
+        entry.touch(now);
+        let (beta, cost, fresh_until) = (self.config.early_refresh, entry.cost(), entry.fresh_until());
+        let is_quiet = entry.is_quiet(now, beta);
+        if let Some(failure) = entry.failure() {
+            return Found::Failed(Arc::clone(failure));
+        }
+        let Some(value) = entry.value else { return Found::Missing };
+        match (is_quiet, now < fresh_until) {
             (true, true) => return Found::Fresh(value),
             (true, false) => return Found::Resting(value),
             (false, false) => return Found::Stale(value),
             (false, true) => {}
         }
-        if early::is_due(now, fresh_until, cost, self.config.early_refresh, self.chance.draw()) {
+        if early::is_due(now, fresh_until, cost, beta, self.chance.draw()) {
             return Found::Early(value, fresh_until);
         }
         Found::Fresh(value)
     }
 
-    fn still_holds(&self, entry: &Entry<V>, now: Moment) -> bool {
-        let holds = entry.holds(now, &self.versions);
-        if holds {
-            entry.touch(now);
-        }
-        holds
-    }
-
-    fn drop_if_over<Q: Hash + Eq + ?Sized>(&self, key: &Q, entry: &Entry<V>, now: Moment)
+    /// An entry with all its terms, if it is of any use. One that is not goes.
+    pub(crate) fn whole<Q: Hash + Eq + ?Sized>(
+        &self,
+        key: &Q,
+        glance: Option<Entry<V>>,
+        now: Moment,
+    ) -> Option<Entry<V>>
     where
         K: Borrow<Q>,
     {
-        if entry.is_over(now, &self.versions) {
-            // Asked again under the lock: another caller may have renewed it since.
-            self.engine.remove_if(key, |entry| entry.is_over(now, &self.versions));
-        }
+        let is_enough = |entry: &Entry<V>| entry.is_whole() && !entry.is_over(now, &self.versions);
+        glance.filter(is_enough).or_else(|| {
+            let mut whole = None;
+            // Under the lock, for another caller may have renewed it since.
+            self.engine.remove_if(key, |entry| {
+                let is_over = entry.is_over(now, &self.versions);
+                whole = (!is_over).then(|| entry.whole());
+                is_over
+            });
+            whole
+        })
     }
 }
 
@@ -136,7 +158,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         let given = Circumstances {
             now: self.clock.now(),
             age,
-            memory_time: self.remote.is_some().then_some(self.config.second_tier.memory_time),
+            memory_time: self.remote.is_some().then(|| nanoseconds(self.config.second_tier.memory_time)),
             cost,
             beta: self.config.early_refresh,
             tags,
@@ -147,24 +169,54 @@ impl<K: Key, V: Value> Shared<K, V> {
 
     /// The time to live with its jitter.
     pub(crate) fn spread(&self, ttl: Ttl) -> Ttl {
-        if self.config.jitter == 0.0 {
-            return ttl;
-        }
-        ttl.spread(1.0 + self.config.jitter * (2.0 * self.chance.draw() - 1.0))
+        Ttl { fresh: self.jittered(ttl.fresh), ..ttl }
     }
 
-    /// Puts a value into memory, and says what is to be put into the second tier.
-    pub(crate) fn set(&self, key: K, value: V, ttl: Ttl, tags: Tags) -> Ttl {
-        let ttl = self.spread(ttl);
+    #[inline]
+    fn jittered(&self, time: u64) -> u64 {
+        let jitter = self.config.jitter;
+        if jitter == 0.0 {
+            return time;
+        }
+        (time as f64 * (1.0 + jitter * (2.0 * self.chance.draw() - 1.0))) as u64
+    }
+
+    /// Puts a value into memory, give or take the jitter.
+    #[inline]
+    pub(crate) fn set(&self, key: K, value: V, ttl: &Ttl, tags: Tags) {
+        if ttl.is_plain() && tags.is_empty() && self.remote.is_none() && self.flights.is_quiet() {
+            let end = self.clock.now() + self.jittered(ttl.fresh);
+            self.keep(key, Entry::plain(value, end));
+        } else {
+            self.set_exactly(key, value, self.spread(*ttl), tags);
+        }
+    }
+
+    /// The same for any time to live, as it is.
+    #[cold]
+    #[inline(never)]
+    fn set_exactly(&self, key: K, value: V, ttl: Ttl, tags: Tags) {
         let entry = self.entry(value, ttl, 0, 0, tags, self.versions.now());
         if self.flights.is_quiet() {
-            self.engine.insert(key, entry);
-        } else {
-            let mut flights = self.flights.lock();
-            flights.disown(&key);
-            self.engine.insert(key, entry);
+            return self.keep(key, entry);
         }
-        ttl
+        let mut flights = self.flights.lock();
+        flights.disown(&key);
+        self.keep(key, entry);
+    }
+
+    /// Puts an entry into memory. In pieces: as a whole it would be copied before the processor has finished writing it,
+    /// and has to wait for that.
+    #[inline]
+    pub(crate) fn keep(&self, key: K, entry: Entry<V>) {
+        let Entry { value, quiet_until, terms } = entry;
+        self.lay(key, value, quiet_until, terms);
+    }
+
+    /// The one place from which the engine is filled, so that its code becomes part of this.
+    #[inline(never)]
+    fn lay(&self, key: K, value: Option<V>, quiet_until: Moment, terms: Option<Arc<Terms>>) {
+        self.engine.insert(key, Entry { value, quiet_until, terms });
     }
 
     pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool
@@ -196,10 +248,10 @@ impl<K: Key, V: Value> Shared<K, V> {
     pub(crate) fn stats(&self) -> CacheStats {
         let Self { engine, counters, .. } = self;
         CacheStats {
-            hits: counters.sum(|lane| &lane.hits),
-            stale_hits: counters.sum(|lane| &lane.stale_hits),
-            failure_hits: counters.sum(|lane| &lane.failure_hits),
-            misses: counters.sum(|lane| &lane.misses),
+            hits: counters.look_ups.sum(|lane| &lane.hits),
+            stale_hits: counters.look_ups.sum(|lane| &lane.stale_hits),
+            failure_hits: counters.look_ups.sum(|lane| &lane.failure_hits),
+            misses: counters.look_ups.sum(|lane| &lane.misses),
             loads: counters.loads.total(),
             load_failures: counters.load_failures.total(),
             stale_on_error: counters.stale_on_error.total(),
@@ -218,18 +270,40 @@ impl<K: Key, V: Value> Shared<K, V> {
 }
 
 impl<K: Key, V: Value> Shared<K, V> {
-    /// Puts a value into memory and into the second tier, if there is one.
-    pub(crate) async fn set_everywhere(&self, key: K, value: V, ttl: Ttl, tags: Tags) -> Result<(), Error> {
-        let Some(remote) = &self.remote else {
-            self.set(key, value, ttl, tags);
-            return Ok(());
+    /// Puts a value into memory at once, and into the second tier, if there is one, as it is awaited.
+    #[inline]
+    pub(crate) fn set_everywhere(&self, key: K, value: V, ttl: &Ttl, tags: Tags) -> Setting<'_> {
+        match &self.remote {
+            None => {
+                self.set(key, value, ttl, tags);
+                Either::Left(ready(Ok(())))
+            }
+            Some(remote) => self.set_in_both(remote, key, value, ttl, tags),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_in_both<'a>(
+        &'a self,
+        remote: &'a Remote<K, V>,
+        key: K,
+        value: V,
+        ttl: &Ttl,
+        tags: Tags,
+    ) -> Setting<'a> {
+        let payload = match remote.encode(&value) {
+            Ok(payload) => payload,
+            Err(error) => return Either::Left(ready(Err(error))),
         };
-        let payload = remote.encode(&value)?;
-        let ttl = self.set(key.clone(), value, ttl, tags.clone());
+        let ttl = self.spread(*ttl);
+        self.set_exactly(key.clone(), value, ttl, tags.clone());
         let write = Write { payload, ttl, cost: 0, now: self.calendar() };
-        // What fails is counted and told by the guard. Memory has the value, so this is no reason to fail the caller.
-        let _told = remote.set(&key, &tags, &write).await;
-        Ok(())
+        Either::Right(Box::pin(async move {
+            // What fails is counted and told by the guard. Memory has the value, so this is no reason to fail the caller.
+            let _told = remote.set(&key, &tags, &write).await;
+            Ok(())
+        }))
     }
 }
 

@@ -43,7 +43,7 @@ pub struct CacheStats {
 /// The running counts.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    lanes: [Lane; LANES],
+    pub(crate) look_ups: Lanes<LookUps>,
     pub(crate) loads: Counter,
     pub(crate) load_failures: Counter,
     pub(crate) stale_on_error: Counter,
@@ -55,16 +55,23 @@ pub(crate) struct Counters {
     pub(crate) invalidations_heard: Counter,
 }
 
-/// What every look-up counts. Threads that count in one place would wait for each other longer than for the look-up, so
-/// they have lanes of their own, as far as these reach.
+/// How look-ups went.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct Lane {
+pub(crate) struct LookUps {
     pub(crate) hits: Counter,
     pub(crate) stale_hits: Counter,
     pub(crate) failure_hits: Counter,
     pub(crate) misses: Counter,
 }
+
+/// What is counted at every turn. Threads that count in one place would wait for each other longer than for what they
+/// count, so they have lanes of their own, as far as these reach.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes<T>([Lane<T>; LANES]);
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Lane<T>(T);
 
 const LANES: usize = 8;
 
@@ -74,15 +81,15 @@ thread_local! {
     static LANE: usize = THREADS.fetch_add(1, Relaxed) % LANES;
 }
 
-impl Counters {
+impl<T> Lanes<T> {
     #[inline]
-    pub(crate) fn lane(&self) -> &Lane {
+    pub(crate) fn lane(&self) -> &T {
         // A thread that is ending has no lane any more.
-        &self.lanes[LANE.try_with(|lane| *lane).unwrap_or(0)]
+        &self.0[LANE.try_with(|lane| *lane).unwrap_or(0)].0
     }
 
-    pub(crate) fn sum(&self, of: fn(&Lane) -> &Counter) -> u64 {
-        self.lanes.iter().map(|lane| of(lane).total()).sum()
+    pub(crate) fn sum(&self, of: fn(&T) -> &Counter) -> u64 {
+        self.0.iter().map(|lane| of(&lane.0).total()).sum()
     }
 }
 
@@ -93,7 +100,12 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     #[inline]
     pub(crate) fn count(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    #[inline]
+    pub(crate) fn add(&self, number: u64) {
+        self.0.fetch_add(number, Relaxed);
     }
 
     pub(crate) fn total(&self) -> u64 {

@@ -17,6 +17,8 @@ use xxhash_rust::xxh3::xxh3_64;
 pub struct Tags(Option<Arc<[u64]>>);
 
 impl Tags {
+    pub(crate) const NONE: Self = Self(None);
+
     /// The tags of these names. Their order and repetitions mean nothing.
     pub fn new<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Self {
         let mut hashes: Vec<_> = names.into_iter().map(|name| hash(name.as_ref())).collect();

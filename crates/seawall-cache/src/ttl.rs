@@ -19,9 +19,10 @@ use crate::{OrAbsent, Tagged, Tags};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ttl {
-    pub(crate) fresh: Duration,
-    pub(crate) stale: Duration,
-    pub(crate) on_error: Duration,
+    /// These three are in nanoseconds, which every set adds to the time it is: quicker than to normalise durations.
+    pub(crate) fresh: u64,
+    pub(crate) stale: u64,
+    pub(crate) on_error: u64,
     pub(crate) idle: Option<Duration>,
     pub(crate) failures: Option<Duration>,
 }
@@ -29,21 +30,21 @@ pub struct Ttl {
 impl Ttl {
     /// Served without a second thought for this long, give or take the configured jitter.
     pub const fn fresh(time: Duration) -> Self {
-        Self { fresh: time, stale: Duration::ZERO, on_error: Duration::ZERO, idle: None, failures: None }
+        Self { fresh: nanoseconds(time), stale: 0, on_error: 0, idle: None, failures: None }
     }
 
     /// After that, served by [`get_or_load`](crate::Cache::get_or_load) for this long while one load renews it.
     ///
     /// If the loads keep failing, the entry is served until this time has passed too.
     pub const fn stale(mut self, time: Duration) -> Self {
-        self.stale = time;
+        self.stale = nanoseconds(time);
         self
     }
 
     /// For so long after it was fresh, the entry answers in place of a load that fails, unless that failed for good
     /// ([`FailureKind::Permanent`](seawall_core::FailureKind::Permanent)): then the source has answered.
     pub const fn on_error(mut self, time: Duration) -> Self {
-        self.on_error = time;
+        self.on_error = nanoseconds(time);
         self
     }
 
@@ -86,11 +87,10 @@ impl Ttl {
 }
 
 impl Ttl {
+    /// Whether there is nothing after it, and no other end.
     #[inline]
-    pub(crate) fn spread(mut self, by: f64) -> Self {
-        // In nanoseconds, which is several times as quick as `Duration::mul_f64`.
-        self.fresh = Duration::from_nanos((nanoseconds(self.fresh) as f64 * by) as u64);
-        self
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.stale == 0 && self.on_error == 0 && self.idle.is_none()
     }
 }
 

@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::future::{Either, ready};
 use seawall_core::{Error, InvalidConfig, Name};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -63,22 +64,21 @@ impl Cache {
     /// not kept, and that is no error: [`CacheStats::rejected`](crate::CacheStats::rejected) counts it. Nor is it one if the second tier fails: memory has
     /// the value, [`CacheStats::second_tier_failures`](crate::CacheStats::second_tier_failures) counts, and other processes may go on with what they have.
     ///
+    /// Memory has it as soon as this is called; what is awaited is the second tier.
+    ///
     /// # Errors
     /// When `value` has no form in JSON, such as a map whose keys are not strings.
-    pub async fn set<T: Serialize + ?Sized>(
+    pub fn set<T: Serialize + ?Sized>(
         &self,
         key: &str,
         value: &T,
         ttl: impl TimeToLive<T>,
-    ) -> Result<(), Error> {
-        let Some(time) = ttl.time_to_live(value) else { return Ok(()) };
-        let value = encode(key.to_owned(), value)?;
-        let key = key.to_owned();
-        if self.0.remote.is_none() {
-            self.0.set(key, value, time, ttl.tags());
-            return Ok(());
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        let Some(time) = ttl.time_to_live(value) else { return Either::Left(ready(Ok(()))) };
+        match encode(key.to_owned(), value) {
+            Ok(value) => self.0.set_everywhere(key.to_owned(), value, &time, ttl.tags()),
+            Err(error) => Either::Left(ready(Err(error))),
         }
-        Box::pin(self.0.set_everywhere(key, value, time, ttl.tags())).await
     }
 
     /// Forgets `key` in both tiers and in every process that hears of it, and says whether memory had anything under it,

@@ -10,7 +10,7 @@ use super::Cache;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::engine::{Bounds, Engine, Weigher};
-use crate::entry::{Entry, Kept};
+use crate::entry::Entry;
 use crate::flight::Flights;
 use crate::shared::Shared;
 use crate::shelf::{OVERHEAD, in_bytes};
@@ -166,10 +166,7 @@ impl<K: Key, V: Value> Bound<K, V> {
 
 /// What an entry weighs, by what its value does. A remembered failure weighs as if it had no value.
 fn weigh_values<K, V>(weigh: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Weigher<K, Entry<V>> {
-    Arc::new(move |key, entry| match &entry.kept {
-        Kept::Value(value) => weigh(key, value),
-        Kept::Failure(_) => OVERHEAD,
-    })
+    Arc::new(move |key, entry| entry.value.as_ref().map_or(OVERHEAD, |value| weigh(key, value)))
 }
 
 impl CacheBuilder<String, Encoded> {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub(crate) use any::{LookedUp, is_a};
 pub use builder::CacheBuilder;
+use futures_util::future::{Either, ready};
 use seawall_core::{BoxError, Error, FailureKind, Name};
 
 use crate::flight::Unloaded;
@@ -99,20 +100,24 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// not kept, and that is no error: [`CacheStats::rejected`] counts it. Nor is it one if the second tier fails: memory has
     /// the value, [`CacheStats::second_tier_failures`] counts, and other processes may go on with what they have.
     ///
+    /// Memory has it as soon as this is called; what is awaited is the second tier.
+    ///
     /// # Errors
     /// When `value` has no form in the codec of the second tier. Nothing is kept then.
     ///
     /// # Cancel safety
     /// Dropped, it has put the value into memory, and into the second tier perhaps.
     #[inline]
-    pub async fn set(&self, key: K, value: V, ttl: impl TimeToLive<V>) -> Result<(), Error> {
-        let Some(time) = ttl.time_to_live(&value) else { return Ok(()) };
-        if self.0.remote.is_none() {
-            self.0.set(key, value, time, ttl.tags());
-            return Ok(());
+    pub fn set(
+        &self,
+        key: K,
+        value: V,
+        ttl: impl TimeToLive<V>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        match ttl.time_to_live(&value) {
+            Some(time) => self.0.set_everywhere(key, value, &time, ttl.tags()),
+            None => Either::Left(ready(Ok(()))),
         }
-        // In a box, as everything that seldom happens: what is awaited at once should be small.
-        Box::pin(self.0.set_everywhere(key, value, time, ttl.tags())).await
     }
 
     /// Forgets `key` in both tiers and in every process that hears of it, and says whether memory had anything under it,

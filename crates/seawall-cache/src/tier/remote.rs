@@ -9,7 +9,7 @@ use super::guard::Guard;
 use super::message::Message;
 use super::record::{MOST_TAGS, Record, TOMBSTONE, head};
 use super::{SecondTier, TierListener};
-use crate::clock::LONGEST;
+use crate::clock::{LONGEST, nanoseconds};
 use crate::stats::Counters;
 use crate::voice::Voice;
 use crate::{CacheConfig, Codec, Tags, Ttl};
@@ -237,13 +237,14 @@ impl<K: 'static, V: 'static> Remote<K, V> {
         }
         let value = self.link.codec.decode(payload).ok()?;
         let milliseconds = |number| Duration::from_millis(number).min(LONGEST);
+        let nanoseconds = |number| nanoseconds(milliseconds(number));
         let tags = record.tags.iter().map(|(tag, _)| *tag).filter(|tag| *tag != GENERATION).collect();
         Some(Seen {
             value,
             ttl: Ttl {
-                fresh: milliseconds(record.fresh),
-                stale: milliseconds(record.stale),
-                on_error: milliseconds(record.on_error),
+                fresh: nanoseconds(record.fresh),
+                stale: nanoseconds(record.stale),
+                on_error: nanoseconds(record.on_error),
                 idle: (record.idle > 0).then(|| milliseconds(record.idle)),
                 failures: None,
             },
@@ -279,7 +280,7 @@ impl<K: 'static, V: 'static> Remote<K, V> {
             return None;
         }
         let Ttl { fresh, stale, on_error, idle, .. } = write.ttl;
-        let milliseconds = |time: Duration| time.min(LONGEST).as_millis() as u64;
+        let milliseconds = |nanoseconds| nanoseconds / 1_000_000;
         let mut bytes = Record {
             codec: self.link.codec.id(),
             version: self.version,
@@ -288,7 +289,7 @@ impl<K: 'static, V: 'static> Remote<K, V> {
             fresh: milliseconds(fresh),
             stale: milliseconds(stale),
             on_error: milliseconds(on_error),
-            idle: idle.map_or(0, |idle| milliseconds(idle).max(1)),
+            idle: idle.map_or(0, |idle| (idle.min(LONGEST).as_millis() as u64).max(1)),
             cost: write.cost,
             tags,
         }
@@ -335,6 +336,5 @@ fn token(bytes: Option<&Bytes>) -> Option<u64> {
 
 /// How long the second tier has a use for an entry.
 fn lifetime(ttl: Ttl) -> Duration {
-    let after = ttl.stale.min(LONGEST).max(ttl.on_error.min(LONGEST));
-    (ttl.fresh.min(LONGEST) + after).max(Duration::from_millis(1))
+    Duration::from_nanos(ttl.fresh + ttl.stale.max(ttl.on_error)).max(Duration::from_millis(1))
 }
