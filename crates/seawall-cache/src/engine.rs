@@ -138,8 +138,8 @@ impl<K, V> Weighter<K, V> for Weights<K, V> {
     }
 }
 
-/// Takes what an insertion pushes out or replaces, to be dropped when no lock is held any more: a value may do anything
-/// as it is dropped.
+/// Takes what an insertion pushes out or replaces, to be dropped when the shard is not locked any more: that can take
+/// long, and may look into the cache.
 #[derive(Clone)]
 struct Farewell;
 
@@ -148,13 +148,13 @@ struct Leaving<K, V> {
     evicted: u64,
     first: Option<(K, V)>,
     /// Mostly there are none.
-    others: Option<Box<Vec<(K, V)>>>,
+    others: Vec<(K, V)>,
 }
 
 impl<K, V> Default for Leaving<K, V> {
     #[inline]
     fn default() -> Self {
-        Self { evicted: 0, first: None, others: None }
+        Self { evicted: 0, first: None, others: Vec::new() }
     }
 }
 
@@ -172,7 +172,15 @@ impl<K, V> Lifecycle<K, V> for Farewell {
         if leaving.first.is_none() {
             leaving.first = Some((key, value));
         } else {
-            leaving.others.get_or_insert_default().push((key, value));
+            leaving.also(key, value);
         }
+    }
+}
+
+impl<K, V> Leaving<K, V> {
+    #[cold]
+    #[inline(never)]
+    fn also(&mut self, key: K, value: V) {
+        self.others.push((key, value));
     }
 }

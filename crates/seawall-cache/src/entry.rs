@@ -8,30 +8,43 @@ use crate::clock::{Moment, nanoseconds};
 use crate::versions::Versions;
 use crate::{Tags, Ttl, Value, early};
 
-/// What is kept under a key. Every hit copies one and every set moves three, so it is as small as it can be: what few
-/// look-ups need is behind one pointer.
-pub(crate) struct Entry<V> {
-    /// Nothing, if it is the failure in the terms that is remembered.
-    pub(crate) value: Option<V>,
-    /// Until then a look-up needs nothing but the value; zero if every one has to read the terms.
-    pub(crate) quiet_until: Moment,
-    /// Without them, it ends when it is not quiet any more, and that is all.
-    pub(crate) terms: Option<Arc<Terms>>,
+/// What is kept under a key. Every hit copies one and every set moves three, so it is small: what few entries have is
+/// behind a pointer.
+pub(crate) enum Entry<V> {
+    /// Serves until that moment, and is of no use after.
+    Plain(V, Moment),
+    /// One that has something before its end, or after it, or other ends.
+    Rich(Arc<Rich<V>>),
 }
 
-/// A glance at the entry, as look-ups take it: without the terms, unless they have to be read. Two threads that share an
-/// entry would wait for each other to count who holds them. See [`Entry::whole`].
+/// A glance at the entry, as look-ups take it: as long as one needs nothing but the value, it looks plain. Threads that
+/// share a rich one would wait for each other to count who holds it. See [`Entry::whole`].
 impl<V: Value> Clone for Entry<V> {
     #[inline]
     fn clone(&self) -> Self {
-        let terms = if self.quiet_until == 0 { self.terms.clone() } else { None };
-        Self { value: self.value.as_ref().map(V::share), quiet_until: self.quiet_until, terms }
+        match self {
+            Self::Plain(value, end) => Self::Plain(value.share(), *end),
+            Self::Rich(rich) => match &rich.value {
+                Some(value) if rich.terms.quiet_until > 0 => {
+                    Self::Plain(value.share(), rich.terms.quiet_until)
+                }
+                _ => Self::Rich(Arc::clone(rich)),
+            },
+        }
     }
+}
+
+pub(crate) struct Rich<V> {
+    /// Nothing, if it is a failure that is remembered.
+    value: Option<V>,
+    terms: Terms,
 }
 
 /// What decides how long an entry is of use.
 #[derive(Clone)]
-pub(crate) struct Terms {
+struct Terms {
+    /// Until then a look-up needs nothing but the value; zero if every one has to read these.
+    quiet_until: Moment,
     fresh_until: Moment,
     /// Until then it may be served while it is renewed.
     stale_until: Moment,
@@ -82,95 +95,111 @@ impl<V> Entry<V> {
         let error_until = stale_until.max(end + ttl.on_error);
         let is_watched = ttl.idle.is_some() || !tags.is_empty();
         if cost == 0 && error_until == fresh_until && !is_watched {
-            return Self::plain(value, fresh_until);
+            return Self::Plain(value, fresh_until);
         }
+        let quiet_until = if is_watched { 0 } else { early::begins(fresh_until, cost, beta) };
         let idle = ttl.idle.map(|limit| Idle { limit: nanoseconds(limit), used: now.into() });
-        let terms =
-            Terms { stale_until, error_until, cost, tags, seen, idle, ..Terms::that_end_at(fresh_until) };
-        Self {
-            value: Some(value),
-            quiet_until: if is_watched { 0 } else { early::begins(fresh_until, cost, beta) },
-            terms: Some(Arc::new(terms)),
-        }
-    }
-
-    /// One that ends at a moment, whatever happens.
-    #[inline]
-    pub(crate) const fn plain(value: V, end: Moment) -> Self {
-        Self { value: Some(value), quiet_until: end, terms: None }
+        let ends = Terms::that_end_at(fresh_until);
+        let terms = Terms { quiet_until, stale_until, error_until, cost, tags, seen, idle, ..ends };
+        Self::Rich(Arc::new(Rich { value: Some(value), terms }))
     }
 
     pub(crate) fn of_failure(error: Arc<Error>, time: Duration, now: Moment) -> Self {
         let terms = Terms { failure: Some(error), ..Terms::that_end_at(now + nanoseconds(time)) };
-        Self { value: None, quiet_until: 0, terms: Some(Arc::new(terms)) }
+        Self::Rich(Arc::new(Rich { value: None, terms }))
     }
 
     /// The same entry, left alone for `time` after a load that failed.
-    pub(crate) fn rested(self, time: Duration, now: Moment) -> Self {
-        let mut terms =
-            self.terms.as_deref().cloned().unwrap_or_else(|| Terms::that_end_at(self.quiet_until));
+    pub(crate) fn rested(self, time: Duration, now: Moment) -> Self
+    where
+        V: Value,
+    {
+        let (value, mut terms) = match self {
+            Self::Plain(value, end) => (Some(value), Terms::that_end_at(end)),
+            Self::Rich(rich) => (rich.value.as_ref().map(V::share), rich.terms.clone()),
+        };
         terms.rests_until = (now + nanoseconds(time)).min(terms.error_until);
         terms.stale_until = terms.stale_until.max(terms.rests_until);
-        Self { terms: Some(Arc::new(terms)), ..self }
+        Self::Rich(Arc::new(Rich { value, terms }))
     }
 
-    /// Whether it has all its terms, if there are any.
+    /// Whether it is more than a glance for certain.
     pub(crate) const fn is_whole(&self) -> bool {
-        self.terms.is_some()
+        matches!(self, Self::Rich(_))
     }
 
     pub(crate) fn whole(&self) -> Self
     where
         V: Value,
     {
-        let value = self.value.as_ref().map(V::share);
-        Self { value, quiet_until: self.quiet_until, terms: self.terms.clone() }
+        match self {
+            Self::Plain(value, end) => Self::Plain(value.share(), *end),
+            Self::Rich(rich) => Self::Rich(Arc::clone(rich)),
+        }
+    }
+
+    pub(crate) fn value(&self) -> Option<&V> {
+        match self {
+            Self::Plain(value, _) => Some(value),
+            Self::Rich(rich) => rich.value.as_ref(),
+        }
     }
 }
 
 /// What a whole entry says.
 impl<V> Entry<V> {
     pub(crate) fn fresh_until(&self) -> Moment {
-        self.terms.as_ref().map_or(self.quiet_until, |terms| terms.fresh_until)
+        self.ask(|terms| terms.fresh_until)
     }
 
     /// Until then it may be served, while it is renewed if it is not fresh any more.
     pub(crate) fn stale_until(&self) -> Moment {
-        self.terms.as_ref().map_or(self.quiet_until, |terms| terms.stale_until)
-    }
-
-    /// Until then it is better than the failure of a load.
-    pub(crate) fn error_until(&self) -> Moment {
-        self.terms.as_ref().map_or(self.quiet_until, |terms| terms.error_until)
+        self.ask(|terms| terms.stale_until)
     }
 
     /// How long the value took to make, in nanoseconds.
     pub(crate) fn cost(&self) -> u64 {
-        self.terms.as_ref().map_or(0, |terms| terms.cost)
+        self.terms().map_or(0, |terms| terms.cost)
     }
 
     /// The failure that is remembered in place of a value.
     pub(crate) fn failure(&self) -> Option<&Arc<Error>> {
-        self.terms.as_ref().and_then(|terms| terms.failure.as_ref())
+        self.terms().and_then(|terms| terms.failure.as_ref())
     }
 
     /// Whether a look-up need not think of renewing it.
     pub(crate) fn is_quiet(&self, now: Moment, beta: f64) -> bool {
-        let rests_until = self.terms.as_ref().map_or(0, |terms| terms.rests_until);
+        let rests_until = self.terms().map_or(0, |terms| terms.rests_until);
         now < early::begins(self.fresh_until(), self.cost(), beta).max(rests_until)
     }
 
     /// Whether no look-up after `now` can find a use for it: its time, its tags or its idle time have ended it.
     pub(crate) fn is_over(&self, now: Moment, versions: &Versions) -> bool {
-        self.error_until() <= now || self.terms.as_ref().is_some_and(|terms| !terms.hold(now, versions))
+        self.ask(|terms| terms.error_until) <= now
+            || self.terms().is_some_and(|terms| !terms.hold(now, versions))
     }
 
     /// Notes that somebody asked for it.
     pub(crate) fn touch(&self, now: Moment) {
-        if let Some(Terms { idle: Some(idle), .. }) = self.terms.as_deref()
+        if let Some(Terms { idle: Some(idle), .. }) = self.terms()
             && idle.used.load(Relaxed) < now
         {
             idle.used.store(now, Relaxed);
+        }
+    }
+
+    fn terms(&self) -> Option<&Terms> {
+        match self {
+            Self::Plain(..) => None,
+            Self::Rich(rich) => Some(&rich.terms),
+        }
+    }
+
+    /// A moment of the terms; a plain entry has only one.
+    fn ask(&self, which: fn(&Terms) -> Moment) -> Moment {
+        match self {
+            Self::Plain(_, end) => *end,
+            Self::Rich(rich) => which(&rich.terms),
         }
     }
 }
@@ -178,6 +207,7 @@ impl<V> Entry<V> {
 impl Terms {
     const fn that_end_at(end: Moment) -> Self {
         Self {
+            quiet_until: 0,
             fresh_until: end,
             stale_until: end,
             error_until: end,
@@ -202,7 +232,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_no_larger_than_it_was_made() {
-        assert_eq!(size_of::<Entry<Arc<str>>>(), 32);
-        assert_eq!(size_of::<Entry<u64>>(), 32);
+        assert_eq!(size_of::<Entry<Arc<str>>>(), 24);
+        assert_eq!(size_of::<Entry<u64>>(), 24);
     }
 }

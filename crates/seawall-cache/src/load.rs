@@ -75,12 +75,11 @@ impl<K: Key, V: Value> Shared<K, V> {
 
     fn landed(&self, key: &K, renews: Moment) -> Option<V> {
         let now = self.clock.now();
-        let entry = self.engine.find(key)?;
-        if now < entry.quiet_until {
-            return entry.value;
-        }
         let is_new = |entry: &Entry<V>| now < entry.fresh_until() && entry.fresh_until() != renews;
-        self.whole(key, Some(entry), now).filter(is_new)?.value
+        match self.engine.find(key)? {
+            Entry::Plain(value, quiet_until) if now < quiet_until => Some(value),
+            glance => self.whole(key, Some(glance), now).filter(is_new)?.value().map(V::share),
+        }
     }
 }
 
@@ -160,14 +159,14 @@ impl<K: Key, V: Value> InFlight<K, V> {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
         let usable = |entry: &Entry<V>| {
-            entry.value.is_some()
+            entry.value().is_some()
                 && !entry.is_over(now, &shared.versions)
                 && error.kind() != FailureKind::Permanent
         };
         let before = shared.whole(&self.pilot.key, None, now).filter(usable);
         let old = before.or_else(|| second.filter(usable));
         if let Some(entry) = old
-            && let Some(value) = &entry.value
+            && let Some(value) = entry.value()
         {
             shared.counters.stale_on_error.count();
             shared.tell(&Event::FellBack { kind: error.kind() });

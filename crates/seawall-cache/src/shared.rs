@@ -5,10 +5,10 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
 use seawall_core::{Error, Event};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, Jitter};
 use crate::clock::{Clock, Moment, nanoseconds};
 use crate::engine::Engine;
-use crate::entry::{Circumstances, Entry, Terms};
+use crate::entry::{Circumstances, Entry, Rich};
 use crate::flight::Flights;
 use crate::stats::Counters;
 use crate::tier::{Message, Remote, TierListener, Write};
@@ -23,6 +23,7 @@ pub(crate) struct Shared<K, V> {
     pub(crate) versions: Versions,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
+    pub(crate) jitter: Jitter,
     pub(crate) counters: Arc<Counters>,
     pub(crate) remote: Option<Remote<K, V>>,
     pub(crate) config: CacheConfig,
@@ -52,11 +53,13 @@ impl<K: Key, V: Value> Shared<K, V> {
         K: Borrow<Q>,
     {
         let now = self.clock.now();
-        let found = self.engine.find(key).and_then(|entry| {
-            if now < entry.quiet_until { entry.value } else { self.fresh(key, entry, now) }
+        let found = self.engine.find(key).and_then(|entry| match entry {
+            Entry::Plain(value, quiet_until) if now < quiet_until => Some(value),
+            glance => self.fresh(key, glance, now),
         });
         let lane = self.counters.look_ups.lane();
-        if found.is_some() { lane.hits.count() } else { lane.misses.count() }
+        let count = if found.is_some() { &lane.hits } else { &lane.misses };
+        count.count();
         found
     }
 
@@ -84,9 +87,9 @@ impl<K: Key, V: Value> Shared<K, V> {
     {
         let Some(entry) = self.engine.find(key) else { return Found::Missing };
         let now = self.clock.now();
-        match entry.value {
-            Some(value) if now < entry.quiet_until => Found::Fresh(value),
-            _ => self.closer(key, entry, now),
+        match entry {
+            Entry::Plain(value, quiet_until) if now < quiet_until => Found::Fresh(value),
+            glance => self.closer(key, glance, now),
         }
     }
 
@@ -98,7 +101,7 @@ impl<K: Key, V: Value> Shared<K, V> {
     {
         let entry = self.whole(key, Some(glance), now).filter(|entry| now < entry.fresh_until())?;
         entry.touch(now);
-        entry.value
+        entry.value().map(V::share)
     }
 
     /// What an entry is that is not quiet any more.
@@ -115,7 +118,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         if let Some(failure) = entry.failure() {
             return Found::Failed(Arc::clone(failure));
         }
-        let Some(value) = entry.value else { return Found::Missing };
+        let Some(value) = entry.value().map(V::share) else { return Found::Missing };
         match (is_quiet, now < fresh_until) {
             (true, true) => return Found::Fresh(value),
             (true, false) => return Found::Resting(value),
@@ -174,11 +177,7 @@ impl<K: Key, V: Value> Shared<K, V> {
 
     #[inline]
     fn jittered(&self, time: u64) -> u64 {
-        let jitter = self.config.jitter;
-        if jitter == 0.0 {
-            return time;
-        }
-        (time as f64 * (1.0 + jitter * (2.0 * self.chance.draw() - 1.0))) as u64
+        self.jitter.spread(time, self.chance.draw_whole())
     }
 
     /// Puts a value into memory, give or take the jitter.
@@ -186,7 +185,7 @@ impl<K: Key, V: Value> Shared<K, V> {
     pub(crate) fn set(&self, key: K, value: V, ttl: &Ttl, tags: Tags) {
         if ttl.is_plain() && tags.is_empty() && self.remote.is_none() && self.flights.is_quiet() {
             let end = self.clock.now() + self.jittered(ttl.fresh);
-            self.keep(key, Entry::plain(value, end));
+            self.lay(key, Some(value), end, None);
         } else {
             self.set_exactly(key, value, self.spread(*ttl), tags);
         }
@@ -205,18 +204,25 @@ impl<K: Key, V: Value> Shared<K, V> {
         self.keep(key, entry);
     }
 
-    /// Puts an entry into memory. In pieces: as a whole it would be copied before the processor has finished writing it,
-    /// and has to wait for that.
-    #[inline]
+    /// Puts an entry into memory.
     pub(crate) fn keep(&self, key: K, entry: Entry<V>) {
-        let Entry { value, quiet_until, terms } = entry;
-        self.lay(key, value, quiet_until, terms);
+        match entry {
+            Entry::Plain(value, end) => self.lay(key, Some(value), end, None),
+            Entry::Rich(rich) => self.lay(key, None, 0, Some(rich)),
+        }
     }
 
-    /// The one place from which the engine is filled, so that its code becomes part of this.
+    /// Puts a plain entry into memory, or a rich one. The one place from which the engine is filled, so that its code
+    /// becomes part of this; and in pieces, because as a whole an entry would be copied before the processor has finished
+    /// writing it, which it has to wait for.
     #[inline(never)]
-    fn lay(&self, key: K, value: Option<V>, quiet_until: Moment, terms: Option<Arc<Terms>>) {
-        self.engine.insert(key, Entry { value, quiet_until, terms });
+    fn lay(&self, key: K, value: Option<V>, end: Moment, rich: Option<Arc<Rich<V>>>) {
+        let entry = match (value, rich) {
+            (Some(value), _) => Entry::Plain(value, end),
+            (None, Some(rich)) => Entry::Rich(rich),
+            (None, None) => return,
+        };
+        self.engine.insert(key, entry);
     }
 
     pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool

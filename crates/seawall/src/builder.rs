@@ -129,7 +129,14 @@ impl Builder {
         }
         .map(|redis| redis.layer(gate.layer("redis")));
         #[cfg(feature = "cache")]
-        let cache = seawall_cache::Cache::new(&config.cache)?;
+        let cache = seawall_cache::Cache::any("default")
+            .config(&config.cache)
+            .pipeline("cache")
+            .observer(Arc::clone(&observer));
+        #[cfg(all(feature = "cache", feature = "redis"))]
+        let cache = with_redis(cache, config.redis_cache.as_deref(), redis.as_ref())?;
+        #[cfg(feature = "cache")]
+        let cache = cache.build()?;
         drop(observer);
 
         let parts = Parts {
@@ -167,6 +174,21 @@ async fn connect(
 ) -> Result<seawall_sql::Sql, seawall_core::Error> {
     // The future of a connection is large, and most who build a system hold theirs in a frame of their own.
     Box::pin(seawall_sql::Sql::connect(config.database_url.expose(), &config.sql, observer)).await
+}
+
+#[cfg(all(feature = "cache", feature = "redis"))]
+fn with_redis(
+    cache: seawall_cache::CacheBuilder<String, seawall_cache::Encoded>,
+    prefix: Option<&str>,
+    redis: Option<&seawall_redis::Redis>,
+) -> Result<seawall_cache::CacheBuilder<String, seawall_cache::Encoded>, seawall_core::InvalidConfig> {
+    let Some(prefix) = prefix else { return Ok(cache) };
+    let Some(redis) = redis else {
+        let rule = "needs a Redis: a `redis_url`, or a client given to the builder";
+        return Err(seawall_core::InvalidConfig::new("redis_cache", prefix, rule));
+    };
+    let tier = Arc::new(seawall_redis::RedisTier::new(redis, prefix));
+    Ok(cache.second_tier(tier, seawall_cache::Json))
 }
 
 /// Two observers as one.

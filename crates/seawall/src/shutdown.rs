@@ -40,7 +40,7 @@ impl AsyncIoSystem {
     /// A file opened for streaming or writing is not waited for: finish it before.
     ///
     /// Calls made after it began fail with [`FailureKind::Refused`](seawall_core::FailureKind::Refused) of the layer
-    /// `shutdown`, also those that a call under way makes. The cache does no I/O of its own, and goes on.
+    /// `shutdown`, also those that a call under way makes. The cache goes on with its memory alone.
     /// A second shutdown finds nothing left to do.
     ///
     /// # Errors

@@ -55,7 +55,8 @@ impl AsyncIoSystem {
         &self.parts.config
     }
 
-    /// The in-process cache. It outlives a [`shutdown`](Self::shutdown).
+    /// The cache: memory, and a Redis behind it if the configuration says so (`redis_cache`). Its memory outlives a
+    /// [`shutdown`](Self::shutdown).
     #[cfg(feature = "cache")]
     pub fn cache(&self) -> &seawall_cache::Cache {
         &self.parts.cache

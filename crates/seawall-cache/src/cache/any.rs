@@ -68,6 +68,7 @@ impl Cache {
     ///
     /// # Errors
     /// When `value` has no form in JSON, such as a map whose keys are not strings.
+    #[expect(clippy::needless_pass_by_value, reason = "what is handed over is a plain time, nearly always")]
     pub fn set<T: Serialize + ?Sized>(
         &self,
         key: &str,

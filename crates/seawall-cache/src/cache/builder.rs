@@ -7,7 +7,7 @@ use std::sync::Arc;
 use seawall_core::{InvalidConfig, Observer};
 
 use super::Cache;
-use crate::chance::Chance;
+use crate::chance::{Chance, Jitter};
 use crate::clock::Clock;
 use crate::engine::{Bounds, Engine, Weigher};
 use crate::entry::Entry;
@@ -133,6 +133,7 @@ impl<K: Key, V: Value> CacheBuilder<K, V> {
             versions: Versions::default(),
             clock: Clock::new(),
             chance: Chance::new(config.seed),
+            jitter: Jitter::new(config.jitter),
             counters,
             remote,
             config,
@@ -166,7 +167,7 @@ impl<K: Key, V: Value> Bound<K, V> {
 
 /// What an entry weighs, by what its value does. A remembered failure weighs as if it had no value.
 fn weigh_values<K, V>(weigh: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Weigher<K, Entry<V>> {
-    Arc::new(move |key, entry| entry.value.as_ref().map_or(OVERHEAD, |value| weigh(key, value)))
+    Arc::new(move |key, entry| entry.value().map_or(OVERHEAD, |value| weigh(key, value)))
 }
 
 impl CacheBuilder<String, Encoded> {

@@ -108,6 +108,7 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     /// # Cancel safety
     /// Dropped, it has put the value into memory, and into the second tier perhaps.
     #[inline]
+    #[expect(clippy::needless_pass_by_value, reason = "what is handed over is a plain time, nearly always")]
     pub fn set(
         &self,
         key: K,

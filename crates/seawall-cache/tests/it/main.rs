@@ -3,6 +3,7 @@
 
 #[cfg(feature = "macros")]
 mod attribute;
+mod codec;
 mod config;
 mod expiry;
 mod layer;

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use seawall_cache::{Cache, Ttl};
@@ -98,4 +99,57 @@ async fn it_works_by_the_coarse_clock_too() {
         sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(&*cache.get(&1).unwrap(), "one");
+}
+
+#[tokio::test]
+async fn what_is_replaced_is_not_counted_as_evicted() {
+    let cache = numbers(100);
+    for round in 0..1000 {
+        cache.set(round % 10, "again".into(), MINUTE).await.unwrap();
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.entries, stats.evictions), (10, 0));
+}
+
+#[tokio::test]
+async fn memory_has_a_value_before_its_setting_is_awaited() {
+    let cache = numbers(100);
+    let setting = cache.set(1, "one".into(), MINUTE);
+    assert_eq!(&*cache.get(&1).unwrap(), "one");
+    setting.await.unwrap();
+}
+
+/// A value that looks into its cache as it is dropped.
+#[derive(Clone)]
+#[expect(dead_code, reason = "only how it is dropped matters")]
+struct Nosy(Arc<Last>);
+
+struct Last {
+    cache: Cache<u64, Nosy>,
+    looked: Arc<AtomicU32>,
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        for key in 0..4 {
+            drop(self.cache.get(&key));
+        }
+        self.looked.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn values_may_look_into_the_cache_as_they_are_replaced_and_pushed_out() {
+    let weigh = |key: &u64, _: &Nosy| if *key == 100 { 900 } else { 100 };
+    let cache: Cache<u64, Nosy> = Cache::builder("nosy").capacity(1000).weigher(weigh).build().unwrap();
+    let looked = Arc::new(AtomicU32::new(0));
+    let value = || Nosy(Arc::new(Last { cache: cache.clone(), looked: Arc::clone(&looked) }));
+    for key in [0, 1, 2, 3, 0] {
+        cache.set(key, value(), MINUTE).await.unwrap();
+    }
+    assert_eq!(looked.load(Ordering::Relaxed), 1, "the one replaced");
+    // It needs the place of several at once.
+    cache.set(100, value(), MINUTE).await.unwrap();
+    assert_eq!(cache.stats().evictions, 3);
+    assert_eq!(looked.load(Ordering::Relaxed), 4);
 }

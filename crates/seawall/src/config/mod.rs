@@ -38,6 +38,7 @@ const FILE: &str = "seawall.toml";
 /// | `sql` | [`SqlConfig`](seawall_sql::SqlConfig) |
 /// | `redis_url` | `redis://…`, default `off` (feature `redis`) |
 /// | `redis` | how that Redis is spoken to: `RedisConfig` (feature `redis`) |
+/// | `redis_cache` | what keys of the cache begin with in that Redis, which is its second tier then, for processes to share; default `off` (feature `redis`) |
 /// | `telemetry` | [`TelemetryConfig`](seawall_telemetry::TelemetryConfig) |
 /// | `shutdown_deadline` | for a service to hand to [`shutdown`](crate::AsyncIoSystem::shutdown), default 10 s |
 ///
@@ -53,7 +54,7 @@ const FILE: &str = "seawall.toml";
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// The in-process cache.
+    /// The cache.
     #[cfg(feature = "cache")]
     pub cache: seawall_cache::CacheConfig,
     /// File I/O.
@@ -74,6 +75,12 @@ pub struct Config {
     /// How that Redis is spoken to.
     #[cfg(feature = "redis")]
     pub redis: seawall_redis::RedisConfig,
+    /// Makes that Redis the cache's second tier: what its keys, and the channel by which processes tell each other what is
+    /// outdated, begin with. Systems of the same word share their entries, so take the service's name. `None`, which is
+    /// `"off"` in a file, leaves each process with a cache of its own. How far Redis is trusted is in `cache.second_tier`.
+    #[cfg(all(feature = "cache", feature = "redis"))]
+    #[serde(with = "seawall_core::or_off")]
+    pub redis_cache: Option<String>,
     /// Telemetry.
     #[cfg(feature = "telemetry")]
     pub telemetry: seawall_telemetry::TelemetryConfig,
@@ -100,6 +107,8 @@ impl Default for Config {
             redis_url: RedisUrl::default(),
             #[cfg(feature = "redis")]
             redis: seawall_redis::RedisConfig::default(),
+            #[cfg(all(feature = "cache", feature = "redis"))]
+            redis_cache: None,
             #[cfg(feature = "telemetry")]
             telemetry: seawall_telemetry::TelemetryConfig::default(),
             shutdown_deadline: Duration::from_secs(10),
@@ -162,6 +171,10 @@ impl Config {
         self.sql.validate().map_err(|invalid| invalid.within("sql"))?;
         #[cfg(feature = "redis")]
         self.redis.validate().map_err(|invalid| invalid.within("redis"))?;
+        #[cfg(all(feature = "cache", feature = "redis"))]
+        if self.redis_cache.as_ref().is_some_and(String::is_empty) {
+            return Err(InvalidConfig::new("redis_cache", "\"\"", "must not be empty"));
+        }
         #[cfg(feature = "telemetry")]
         self.telemetry.validate().map_err(|invalid| invalid.within("telemetry"))?;
         Ok(())

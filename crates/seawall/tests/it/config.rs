@@ -37,7 +37,7 @@ fn without_redis(defaults: &str) -> String {
         if line.starts_with('[') {
             is_redis = line.starts_with("[redis");
         }
-        !is_redis && !line.starts_with("redis_url = ")
+        !is_redis && !line.starts_with("redis_")
     });
     kept.flat_map(|line| [line, "\n"]).collect()
 }

@@ -17,7 +17,8 @@ fn from_variable(name: &str, value: &str) -> String {
 
 #[test]
 fn an_unknown_key_is_named_with_its_source() {
-    let with_redis = if cfg!(feature = "redis") { "`sql`, `redis_url`, `redis`" } else { "`sql`" };
+    let with_redis =
+        if cfg!(feature = "redis") { "`sql`, `redis_url`, `redis`, `redis_cache`" } else { "`sql`" };
     assert_eq!(
         from_file("shutdown_deadlin = '1s'").replace(with_redis, "`sql`"),
         "configuration key `shutdown_deadlin` is unknown, expected one of `cache`, `fs`, `http`, `database_url`, \

@@ -14,6 +14,8 @@ mod health;
 mod loopback;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "redis")]
+mod redis_cache;
 mod shutdown;
 mod shutdown_order;
 mod stability;
