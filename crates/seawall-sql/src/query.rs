@@ -32,7 +32,7 @@ pub struct Query<'a> {
     parameters: Vec<(Arc<str>, Value)>,
     idempotency: Idempotency,
     route: Route,
-    cached: Option<(Ttl, Tags)>,
+    cached: Option<Box<(Ttl, Tags)>>,
     invalidates: Vec<Tags>,
     asked_at: &'static Location<'static>,
 }
@@ -144,7 +144,7 @@ impl<'a> Query<'a> {
     /// # Ok(()) }
     /// ```
     pub fn cached(mut self, ttl: impl Into<Ttl>, tags: impl Into<Tags>) -> Self {
-        self.cached = Some((ttl.into(), tags.into()));
+        self.cached = Some(Box::new((ttl.into(), tags.into())));
         self
     }
 
@@ -256,25 +256,27 @@ impl<'a> Query<'a> {
         }
     }
 
-    async fn rows(self, action: Action) -> Result<Vec<Row>, Error> {
-        if let Place::Client(client) = self.place
-            && let Some((ttl, tags)) = self.cached.clone()
-        {
-            // In a box, as all that few calls need: every call would have room for it otherwise, and be moved with it.
-            let rows = Box::pin(client.cached_rows(self.into_statement(action).1, ttl, tags)).await?;
-            return Ok(Arc::unwrap_or_clone(rows));
-        }
-        match self.reply(action).await? {
-            Reply::Rows(rows) => Ok(rows),
-            other => Err(strange(&other)),
+    // The statement is made before there is a future: what waits is as small as can be, since it is moved a few times.
+    fn rows(mut self, action: Action) -> impl Future<Output = Result<Vec<Row>, Error>> {
+        let cached = self.cached.take();
+        let (place, statement) = self.into_statement(action);
+        async move {
+            if let (Place::Client(client), Some(cached)) = (&place, cached) {
+                // In a box, as all that few calls need: every call would have room for it otherwise.
+                let (ttl, tags) = *cached;
+                let rows = Box::pin(client.cached_rows(statement, ttl, tags)).await?;
+                return Ok(Arc::unwrap_or_clone(rows));
+            }
+            match reply(place, statement).await? {
+                Reply::Rows(rows) => Ok(rows),
+                other => Err(strange(&other)),
+            }
         }
     }
 
-    async fn reply(self, action: Action) -> Result<Reply, Error> {
-        match self.into_statement(action) {
-            (Place::Client(client), statement) => client.call(statement).await,
-            (Place::Transaction(transaction), statement) => Box::pin(transaction.call(&statement)).await,
-        }
+    fn reply(self, action: Action) -> impl Future<Output = Result<Reply, Error>> {
+        let (place, statement) = self.into_statement(action);
+        reply(place, statement)
     }
 
     fn into_statement(self, action: Action) -> (Place<'a>, Statement) {
@@ -289,6 +291,13 @@ impl<'a> Query<'a> {
             place: self.asked_at,
         };
         (self.place, Statement { asked: Arc::new(asked), idempotency: self.idempotency })
+    }
+}
+
+async fn reply(place: Place<'_>, statement: Statement) -> Result<Reply, Error> {
+    match place {
+        Place::Client(client) => client.call(statement).await,
+        Place::Transaction(transaction) => Box::pin(transaction.call(&statement)).await,
     }
 }
 

@@ -147,7 +147,7 @@ fn ended(shared: &Arc<Shared>, result: Result<Session, Error>) {
     let now = Instant::now();
     match result {
         Ok(session) => {
-            let placed = shared.state().dialed(session, now);
+            let placed = shared.state().dialed(Box::new(session), now);
             shared.carry_out(placed);
         }
         Err(error) => {

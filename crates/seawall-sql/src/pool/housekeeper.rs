@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Session, Shared};
+use super::Shared;
 use crate::PoolConfig;
 
 /// Looks after a pool from time to time: closes what rests for too long, opens what is wanted, tells of what is not
@@ -23,7 +23,9 @@ async fn keep(pool: Weak<Shared>, period: Duration) {
             }
             state.tidy(&shared.config, Instant::now())
         };
-        tidied.gone.into_iter().for_each(Session::destroy);
+        for session in tidied.gone {
+            session.destroy();
+        }
         for (held, place) in tidied.leaks {
             shared.meter.leak_suspected(held, place);
         }

@@ -11,7 +11,7 @@ use crate::{Connection, classify};
 
 /// A session in somebody's hands. Dropped in the middle of anything, it destroys the session.
 pub(crate) struct Lease {
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     /// Which loan of the pool it is.
     loan: usize,
     since: Instant,
@@ -30,12 +30,12 @@ pub(crate) enum Fault {
 }
 
 impl Lease {
-    pub(super) fn new(session: Session, loan: usize, since: Instant, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(session: Box<Session>, loan: usize, since: Instant, shared: Arc<Shared>) -> Self {
         Self { session: Some(session), loan, since, is_timed: false, shared }
     }
 
     /// Takes it apart without giving it back.
-    pub(super) fn into_parts(mut self) -> (Session, usize) {
+    pub(super) fn into_parts(mut self) -> (Box<Session>, usize) {
         (self.session.take().expect("taken out only here and by drop"), self.loan)
     }
 

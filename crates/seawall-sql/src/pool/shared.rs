@@ -50,7 +50,7 @@ impl Shared {
     }
 
     /// Takes a session back from who had it.
-    pub(super) fn take_back(self: &Arc<Self>, session: Session, loan: usize, since: Instant) {
+    pub(super) fn take_back(self: &Arc<Self>, session: Box<Session>, loan: usize, since: Instant) {
         // The clock was read when it was used last.
         let used_at = session.used_at.max(since);
         self.meter.used(used_at - since);
@@ -122,7 +122,9 @@ impl Shared {
             let retired = state.retire(now);
             (retired, state.dials())
         };
-        retired.into_iter().for_each(Session::destroy);
+        for session in retired {
+            session.destroy();
+        }
         if dials {
             self.dial();
         }

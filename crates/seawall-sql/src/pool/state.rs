@@ -34,7 +34,8 @@ pub(super) struct State {
     max_waiters: usize,
     min_idle: usize,
     /// The last one back is the next one lent: it is the warmest, and the others may grow old in peace.
-    idle: Vec<Session>,
+    #[expect(clippy::vec_box, reason = "a session goes from hand to hand, as a pointer")]
+    idle: Vec<Box<Session>>,
     /// How many there are, idle ones and those lent.
     open: usize,
     opening: usize,
@@ -77,9 +78,9 @@ pub(super) struct Caller {
 
 /// What came of asking for a session.
 pub(super) enum Entered {
-    Lent(Session, usize),
+    Lent(Box<Session>, usize),
     /// The next one was too old: ask again.
-    WornOut(Session),
+    WornOut(Box<Session>),
     Waiting(Entrance),
     Refused(&'static str),
 }
@@ -99,16 +100,17 @@ pub(super) enum Placed {
     /// It waits for a caller.
     Idle,
     /// It goes to somebody.
-    Lent { session: Session, loan: usize, since: Instant, to: Waiter },
+    Lent { session: Box<Session>, loan: usize, since: Instant, to: Waiter },
     /// Somebody must be told that it is too late. The session is still to be placed.
-    TooLate { session: Session, waiter: Waiter },
+    TooLate { session: Box<Session>, waiter: Waiter },
     /// It is of no more use, and maybe another one is to be opened in its place.
-    Destroyed { session: Session, dials: bool },
+    Destroyed { session: Box<Session>, dials: bool },
 }
 
 /// What is to be done from time to time.
 pub(super) struct Tidied {
-    pub(super) gone: Vec<Session>,
+    #[expect(clippy::vec_box, reason = "as they were kept")]
+    pub(super) gone: Vec<Box<Session>>,
     pub(super) leaks: Vec<(Duration, &'static Location<'static>)>,
     /// How many are to be opened.
     pub(super) dials: usize,
@@ -176,7 +178,7 @@ impl State {
     }
 
     /// Takes a session back.
-    pub(super) fn put_back(&mut self, session: Session, loan: usize, now: Instant) -> Placed {
+    pub(super) fn put_back(&mut self, session: Box<Session>, loan: usize, now: Instant) -> Placed {
         if let Some(loan) = self.loans[loan].take() {
             let took = now.saturating_duration_since(loan.since).as_secs_f64();
             self.usual_loan += (took - self.usual_loan) * LAST_LOAN;
@@ -189,7 +191,7 @@ impl State {
     }
 
     /// Gives a session to whose turn it is.
-    pub(super) fn place(&mut self, session: Session, now: Instant) -> Placed {
+    pub(super) fn place(&mut self, session: Box<Session>, now: Instant) -> Placed {
         if self.closed || !session.is_clean() || session.generation != self.generation {
             return self.destroyed(session);
         }
@@ -206,7 +208,7 @@ impl State {
     }
 
     /// A connection was opened.
-    pub(super) fn dialed(&mut self, session: Session, now: Instant) -> Placed {
+    pub(super) fn dialed(&mut self, session: Box<Session>, now: Instant) -> Placed {
         self.opening -= 1;
         self.open += 1;
         self.opened += 1;
@@ -244,7 +246,8 @@ impl State {
     }
 
     /// Gives up every session that is open, those lent when they come back. Nothing if that was done just now.
-    pub(super) fn retire(&mut self, now: Instant) -> Vec<Session> {
+    #[expect(clippy::vec_box, reason = "a session goes from hand to hand, as a pointer")]
+    pub(super) fn retire(&mut self, now: Instant) -> Vec<Box<Session>> {
         if self.retired_at.is_some_and(|at| now.saturating_duration_since(at) < BETWEEN_GENERATIONS) {
             return Vec::new();
         }
@@ -256,7 +259,7 @@ impl State {
     /// Sessions that rest for too long, those that are lent for too long, and how many are wanted beside what there is.
     pub(super) fn tidy(&mut self, config: &PoolConfig, now: Instant) -> Tidied {
         let (mut open, size, min) = (self.open, self.size, self.min_idle);
-        let is_gone = |session: &mut Session| {
+        let is_gone = |session: &mut Box<Session>| {
             let rested = now.saturating_duration_since(session.used_at);
             let gone = session.is_worn_out(now)
                 || (open > size && rested >= config.overflow_linger)
@@ -289,7 +292,8 @@ impl State {
         std::iter::from_fn(|| self.next_waiter(now)).collect()
     }
 
-    pub(super) fn take_idle(&mut self) -> Vec<Session> {
+    #[expect(clippy::vec_box, reason = "a session goes from hand to hand, as a pointer")]
+    pub(super) fn take_idle(&mut self) -> Vec<Box<Session>> {
         let idle = std::mem::take(&mut self.idle);
         self.open -= idle.len();
         self.destroyed += idle.len() as u64;
@@ -377,7 +381,7 @@ impl State {
         left < self.usual_loan * turns / 2.0
     }
 
-    fn destroyed(&mut self, session: Session) -> Placed {
+    fn destroyed(&mut self, session: Box<Session>) -> Placed {
         self.count_out();
         Placed::Destroyed { session, dials: self.dials() }
     }
