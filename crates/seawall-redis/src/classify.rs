@@ -3,7 +3,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{ErrorKind, RedisError, Value};
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use seawall_core::{ByKind, Classify, Error, Failure, FailureKind, Idempotency, Name, Outcome};
 use seawall_tower::Replay;
 
@@ -97,9 +97,61 @@ pub(crate) fn judge(error: &RedisError) -> Verdict {
     }
 }
 
+/// The same of a command that runs a script: part of it may have been carried out before the error, and nothing of that
+/// is undone. Only what the server says before it runs one is taken to mean that it did not.
+pub(crate) fn judge_script(error: &RedisError) -> Verdict {
+    let verdict = judge(error);
+    let may_have_executed = verdict.may_have_executed || !came_before_the_script(error);
+    Verdict { may_have_executed, ..verdict }
+}
+
+/// The same of a transaction. One that was discarded did nothing, for the reason for which its first command could not be
+/// queued; what fails while it is carried out undoes nothing of the rest.
+pub(crate) fn judge_transaction(error: &RedisError) -> Verdict {
+    if error.kind() == ErrorKind::Server(ServerErrorKind::ExecAbort) {
+        let errors = error.clone().into_server_errors();
+        let first = errors.as_deref().and_then(|errors| errors.first());
+        let verdict = first.map(|(_, first)| judge(&RedisError::from(first.clone())));
+        // What cannot be queued for its own fault is said of the transaction.
+        return verdict.filter(|verdict| *verdict != WRONG).unwrap_or_else(|| judge(error));
+    }
+    Verdict { may_have_executed: true, ..judge(error) }
+}
+
+fn came_before_the_script(error: &RedisError) -> bool {
+    const CODES: [&str; 11] = [
+        "ASK",
+        "BUSY",
+        "CLUSTERDOWN",
+        "CROSSSLOT",
+        "LOADING",
+        "MASTERDOWN",
+        "MOVED",
+        "NOAUTH",
+        "NOPERM",
+        "NOSCRIPT",
+        "TRYAGAIN",
+    ];
+    const WORDS: [&str; 5] = [
+        "Error compiling script",
+        "Function not found",
+        "Number of keys",
+        "unknown command",
+        "wrong number of arguments",
+    ];
+    let (code, detail) = (error.code().unwrap_or_default(), error.detail().unwrap_or_default());
+    match code {
+        // A replica takes no writes for as long as the script runs, so whichever of its commands was refused, none has
+        // changed anything. Old servers say it in the middle of a longer sentence.
+        "READONLY" => true,
+        "ERR" => detail.contains("READONLY") || WORDS.iter().any(|words| detail.starts_with(words)),
+        // The server says where in the script an error was raised.
+        code => CODES.contains(&code) && !detail.contains("@user_"),
+    }
+}
+
 /// The driver's error as Seawall's.
-pub(crate) fn error(name: impl Into<Name>, cause: RedisError) -> Error {
-    let judged = judge(&cause);
+pub(crate) fn error(name: impl Into<Name>, judged: Verdict, cause: RedisError) -> Error {
     let error = Error::new(judged.kind, LAYER, name);
     let error = if judged.may_have_executed { error } else { error.not_executed() };
     let error = if judged.advice.is_empty() { error } else { error.with_message(judged.advice) };

@@ -198,7 +198,12 @@ impl Redis {
 
     /// Sends a command and reads its answer as a `T`.
     pub(crate) async fn ask<T: FromRedisValue>(&self, request: Request) -> Result<T, Error> {
-        match self.call(request).await? {
+        let reply = match &self.0 {
+            // Not by way of `call`: what is nested is moved from future to future.
+            Kind::Standard(Backend::One(stack)) => stack.call(request).await?,
+            _ => Box::pin(self.call(request)).await?,
+        };
+        match reply {
             Reply::Value(value) => read(value),
             Reply::Session(_) => Err(strange("a session in place of a value")),
         }

@@ -43,7 +43,10 @@ pub use lease::Lease;
 pub use operations::{Claim, Operation, Operations, Progress, State};
 pub use pipelined::Pipelined;
 pub use pubsub::{Gap, Heard, Message, Subscription};
-pub use rate_limit::{DecidedBy, Decision, OnOutage, SharedRateLimitConfig, SharedRateLimiter};
+pub use rate_limit::{
+    DecidedBy, Decision, OnOutage, SharedRateLimit, SharedRateLimitConfig, SharedRateLimitLayer,
+    SharedRateLimiter,
+};
 /// The driver: its values and conversions are this crate's too.
 pub use redis;
 pub use request::{Action, Reply, Request};

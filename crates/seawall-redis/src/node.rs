@@ -5,16 +5,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, RedisError, RedisResult, Value};
 use seawall_core::{CallContext, Error, FailureKind};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::classify::{self, LAYER};
+use crate::classify::{self, LAYER, Verdict};
 use crate::dedicated::{Dedicated, Lent};
 use crate::dial::Dialer;
-use crate::keeper::{Keeper, Live, Replacements, Rules, Watch};
-use crate::nature::Lane;
+use crate::keeper::{Keeper, Line, Live, Replacements, Rules, Watch};
+use crate::nature::{Lane, Nature};
 use crate::{RedisConfig, RedisStats};
 
 /// One server. Shared by all clones of a client.
@@ -88,52 +88,73 @@ impl Node {
         self.shared[0].first().await
     }
 
+    /// A shared connection for a request of this size, if there is one now.
+    pub(crate) fn line(&self, size: usize) -> Option<Line<'_>> {
+        self.keeper(size).now()
+    }
+
     /// Sends a command over a shared connection.
-    pub(crate) async fn command(&self, command: &Cmd, size: usize) -> Result<Value, Error> {
+    pub(crate) async fn command(&self, command: &Cmd, nature: Nature, size: usize) -> Result<Value, Error> {
         let keeper = self.keeper(size);
-        let live = match keeper.now() {
-            Some(live) => live,
+        let mut line = match keeper.now() {
+            Some(line) => line,
             None => self.wait(keeper).await?,
         };
-        let mut connection = live.connection();
-        let watch = Watch::new(&live);
+        let (live, connection) = line.parts();
+        let watch = Watch::new(live, CallContext::current_deadline());
         let answer = connection.send_packed_command(command).await;
         watch.done();
+        self.answer(live, nature, answer)
+    }
+
+    /// What the answer to a command means.
+    pub(crate) fn answer(
+        &self,
+        live: &Live,
+        nature: Nature,
+        answer: RedisResult<Value>,
+    ) -> Result<Value, Error> {
         match answer.and_then(classify::refusal_in) {
             Ok(value) => {
                 live.answered();
                 Ok(value)
             }
-            Err(cause) => Err(self.failed(&live, cause)),
+            Err(cause) => Err(self.failed(live, nature.judge()(&cause), cause)),
         }
     }
 
     /// Sends several commands at once over a shared connection.
-    pub(crate) async fn pipelined(&self, pipeline: &redis::Pipeline, size: usize) -> Result<Value, Error> {
+    pub(crate) async fn pipelined(
+        &self,
+        pipeline: &redis::Pipeline,
+        nature: Nature,
+        size: usize,
+    ) -> Result<Value, Error> {
         let keeper = self.keeper(size);
-        let live = match keeper.now() {
-            Some(live) => live,
+        let mut line = match keeper.now() {
+            Some(line) => line,
             None => self.wait(keeper).await?,
         };
-        let mut connection = live.connection();
-        let watch = Watch::new(&live);
-        let answer = pipeline.query_async::<Value>(&mut connection).await;
+        let (live, connection) = line.parts();
+        let watch = Watch::new(live, CallContext::current_deadline());
+        let answer = pipeline.query_async::<Value>(connection).await;
         watch.done();
-        match answer {
+        let cause = match answer {
             Ok(value) => {
                 live.answered();
-                Ok(value)
+                return Ok(value);
             }
-            // Of several commands some may have been carried out, whatever became of the others.
-            Err(cause) if pipeline.is_transaction() => Err(self.failed(&live, cause)),
-            Err(cause) => Err(self.partly_failed(&live, cause)),
-        }
+            Err(cause) => cause,
+        };
+        let error = self.failed(live, nature.judge()(&cause), cause);
+        // Of several commands some may have been carried out, whatever became of the others.
+        Err(if pipeline.is_transaction() { error } else { self.partly_failed(error) })
     }
 
     /// Asks whether the server answers, and no longer than an attempt may take.
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         let ping = redis::cmd("PING");
-        let answer = self.command(&ping, 0);
+        let answer = self.command(&ping, Nature::of(&ping), 0);
         let time = self.times.ordinary.unwrap_or(self.times.slow);
         match tokio::time::timeout(time, answer).await {
             Ok(answer) => answer.map(drop),
@@ -155,11 +176,11 @@ impl Node {
     pub(crate) async fn ask(
         &self,
         lent: &mut Lent,
-        lane: Lane,
+        nature: Nature,
         ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<Value, RedisError>,
     ) -> Result<Value, Error> {
         let began = Instant::now();
-        let own = self.time_of(lane).and_then(|time| began.checked_add(time));
+        let own = self.time_of(nature.lane).and_then(|time| began.checked_add(time));
         let until = [own, CallContext::current_deadline().map(Instant::from_std)].into_iter().flatten().min();
         let answer = lent.run(ask);
         let answer = match until {
@@ -173,8 +194,9 @@ impl Node {
             },
         };
         answer.and_then(classify::refusal_in).map_err(|cause| {
-            lent.clean &= classify::judge(&cause).replace.is_none();
-            classify::error(self.dialer.name(), cause)
+            let judged = nature.judge()(&cause);
+            lent.clean &= judged.replace.is_none();
+            classify::error(self.dialer.name(), judged, cause)
         })
     }
 
@@ -236,25 +258,24 @@ impl Node {
 
     /// Another connection if this one is not there, or this one as soon as it is.
     #[cold]
-    async fn wait(&self, keeper: &Keeper) -> Result<Arc<Live>, Error> {
+    async fn wait<'a>(&'a self, keeper: &'a Keeper) -> Result<Line<'a>, Error> {
         match self.shared.iter().find_map(Keeper::now) {
-            Some(live) => Ok(live),
+            Some(line) => Ok(line),
             None => keeper.wait().await,
         }
     }
 
     #[cold]
-    fn failed(&self, live: &Live, cause: RedisError) -> Error {
-        match classify::judge(&cause).replace {
+    fn failed(&self, live: &Live, judged: Verdict, cause: RedisError) -> Error {
+        match judged.replace {
             Some(reason) => live.replace(reason),
             None => live.answered(),
         }
-        classify::error(self.dialer.name(), cause)
+        classify::error(self.dialer.name(), judged, cause)
     }
 
     #[cold]
-    fn partly_failed(&self, live: &Live, cause: RedisError) -> Error {
-        let error = self.failed(live, cause);
+    fn partly_failed(&self, error: Error) -> Error {
         let kind = error.kind();
         Error::new(kind, LAYER, self.dialer.name())
             .with_message("one of several commands failed, the others may have been carried out")

@@ -23,8 +23,7 @@ struct Shard<S>(Mutex<S>);
 
 impl<S> Shards<S> {
     pub(crate) fn new(mut make: impl FnMut() -> S) -> Self {
-        let count = std::thread::available_parallelism().map_or(2, |count| 2 * count.get()).min(MOST);
-        Self((0..count).map(|_| Shard(Mutex::new(make()))).collect())
+        Self((0..shards()).map(|_| Shard(Mutex::new(make()))).collect())
     }
 
     /// Makes a call.
@@ -32,12 +31,20 @@ impl<S> Shards<S> {
     where
         S: Service<R> + Clone,
     {
-        let mut request = Some(request);
+        self.with(|service| service.call(request)).await?.await
+    }
+
+    /// Does something with a service that is ready.
+    pub(crate) async fn with<R, F>(&self, call: impl FnOnce(&mut S) -> F) -> Result<F, S::Error>
+    where
+        S: Service<R> + Clone,
+    {
+        let mut call = Some(call);
         let mut waiting: Option<S> = None;
-        let answer = std::future::poll_fn(|cx| {
-            let mut request = || request.take().expect("a call is made once");
+        std::future::poll_fn(|cx| {
+            let mut call = |service: &mut S| call.take().expect("a call is made once")(service);
             if let Some(service) = &mut waiting {
-                return service.poll_ready(cx).map_ok(|()| service.call(request()));
+                return service.poll_ready(cx).map_ok(|()| call(service));
             }
             let shard = &self.0[thread() % self.0.len()].0;
             let mut service = shard.lock().unwrap_or_else(|poisoned| {
@@ -48,7 +55,7 @@ impl<S> Shards<S> {
                 service
             });
             match service.poll_ready(cx) {
-                Poll::Ready(ready) => Poll::Ready(ready.map(|()| service.call(request()))),
+                Poll::Ready(ready) => Poll::Ready(ready.map(|()| call(&mut service))),
                 Poll::Pending => {
                     // It waits in the name of this call from here on, and the others go on with another.
                     let other = service.clone();
@@ -56,13 +63,18 @@ impl<S> Shards<S> {
                     Poll::Pending
                 }
             }
-        });
-        answer.await?.await
+        })
+        .await
     }
 }
 
+/// How many there are of whatever threads use in turn.
+pub(crate) fn shards() -> usize {
+    std::thread::available_parallelism().map_or(2, |count| 2 * count.get()).min(MOST)
+}
+
 /// The number of this thread among those that ever called.
-fn thread() -> usize {
+pub(crate) fn thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
     NUMBER.get().unwrap_or_else(|| {

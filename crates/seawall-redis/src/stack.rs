@@ -1,17 +1,24 @@
 //! What a client made by `Redis::connect` is: the pipeline around what tells of each attempt, around the connections.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, FailureKind, Observer};
+use seawall_tower::pipeline::{FailedPassage, FastPath};
 use seawall_tower::{Pipeline, PipelineService};
+use tokio::time::sleep_until;
 use tower::{Layer, ServiceExt};
 
 use crate::classify::{self, LAYER};
 use crate::dial::Dialer;
+use crate::keeper::Watch;
 use crate::nature::Lane;
 use crate::node::Node;
 use crate::pubsub::Post;
+use crate::request::Action;
 use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
 use crate::url::Address;
@@ -24,6 +31,9 @@ type Guarded = PipelineService<Observed<Wire>, RedisClassifier>;
 pub(crate) struct Stack {
     pub(crate) node: Arc<Node>,
     pub(crate) pipeline: Pipeline<RedisClassifier>,
+    peer: Arc<Peer>,
+    /// For first attempts of what shares connections.
+    fast: FastPath<RedisClassifier>,
     /// For what shares connections.
     ordinary: Shards<Guarded>,
     /// For what has one of its own: it waits for other things than the server, so its circuit is another.
@@ -45,10 +55,11 @@ impl Stack {
         let pipeline =
             Pipeline::new(LAYER, &config.pipeline, RedisClassifier, observer).map_err(misconfigured)?;
         let node = Arc::new(Node::new(dialer, config));
-        let wire = Observed::new(Wire::new(Arc::clone(&node)), peer);
+        let wire = Observed::new(Wire::new(Arc::clone(&node)), Arc::clone(&peer));
         let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
         let dedicated = pipeline.layer(&format!("{name} dedicated")).layer(wire);
-        Ok(Self { node, pipeline, ordinary, dedicated })
+        let fast = pipeline.fast_path(&name);
+        Ok(Self { node, pipeline, peer, fast, ordinary, dedicated })
     }
 
     /// Listens at the server.
@@ -58,17 +69,66 @@ impl Stack {
         Post::new(dialer.name(), patience, node.closed(), move || Ok(Arc::clone(&dialer)))
     }
 
+    /// Makes a call: past the layers while a connection is there and none of them has a say, else through them.
+    ///
+    /// All of the short way is in this one future, which is as large as what it awaits: what is nested is moved from future
+    /// to future, and that takes longer than what the layers do.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, Error> {
+        if let (Action::Command(command), Lane::Shared) = (&request.action, request.nature.lane)
+            && let Some(mut line) = self.node.line(request.size)
+            && let Some(passage) = self.fast.enter()
+        {
+            let until = passage.until();
+            let mut record = self.peer.record(&request, until);
+            let (live, connection) = line.parts();
+            let watch = Watch::new(live, until);
+            let answer = {
+                let mut sent = pin!(connection.send_packed_command(command));
+                let mut timer = pin!(until.map(|until| sleep_until(until.into())));
+                poll_fn(|cx| {
+                    let _within = record.as_ref().map(|record| record.span().enter());
+                    if let Poll::Ready(answer) = sent.as_mut().poll(cx) {
+                        return Poll::Ready(Some(answer));
+                    }
+                    let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
+                    timer.poll(cx).map(|()| None)
+                })
+                .await
+            };
+            let answer = match answer {
+                Some(answer) => {
+                    watch.done();
+                    self.node.answer(live, request.nature, answer).map(Reply::Value)
+                }
+                None => {
+                    drop(watch);
+                    Err(passage.ran_out().into())
+                }
+            };
+            drop(line);
+            if let Some(record) = &mut record {
+                record.answered(&answer);
+            }
+            return match (passage.ended(answer.as_ref()), answer) {
+                (Some(failed), Err(error)) => Box::pin(self.resume(request, error, failed)).await,
+                (_, answer) => answer,
+            };
+        }
+        // In a box, because most calls need none of it, and every future would have room for it.
+        Box::pin(self.call_through(request)).await
+    }
+
+    async fn call_through(&self, request: Request) -> Result<Reply, Error> {
         let answer = match request.nature.lane {
             Lane::Shared => self.ordinary.call(request).await,
-            // In a box, because most calls need none of it, and every future would have room for it.
-            _ => Box::pin(self.call_patiently(request)).await,
+            _ => self.call_patiently(request).await,
         };
-        if answer.is_err() {
-            // A refusal takes no time. Callers in a loop would keep the runtime from what brings the connection back.
-            tokio::task::coop::consume_budget().await;
-        }
-        answer
+        yield_after(answer).await
+    }
+
+    async fn resume(&self, request: Request, error: Error, failed: FailedPassage) -> Result<Reply, Error> {
+        let resumed = self.ordinary.with(|service| service.resume(request, error, failed)).await;
+        yield_after(resumed?.await).await
     }
 
     /// Calls that have a time limit of their own in place of the pipeline's.
@@ -95,6 +155,14 @@ impl Stack {
             format!("`{name}` changes the connection it is sent over, which others share: {instead}"),
         )
     }
+}
+
+/// A refusal takes no time. Callers in a loop would keep the runtime from what brings the connection back.
+async fn yield_after(answer: Result<Reply, Error>) -> Result<Reply, Error> {
+    if answer.is_err() {
+        tokio::task::coop::consume_budget().await;
+    }
+    answer
 }
 
 /// The context of a call that has so much time, whatever the pipeline gives to others.

@@ -37,18 +37,18 @@ impl Service<Request> for Wire {
         let node = Arc::clone(&self.0);
         let Request { action, nature, size } = request;
         match (action, nature.lane) {
-            (Action::Command(command), lane @ Lane::Blocking(_)) => Box::pin(async move {
+            (Action::Command(command), Lane::Blocking(_)) => Box::pin(async move {
                 let mut lent = node.lend().await?;
                 let ask = async |connection: &mut redis::aio::MultiplexedConnection| {
                     connection.send_packed_command(&command).await
                 };
-                node.ask(&mut lent, lane, ask).await.map(Reply::Value)
+                node.ask(&mut lent, nature, ask).await.map(Reply::Value)
             }),
             (Action::Command(command), _) => {
-                Box::pin(async move { node.command(&command, size).await.map(Reply::Value) })
+                Box::pin(async move { node.command(&command, nature, size).await.map(Reply::Value) })
             }
             (Action::Pipelined(pipeline), _) => {
-                Box::pin(async move { node.pipelined(&pipeline, size).await.map(Reply::Value) })
+                Box::pin(async move { node.pipelined(&pipeline, nature, size).await.map(Reply::Value) })
             }
             (Action::Session, _) => Box::pin(async move {
                 let lent = node.lend().await?;

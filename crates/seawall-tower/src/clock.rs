@@ -134,6 +134,11 @@ impl Stopwatch {
         Self(None)
     }
 
+    /// Of a call that began then, elsewhere.
+    pub(crate) const fn since(began: Instant) -> Self {
+        Self(Some(began))
+    }
+
     /// Call when the future is pending.
     pub(crate) fn pending(&mut self) {
         self.0.get_or_insert_with(now);

@@ -2,7 +2,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, Weak};
 
 use redis::aio::MultiplexedConnection;
-use seawall_core::CallContext;
 use tokio::time::Instant;
 
 use super::{Reason, Shared, State};
@@ -28,8 +27,8 @@ struct Against {
 }
 
 impl Live {
-    pub(crate) fn connection(&self) -> MultiplexedConnection {
-        self.connection.clone()
+    pub(super) fn number(&self) -> u64 {
+        self.trouble.number()
     }
 
     /// Says that it is of no more use.
@@ -44,11 +43,6 @@ impl Live {
         if timeouts.load(Relaxed) != 0 {
             timeouts.store(0, Relaxed);
         }
-    }
-
-    pub(super) fn in_flight(self: &Arc<Self>) -> usize {
-        // The keeper holds one itself.
-        Arc::strong_count(self) - 1
     }
 }
 
@@ -94,6 +88,7 @@ impl Trouble {
             if !reason.leaves_it_usable() {
                 let error = keeper.lost(reason);
                 *state = State::Down { since: Instant::now(), error };
+                keeper.stock.clear();
             }
         }
         *keeper.order.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, reason));
@@ -109,8 +104,9 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(live: &'a Live) -> Self {
-        Self { live, until: CallContext::current_deadline(), done: false }
+    /// Of a call that may take until then.
+    pub(crate) const fn new(live: &'a Live, until: Option<std::time::Instant>) -> Self {
+        Self { live, until, done: false }
     }
 
     pub(crate) fn done(mut self) {

@@ -7,6 +7,7 @@
 
 mod live;
 mod reason;
+mod stock;
 mod task;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -21,6 +22,8 @@ use tokio::time::Instant;
 pub(crate) use live::{Live, Watch};
 pub use reason::ReplacementStats;
 pub(crate) use reason::{Reason, Replacements};
+pub(crate) use stock::Line;
+use stock::Stock;
 
 use crate::RedisConfig;
 use crate::classify::LAYER;
@@ -37,6 +40,7 @@ pub(super) struct Shared {
     dialer: Arc<Dialer>,
     rules: Rules,
     state: RwLock<State>,
+    stock: Stock,
     /// Told whenever the state changes.
     changed: Notify,
     /// The connection that is to be replaced, by number, and why.
@@ -84,6 +88,7 @@ impl Keeper {
             dialer,
             rules,
             state: RwLock::new(State::Down { since: Instant::now(), error }),
+            stock: Stock::new(),
             changed: Notify::new(),
             order: std::sync::Mutex::new(None),
             ordered: Notify::new(),
@@ -95,22 +100,22 @@ impl Keeper {
     }
 
     /// The connection, if there is one now.
-    pub(crate) fn now(&self) -> Option<Arc<Live>> {
-        match &*self.shared.state() {
-            State::Up(live) => Some(Arc::clone(live)),
+    pub(crate) fn now(&self) -> Option<Line<'_>> {
+        Line::again(self).or_else(|| match &*self.shared.state() {
+            State::Up(live) => Some(Line::new(self, Arc::clone(live))),
             State::Down { .. } | State::Closed => None,
-        }
+        })
     }
 
     /// The connection, waited for at the beginning of an outage.
-    pub(crate) async fn wait(&self) -> Result<Arc<Live>, Error> {
+    pub(crate) async fn wait(&self) -> Result<Line<'_>, Error> {
         let shared = &*self.shared;
         let _place = Place::take(shared)?;
         loop {
             let mut changed = std::pin::pin!(shared.changed.notified());
             changed.as_mut().enable();
             let until = match &*shared.state() {
-                State::Up(live) => return Ok(Arc::clone(live)),
+                State::Up(live) => return Ok(Line::new(self, Arc::clone(live))),
                 State::Closed => return Err(shared.refused("the client was closed")),
                 State::Down { since, error } => {
                     let until = *since + shared.rules.offline_wait;
@@ -145,7 +150,8 @@ impl Keeper {
     /// How many calls are under way over the connection; `None` while there is none.
     pub(crate) fn in_flight(&self) -> Option<usize> {
         match &*self.shared.state() {
-            State::Up(live) => Some(live.in_flight()),
+            // The keeper holds one itself, and so does each handle that nobody uses.
+            State::Up(live) => Some((Arc::strong_count(live) - 1).saturating_sub(self.shared.stock.len())),
             State::Down { .. } | State::Closed => None,
         }
     }
@@ -154,6 +160,7 @@ impl Keeper {
     pub(crate) fn close(&self) -> Option<Arc<Live>> {
         self.task.abort();
         let before = std::mem::replace(&mut *self.shared.state_mut(), State::Closed);
+        self.shared.stock.clear();
         self.shared.changed.notify_waiters();
         match before {
             State::Up(live) => Some(live),

@@ -72,7 +72,10 @@ impl Shared {
             match &mut *state {
                 State::Down { error: last, .. } => *last = error,
                 State::Up(_) if usable => return,
-                State::Up(_) => *state = State::Down { since: Instant::now(), error },
+                State::Up(_) => {
+                    *state = State::Down { since: Instant::now(), error };
+                    self.stock.clear();
+                }
                 State::Closed => return,
             }
         }
@@ -89,6 +92,7 @@ impl Shared {
             if matches!(*state, State::Closed) {
                 return;
             }
+            self.stock.keep(live.number());
             *state = State::Up(live);
         }
         self.changed.notify_waiters();

@@ -7,8 +7,10 @@ mod table;
 
 use std::time::Duration;
 
-use redis::{Arg, Cmd};
+use redis::{Arg, Cmd, RedisError};
 use seawall_core::Idempotency;
+
+use crate::classify::{self, Verdict};
 
 /// Where a command belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,15 @@ pub(crate) struct Nature {
 }
 
 impl Nature {
+    /// What an error of it means: one that runs a script may have done part of its work before.
+    pub(crate) fn judge(self) -> fn(&RedisError) -> Verdict {
+        match self.name {
+            "EVAL" | "EVALSHA" | "FCALL" => classify::judge_script,
+            "MULTI" => classify::judge_transaction,
+            _ => classify::judge,
+        }
+    }
+
     /// Looks a command up. One that nobody knows (a module's) is not made twice.
     pub(crate) fn of(command: &Cmd) -> Self {
         let mut arguments = command.args_iter();

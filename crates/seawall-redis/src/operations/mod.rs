@@ -10,6 +10,9 @@
 mod claim;
 mod operation;
 mod scripts;
+mod store;
+mod writer;
 
 pub use claim::{Claim, Progress, State};
-pub use operation::{Operation, Operations};
+pub use operation::Operation;
+pub use store::Operations;

@@ -140,8 +140,9 @@ impl Listener {
             }
             Ok(())
         };
+        let failed = |cause| classify::error(Arc::clone(&self.post.name), classify::judge(&cause), cause);
         match timeout(self.post.patience, subscribe).await {
-            Ok(result) => result.map_err(|cause| classify::error(Arc::clone(&self.post.name), cause))?,
+            Ok(result) => result.map_err(failed)?,
             Err(_elapsed) => {
                 return Err(Error::new(FailureKind::Timeout, classify::LAYER, Arc::clone(&self.post.name))
                     .with_message("no answer to a subscription in time"));

@@ -13,7 +13,16 @@ use serde::{Deserialize, Serialize};
 /// | `burst` | 100 | units that a key which was quiet may take at once |
 /// | `on_outage` | `"open"` | what is decided while the server decides nothing: `"open"` or `"closed"` |
 /// | `timeout` | 250ms | how long the server has to decide |
-/// | `max_denied` | 10000 | keys that are remembered as refused |
+/// | `max_keys` | 10000 | keys of which something is remembered |
+/// | `block` | 1 | units that are taken from the server at a time |
+/// | `block_hold` | 1s | for how long they may be spent |
+/// | `max_wait` | 1s | how long a call may wait for its turn; or `"off"`: it is refused at once |
+/// | `max_waiting` | 1024 | how many calls may wait at a time |
+///
+/// In any stretch of time `t`, at most `burst + limit × t / period` units of a key are taken from the server. With a
+/// `block` above 1 they may be spent up to `block_hold` later: in any stretch, each process may spend up to `block - 1`
+/// units more than were taken in it. `n` processes so exceed the limit by `n × (block - 1)` at the most, and never for
+/// longer than `block_hold`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SharedRateLimitConfig {
@@ -29,8 +38,22 @@ pub struct SharedRateLimitConfig {
     /// How long the server has to decide. Above zero. Default 250 ms.
     #[serde(with = "seawall_core::friendly_duration")]
     pub timeout: Duration,
-    /// Keys that are remembered as refused, so that the server is not asked about them. Default 10 000.
-    pub max_denied: NonZeroUsize,
+    /// Keys of which this process remembers that they are refused, or holds units, so that the server is not asked about
+    /// them. Default 10 000.
+    pub max_keys: NonZeroUsize,
+    /// The most units of a key that are taken from the server at a time, so that not every call asks it: as many as are
+    /// spent before `block_hold` is over, and never more than half of what is there. 1 is no more than the call needs. At
+    /// most `burst`. Default 1.
+    pub block: NonZeroU32,
+    /// For how long units may be spent that were taken in a block; what is left then is lost. Above zero. Default 1 s.
+    #[serde(with = "seawall_core::friendly_duration")]
+    pub block_hold: Duration,
+    /// How long a call may wait for its turn, in [`acquire`](super::SharedRateLimiter::acquire) and the layer. `None`
+    /// (`"off"`): none waits. Default 1 s.
+    #[serde(with = "seawall_core::or_off::duration")]
+    pub max_wait: Option<Duration>,
+    /// How many calls may wait at a time, of all keys; one more is refused. Default 1024.
+    pub max_waiting: usize,
 }
 
 /// What is decided while the server decides nothing.
@@ -53,7 +76,11 @@ impl Default for SharedRateLimitConfig {
             burst: HUNDRED,
             on_outage: OnOutage::default(),
             timeout: Duration::from_millis(250),
-            max_denied: const { NonZeroUsize::new(10_000).unwrap() },
+            max_keys: const { NonZeroUsize::new(10_000).unwrap() },
+            block: NonZeroU32::MIN,
+            block_hold: Duration::from_secs(1),
+            max_wait: Some(Duration::from_secs(1)),
+            max_waiting: 1024,
         }
     }
 }
@@ -64,10 +91,14 @@ impl SharedRateLimitConfig {
     /// # Errors
     /// The first field that breaks its rule.
     pub fn validate(&self) -> Result<(), InvalidConfig> {
-        for (field, time) in [("period", self.period), ("timeout", self.timeout)] {
+        let times = [("period", self.period), ("timeout", self.timeout), ("block_hold", self.block_hold)];
+        for (field, time) in times {
             if time.is_zero() {
                 return Err(InvalidConfig::new(field, "0s", "must be above zero"));
             }
+        }
+        if self.block > self.burst {
+            return Err(InvalidConfig::new("block", self.block, "must be at most `burst`"));
         }
         // The script counts in microseconds, in numbers that are whole up to 2^53.
         let whole = self.period.as_secs_f64() * f64::from(self.burst.get()) / f64::from(self.limit.get());

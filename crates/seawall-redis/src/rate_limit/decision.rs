@@ -21,19 +21,18 @@ pub struct Decision {
 pub enum DecidedBy {
     /// The server, which knows of all processes.
     Server,
-    /// This process, which knows what the server said a moment ago.
+    /// This process, which knows what the server said a moment ago, or holds units that it gave.
     Memory,
     /// Nobody: the server did not answer, and the configuration says what then.
     Outage,
 }
 
 impl Decision {
-    pub(super) const fn denied(wait: Duration, decided_by: DecidedBy) -> Self {
-        Self { allowed: false, remaining: 0, retry_after: Some(wait), reset_after: wait, decided_by }
+    pub(super) const fn allowed(remaining: u32, reset_after: Duration, decided_by: DecidedBy) -> Self {
+        Self { allowed: true, remaining, retry_after: None, reset_after, decided_by }
     }
 
-    pub(super) const fn blind() -> Self {
-        let reset_after = Duration::ZERO;
-        Self { allowed: true, remaining: 0, retry_after: None, reset_after, decided_by: DecidedBy::Outage }
+    pub(super) const fn denied(wait: Duration, decided_by: DecidedBy) -> Self {
+        Self { allowed: false, remaining: 0, retry_after: Some(wait), reset_after: wait, decided_by }
     }
 }

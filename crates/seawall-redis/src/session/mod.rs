@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Value};
-use seawall_core::{Error, FailureKind};
+use seawall_core::{Error, FailureKind, Idempotency};
 
 use crate::classify::LAYER;
 use crate::client::read;
 use crate::dedicated::Lent;
-use crate::nature::Lane;
+use crate::nature::{Lane, Nature};
 use crate::node::Node;
 use crate::request::Action;
 use crate::{Command, Pipelined, Request};
@@ -49,10 +49,11 @@ impl Session {
     pub async fn query<T: FromRedisValue>(&mut self, commands: Pipelined<'_>) -> Result<T, Error> {
         let pipeline = commands.into_pipeline()?;
         let ends_watch = pipeline.is_transaction();
-        let lane = Lane::Slow;
+        let name = if ends_watch { "MULTI" } else { "PIPELINE" };
+        let nature = Nature { name, lane: Lane::Slow, idempotency: Idempotency::NotIdempotent };
         let ask =
             async |connection: &mut MultiplexedConnection| pipeline.query_async::<Value>(connection).await;
-        let value = self.node.ask(&mut self.lent, lane, ask).await?;
+        let value = self.node.ask(&mut self.lent, nature, ask).await?;
         if ends_watch {
             self.watching = false;
             self.settle();
@@ -80,7 +81,7 @@ impl Session {
         self.settle();
         let ask =
             async |connection: &mut MultiplexedConnection| connection.send_packed_command(&command).await;
-        let value = self.node.ask(&mut self.lent, lane, ask).await?;
+        let value = self.node.ask(&mut self.lent, request.nature, ask).await?;
         if name == "UNWATCH" {
             self.watching = false;
             self.settle();

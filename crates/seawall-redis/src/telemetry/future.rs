@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use pin_project_lite::pin_project;
-use seawall_core::{AttributeValue, CallContext, Error, FailureKind, Measurement};
+use seawall_core::{AttributeValue, Error, FailureKind, Measurement};
 use tracing::Span;
 
 use super::Peer;
@@ -39,20 +39,13 @@ impl<F: Future<Output = Result<R, Error>>, R> Future for ResponseFuture<F> {
             let _within = record.span.enter();
             ready!(this.inner.poll(cx))
         };
-        match &answer {
-            Ok(_) => record.end(None, None, now()),
-            Err(error) if error.kind() == FailureKind::Cancelled => record.done = true,
-            Err(error) => {
-                let code = classify::code_of(error);
-                record.end(code, Some(code.unwrap_or(error.kind().as_str())), now());
-            }
-        }
+        record.answered(&answer);
         Poll::Ready(answer)
     }
 }
 
 /// An attempt that is under way, and is told of once.
-pub(super) struct Record {
+pub(crate) struct Record {
     peer: Arc<Peer>,
     operation: &'static str,
     span: Span,
@@ -63,9 +56,29 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(peer: Arc<Peer>, operation: &'static str, span: Span) -> Self {
-        let deadline = CallContext::current_deadline();
+    pub(super) fn new(
+        peer: Arc<Peer>,
+        operation: &'static str,
+        span: Span,
+        deadline: Option<Instant>,
+    ) -> Self {
         Self { peer, operation, span, began: now(), deadline, done: false }
+    }
+
+    /// Tells how the attempt ended.
+    pub(crate) fn answered<R>(&mut self, answer: &Result<R, Error>) {
+        match answer {
+            Ok(_) => self.end(None, None, now()),
+            Err(error) if error.kind() == FailureKind::Cancelled => self.done = true,
+            Err(error) => {
+                let code = classify::code_of(error);
+                self.end(code, Some(code.unwrap_or(error.kind().as_str())), now());
+            }
+        }
+    }
+
+    pub(crate) const fn span(&self) -> &Span {
+        &self.span
     }
 
     fn end(&mut self, code: Option<&'static str>, error: Option<&'static str>, now: Instant) {

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use seawall_core::{Error, Observer};
+use seawall_core::{CallContext, Error, Observer};
 use tower::Service;
 use tracing::Span;
 use tracing::field::Empty;
@@ -46,6 +47,15 @@ impl Peer {
             observer,
             is_measured,
         }
+    }
+
+    /// What is to be told of an attempt that is about to be made and may take until then, if anybody listens.
+    pub(crate) fn record(self: &Arc<Self>, request: &Request, until: Option<Instant>) -> Option<Record> {
+        let span = if self.observer.wants_span() { self.span(request) } else { Span::none() };
+        if span.is_disabled() && !self.is_measured {
+            return None;
+        }
+        Some(Record::new(Arc::clone(self), request.name(), span, until))
     }
 
     /// The span of an attempt that is about to be made; a disabled one if no subscriber wants it, at next to no cost.
@@ -95,14 +105,11 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let peer = &self.peer;
-        let span = if peer.observer.wants_span() { peer.span(&request) } else { Span::none() };
-        if span.is_disabled() && !peer.is_measured {
+        let Some(record) = self.peer.record(&request, CallContext::current_deadline()) else {
             return ResponseFuture::new(self.inner.call(request), None);
-        }
-        // Before the attempt is made: a panic in there ends it too.
-        let record = Record::new(Arc::clone(peer), request.name(), span.clone());
-        let inner = span.in_scope(|| self.inner.call(request));
+        };
+        // The record was made before the attempt is: a panic in there ends it too.
+        let inner = record.span().in_scope(|| self.inner.call(request));
         ResponseFuture::new(inner, Some(record))
     }
 }

@@ -13,6 +13,8 @@ mod nature;
 mod operations;
 mod pubsub;
 mod rate_limit;
+mod rate_limit_layer;
+mod script_errors;
 #[cfg(feature = "sentinel")]
 mod sentinel;
 mod sessions;

@@ -74,3 +74,58 @@ async fn an_owner_who_comes_back_takes_up_his_own_operation_at_once() {
     again.checkpoint(8, 10, b"eight").await.unwrap();
     assert!(before.checkpoint(9, 10, b"nine").await.is_err());
 }
+
+#[tokio::test]
+async fn checkpoints_are_written_once_in_an_interval_and_the_last_one_always() {
+    let all = operations(LONG).await.checkpoint_interval(LONG);
+    let done = async || all.progress("a").await.unwrap().unwrap().done;
+    let mut operation = ours(&all, "one").await;
+    operation.checkpoint(1, 100, b"1").await.unwrap();
+    assert_eq!(done().await, 1, "the first at once");
+    for n in 2..100 {
+        operation.checkpoint(n, 100, b"more").await.unwrap();
+    }
+    assert_eq!((done().await, operation.done()), (1, 99));
+    operation.flush().await.unwrap();
+    assert_eq!(done().await, 99, "when asked for");
+    operation.checkpoint(100, 100, b"100").await.unwrap();
+    assert_eq!(done().await, 100, "one that is the last at once");
+    operation.checkpoint(101, 200, b"101").await.unwrap();
+    operation.complete("done").await.unwrap();
+    let ended = all.progress("a").await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.done, ended.total), (State::Completed, 101, 200));
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_waits_is_written_when_its_interval_is_over_or_its_operation_dropped() {
+    let client = connect().await;
+    let all = Operations::new(&client, "imports", LONG, LONG).checkpoint_interval(Duration::from_millis(50));
+    let mut operation = ours(&all, "one").await;
+    operation.checkpoint(1, 100, b"1").await.unwrap();
+    operation.checkpoint(2, 100, b"2").await.unwrap();
+    operation.checkpoint(3, 100, b"3").await.unwrap();
+    until("the newest is written", async || all.progress("a").await.unwrap().unwrap().done == 3).await;
+
+    let seldom = all.clone().checkpoint_interval(LONG);
+    let mut operation = ours(&seldom, "one").await;
+    operation.checkpoint(4, 100, b"4").await.unwrap();
+    operation.checkpoint(5, 100, b"5").await.unwrap();
+    drop(operation);
+    until("it is written", async || all.progress("a").await.unwrap().unwrap().done == 5).await;
+    assert_eq!(all.progress("a").await.unwrap().unwrap().checkpoint, b"5");
+}
+
+#[tokio::test]
+async fn an_owner_who_was_replaced_is_told_by_a_checkpoint_after() {
+    let all = operations(LONG).await.checkpoint_interval(Duration::from_millis(20));
+    let mut before = ours(&all, "one").await;
+    before.checkpoint(1, 10, b"1").await.unwrap();
+    let _again = ours(&all, "one").await;
+    until("it is told", async || match before.checkpoint(2, 10, b"2").await {
+        Ok(()) => false,
+        Err(error) => error.kind() == FailureKind::Refused,
+    })
+    .await;
+    assert_eq!(all.progress("a").await.unwrap().unwrap().done, 1);
+    assert_eq!(before.complete("mine").await.unwrap_err().kind(), FailureKind::Refused);
+}

@@ -5,6 +5,7 @@ use seawall_core::FailureKind;
 use seawall_redis::{DecidedBy, OnOutage, SharedRateLimitConfig, SharedRateLimiter};
 use seawall_testkit::proxy::{Direction, Fault, FaultProxy, Faults};
 use seawall_testkit::servers::redis_url;
+use seawall_tower::Identity;
 
 use crate::support::{address, connect, connect_to, through, until};
 
@@ -22,8 +23,8 @@ fn ten() -> SharedRateLimitConfig {
 #[tokio::test]
 async fn a_burst_is_shared_by_all_who_use_the_name() {
     let redis = connect().await;
-    let one = SharedRateLimiter::new(&redis, "logins", &ten()).unwrap();
-    let other = SharedRateLimiter::new(&redis.clone(), "logins", &ten()).unwrap();
+    let one = SharedRateLimiter::new(&redis, Identity::new("logins"), &ten()).unwrap();
+    let other = SharedRateLimiter::new(&redis.clone(), Identity::new("logins"), &ten()).unwrap();
     for left in (0..10).rev() {
         let limiter = if left % 2 == 0 { &one } else { &other };
         let decision = limiter.take("ann", 1).await.unwrap();
@@ -40,7 +41,7 @@ async fn a_burst_is_shared_by_all_who_use_the_name() {
 #[tokio::test]
 async fn a_refusal_is_remembered_and_the_server_not_asked_again() {
     let redis = connect().await;
-    let limiter = SharedRateLimiter::new(&redis, "logins", &ten()).unwrap();
+    let limiter = SharedRateLimiter::new(&redis, Identity::new("logins"), &ten()).unwrap();
     assert!(limiter.take("ann", 7).await.unwrap().allowed);
     let refused = limiter.take("ann", 4).await.unwrap();
     assert_eq!((refused.allowed, refused.remaining, refused.decided_by), (false, 3, DecidedBy::Server));
@@ -53,7 +54,7 @@ async fn a_refusal_is_remembered_and_the_server_not_asked_again() {
 async fn units_come_back_by_the_clock_of_the_server() {
     let redis = connect().await;
     let config = SharedRateLimitConfig { period: Duration::from_millis(500), ..ten() };
-    let limiter = SharedRateLimiter::new(&redis, "logins", &config).unwrap();
+    let limiter = SharedRateLimiter::new(&redis, Identity::new("logins"), &config).unwrap();
     assert!(limiter.take("ann", 10).await.unwrap().allowed);
     assert!(!limiter.take("ann", 1).await.unwrap().allowed);
     until("one comes back", async || limiter.take("ann", 1).await.unwrap().allowed).await;
@@ -63,7 +64,7 @@ async fn units_come_back_by_the_clock_of_the_server() {
 #[tokio::test]
 async fn a_cost_of_nothing_only_asks_and_one_beyond_the_burst_is_a_mistake() {
     let redis = connect().await;
-    let limiter = SharedRateLimiter::new(&redis, "logins", &ten()).unwrap();
+    let limiter = SharedRateLimiter::new(&redis, Identity::new("logins"), &ten()).unwrap();
     assert_eq!(limiter.take("ann", 0).await.unwrap().remaining, 10);
     assert_eq!(limiter.take("ann", 0).await.unwrap().remaining, 10);
     assert_eq!(limiter.take("ann", 11).await.unwrap_err().kind(), FailureKind::Permanent);
@@ -77,7 +78,7 @@ async fn while_the_server_is_silent_the_limit_is_open_or_closed_as_was_chosen() 
     proxy.set(Faults::always(Fault::HalfOpen { dead: Direction::Down }));
     for (on_outage, allowed) in [(OnOutage::Open, true), (OnOutage::Closed, false)] {
         let config = SharedRateLimitConfig { on_outage, timeout: Duration::from_millis(50), ..ten() };
-        let limiter = SharedRateLimiter::new(&redis, "logins", &config).unwrap();
+        let limiter = SharedRateLimiter::new(&redis, Identity::new("logins"), &config).unwrap();
         let decision = limiter.take("ann", 1).await.unwrap();
         assert_eq!((decision.allowed, decision.decided_by), (allowed, DecidedBy::Outage));
     }

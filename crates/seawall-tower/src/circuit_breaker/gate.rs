@@ -6,7 +6,7 @@ use seawall_core::{CircuitBreaker, CircuitState, Epoch};
 /// What a circuit does with calls, readable without its lock. It is changed only with the lock held, after the circuit
 /// itself; one who reads it a moment earlier carries an old epoch and decides nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(crate) enum Gate {
     /// Only the circuit can say.
     Ask,
     /// Every call passes, and its result must be handed back.
@@ -36,7 +36,7 @@ impl Gate {
     }
 
     /// The epoch in which every call passes.
-    pub(super) const fn flowing(self) -> Option<Epoch> {
+    pub(crate) const fn flowing(self) -> Option<Epoch> {
         match self {
             Self::Flowing(epoch) | Self::Unmoved(epoch) => Some(epoch),
             Self::Ask | Self::Open(_) | Self::ForcedOpen => None,

@@ -131,12 +131,12 @@ impl CircuitBreakerHandle {
     }
 
     /// What the circuit does with calls, as far as it can be said without asking it.
-    pub(super) fn gate(&self) -> Gate {
+    pub(crate) fn gate(&self) -> Gate {
         self.0.gate.gate()
     }
 
     /// Whether it matters how long calls take.
-    pub(super) fn heeds_slowness(&self) -> bool {
+    pub(crate) fn heeds_slowness(&self) -> bool {
         // A call that was under way when this changed may be judged by either.
         self.0.heeds_slowness.load(Ordering::Relaxed)
     }
@@ -147,7 +147,7 @@ impl CircuitBreakerHandle {
     }
 
     /// Whether a call that flowed and was not slow would change nothing if its result were handed back.
-    pub(super) fn is_unmoved_by(&self, epoch: Epoch, outcome: Outcome) -> bool {
+    pub(crate) fn is_unmoved_by(&self, epoch: Epoch, outcome: Outcome) -> bool {
         match outcome.speaks_against_backend() {
             Some(failed) => !failed && self.0.gate.is_unmoved(epoch),
             None => true,
@@ -166,12 +166,12 @@ impl CircuitBreakerHandle {
     }
 
     /// The same for a call that flowed.
-    pub(super) fn exit_flowing(&self, epoch: Epoch, began: Option<Instant>, outcome: Outcome, now: Instant) {
+    pub(crate) fn exit_flowing(&self, epoch: Epoch, began: Option<Instant>, outcome: Outcome, now: Instant) {
         let event = self.with(|State { breaker, rng }| breaker.exit_flowing(epoch, began, outcome, now, rng));
         self.tell(event);
     }
 
-    pub(super) fn abandoned(&self, elapsed: Duration) {
+    pub(crate) fn abandoned(&self, elapsed: Duration) {
         self.tell(Some(Event::Abandoned { elapsed }));
     }
 

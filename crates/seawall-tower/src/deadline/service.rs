@@ -1,4 +1,4 @@
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -47,6 +47,21 @@ impl<S> Deadline<S> {
     }
 
     crate::inner::accessors!(S);
+}
+
+impl<S> Deadline<S> {
+    /// Goes on with a call that began then, elsewhere.
+    pub(crate) fn resume<F: Future>(
+        &mut self,
+        began: Instant,
+        make: impl FnOnce(&mut S) -> F,
+    ) -> ResponseFuture<F> {
+        let (way_in, inner) = (WayIn::open(), &mut self.inner);
+        match self.limit.until(|| began) {
+            None => ResponseFuture::unlimited(&way_in, make(inner)),
+            Some(until) => ResponseFuture::within(&way_in, &self.limit, began, until, || make(inner)),
+        }
+    }
 }
 
 // By hand, because a clone waits for nothing yet.

@@ -5,12 +5,13 @@ use seawall_core::{ByKind, Classify, Refusal};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::FailedPassage;
 use super::future::ResponseFuture;
 use super::hedged::Boxed;
 use super::optional::Optional;
 use super::target::Target;
 use crate::Replay;
-use crate::clock::WayIn;
+use crate::clock::{Stopwatch, WayIn};
 use crate::deadline::Deadline;
 use crate::hedge::Hedge;
 use crate::retry::Retry;
@@ -82,6 +83,24 @@ impl<S, C> CallService<S, C> {
     }
 }
 
+impl<S, C> CallService<S, C> {
+    pub(super) fn resume<Req>(
+        &mut self,
+        request: Req,
+        error: S::Error,
+        FailedPassage { began }: FailedPassage,
+    ) -> ResponseFuture<S, Req, C>
+    where
+        S: Service<Req> + Clone,
+        S::Error: From<Refusal>,
+        C: Classify<S::Response, S::Error> + Replay<Req>,
+    {
+        let way_in = WayIn::open();
+        let resumed = self.stack.resume(began, |retry| retry.resume(request, error, began));
+        ResponseFuture::new(resumed, Arc::clone(&self.target), way_in.place(), Stopwatch::since(began))
+    }
+}
+
 impl<S: Clone, C> Clone for CallService<S, C> {
     fn clone(&self) -> Self {
         Self { stack: self.stack.clone(), target: Arc::clone(&self.target) }
@@ -104,6 +123,7 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let way_in = WayIn::open();
-        ResponseFuture::new(self.stack.call(request), Arc::clone(&self.target), way_in.place())
+        let watch = Stopwatch::new();
+        ResponseFuture::new(self.stack.call(request), Arc::clone(&self.target), way_in.place(), watch)
     }
 }

@@ -40,8 +40,13 @@ impl<S, Req, C> ResponseFuture<S, Req, C>
 where
     Hedged<S, C>: Service<Req>,
 {
-    pub(super) const fn new(inner: Inner<S, Req, C>, target: Arc<Target<C>>, place: Place) -> Self {
-        Self { inner, report: Report { target, watch: Stopwatch::new(), done: false }, place }
+    pub(super) const fn new(
+        inner: Inner<S, Req, C>,
+        target: Arc<Target<C>>,
+        place: Place,
+        watch: Stopwatch,
+    ) -> Self {
+        Self { inner, report: Report { target, watch, done: false }, place }
     }
 }
 

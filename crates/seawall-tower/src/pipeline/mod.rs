@@ -38,6 +38,7 @@ mod attempt;
 mod blueprint;
 mod call;
 mod config;
+mod fast_path;
 pub mod future;
 mod hedged;
 mod layer;
@@ -54,6 +55,7 @@ pub use attempt::{AttemptLayer, AttemptService};
 use blueprint::Blueprint;
 pub use call::{CallLayer, CallService};
 pub use config::PipelineConfig;
+pub use fast_path::{FailedPassage, FastPath, Passage};
 pub use layer::PipelineLayer;
 use seawall_core::{ByKind, InvalidConfig, Observer, SharedRetryBudget};
 pub use service::PipelineService;
@@ -154,6 +156,11 @@ impl<C: Clone> Pipeline<C> {
     /// Cheap enough to be made for each call.
     pub fn layer(&self, target: &str) -> PipelineLayer<C> {
         PipelineLayer::new(self.target(target))
+    }
+
+    /// The way past the layers of `target`, for first attempts that none of them would hold back.
+    pub fn fast_path(&self, target: &str) -> FastPath<C> {
+        FastPath::new(self.target(target))
     }
 
     /// The part of [`layer`](Self::layer) that guards whole calls: deadline → retry → hedge.

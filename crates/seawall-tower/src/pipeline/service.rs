@@ -6,7 +6,7 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::target::Target;
-use super::{AttemptService, CallService};
+use super::{AttemptService, CallService, FailedPassage};
 use crate::Replay;
 
 /// A service inside of the stack of one target. See the [module](super).
@@ -36,6 +36,24 @@ impl<S, C> PipelineService<S, C> {
     /// Takes the service out of the stack.
     pub fn into_inner(self) -> S {
         self.calls.into_inner().into_inner()
+    }
+}
+
+impl<S, C> PipelineService<S, C> {
+    /// Goes on with a call whose first attempt was made past the layers, and failed with this error: as if it had come
+    /// through them.
+    pub fn resume<Req>(
+        &mut self,
+        request: Req,
+        error: S::Error,
+        failed: FailedPassage,
+    ) -> ResponseFuture<AttemptService<S, C>, Req, C>
+    where
+        S: Service<Req> + Clone,
+        S::Error: From<Refusal>,
+        C: Classify<S::Response, S::Error> + Replay<Req> + Clone,
+    {
+        self.calls.resume(request, error, failed)
     }
 }
 

@@ -36,6 +36,11 @@ impl<W> Course<W> {
         Self { attempt: 1, executed: false, nested, watch: Stopwatch::new(), retries: None }
     }
 
+    /// Of a call whose first attempt began then, elsewhere.
+    pub(super) const fn since(began: Instant) -> Self {
+        Self { attempt: 1, executed: false, nested: false, watch: Stopwatch::since(began), retries: None }
+    }
+
     /// What is needed for retries, with these waits if it is not there yet.
     pub(super) fn retries(&mut self, waits: impl FnOnce() -> (W, Spread)) -> &mut Retries<W> {
         self.retries.get_or_insert_with(|| Box::new(Retries { waits: waits(), resent: None, paid: None }))

@@ -45,6 +45,8 @@ pin_project! {
     #[project = StateProj]
     enum State<S, F, E> {
         Calling { #[pin] attempt: Narrowed<F> },
+        // The first attempt was made elsewhere, and this is its error.
+        Failed { error: Option<Box<E>> },
         // In boxes, because most calls need none, and every future has room for them. `failed` is the error that is to
         // be repeated; a response is let go at once, because the inner service may wait for what it holds.
         Waiting { sleep: Pin<Box<Sleep>>, failed: Option<Box<E>> },
@@ -75,6 +77,19 @@ where
             place,
         }
     }
+
+    /// Of a call whose first attempt began then, elsewhere, and failed with this error.
+    pub(super) fn resumed(
+        request: Req,
+        error: S::Error,
+        began: Instant,
+        shared: Arc<Shared<S, C, B>>,
+        place: Place,
+    ) -> Self {
+        let course = Course::since(began);
+        let request = shared.settings.allows_after(course.attempt).then_some(request);
+        Self { request, state: State::Failed { error: Some(Box::new(error)) }, shared, course, place }
+    }
 }
 
 impl<S, Req, C, B> Future for ResponseFuture<S, Req, C, B>
@@ -90,9 +105,14 @@ where
         let settings = &*this.shared.settings;
         loop {
             match this.state.as_mut().project() {
-                StateProj::Calling { attempt } => {
+                attempted @ (StateProj::Calling { .. } | StateProj::Failed { .. }) => {
                     let way_out = this.place.way_out();
-                    let Poll::Ready(mut result) = attempt.poll(cx) else {
+                    let polled = match attempted {
+                        StateProj::Calling { attempt } => attempt.poll(cx),
+                        StateProj::Failed { error } => Poll::Ready(Err(*error.take().expect(ONCE))),
+                        _ => unreachable!("these are the states of an attempt"),
+                    };
+                    let Poll::Ready(mut result) = polled else {
                         this.course.watch.pending_on(&way_out);
                         return Poll::Pending;
                     };
@@ -154,6 +174,8 @@ where
         }
     }
 }
+
+const ONCE: &str = "a failure is concluded once";
 
 /// Tells an error how many attempts there were.
 fn note<R, E, W>(

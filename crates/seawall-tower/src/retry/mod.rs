@@ -73,4 +73,4 @@ pub use service::Retry;
 #[cfg(doc)]
 use crate::Replay;
 
-const STRATEGY: &str = "retry";
+pub(crate) const STRATEGY: &str = "retry";

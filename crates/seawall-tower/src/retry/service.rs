@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use seawall_core::{ByKind, Classify};
@@ -37,6 +38,25 @@ impl<S, C, B: BackoffBuilder> Retry<S, C, B> {
     /// Takes the inner service out.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+}
+
+impl<S, C, B> Retry<S, C, B> {
+    /// Goes on with a call whose first attempt began then, elsewhere, and failed with this error.
+    pub(crate) fn resume<Req>(
+        &mut self,
+        request: Req,
+        error: S::Error,
+        began: Instant,
+    ) -> ResponseFuture<S, Req, C, B>
+    where
+        S: Service<Req> + Clone,
+        C: Replay<Req>,
+        B: BackoffBuilder + Clone,
+    {
+        let way_in = WayIn::open();
+        self.shared.provide(&self.inner);
+        ResponseFuture::resumed(request, error, began, Arc::clone(&self.shared), way_in.place())
     }
 }
 

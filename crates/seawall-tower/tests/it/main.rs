@@ -17,6 +17,7 @@ mod contract;
 mod differential;
 mod dropped_calls;
 mod fallback;
+mod fast_path;
 mod gate_model;
 mod hedge;
 mod hedge_laws;

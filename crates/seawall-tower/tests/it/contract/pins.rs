@@ -100,6 +100,9 @@ fn everything_public_crosses_threads_and_is_cloned() {
 fn what_is_not_cloned_crosses_threads_all_the_same() {
     fn crosses<T: Send + Sync + 'static>() {}
     crosses::<Registry<CircuitBreakerHandle>>();
+    crosses::<pipeline::FailedPassage>();
+    crosses::<pipeline::FastPath<ByKind>>();
+    crosses::<pipeline::Passage<'static, ByKind>>();
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! Handles of a connection, kept by the threads that used them last.
+//!
+//! To clone the driver's handle for a command, and to drop it, is to count half a dozen references that all threads count:
+//! with two of them that takes longer than to put the command together. So handles are lent and come back.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redis::aio::MultiplexedConnection;
+
+use super::{Keeper, Live};
+use crate::shards::{shards, thread};
+
+/// A thread keeps no more of them: more are cloned when they are needed.
+const MOST: usize = 512;
+/// The number of no connection.
+const NONE: u64 = 0;
+
+/// The handles that nobody uses now.
+pub(super) struct Stock {
+    /// The connection they are of; others are not kept.
+    current: AtomicU64,
+    shelves: Box<[Shelf]>,
+}
+
+/// Of one thread, on a cache line of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Shelf(Mutex<Vec<Handle>>);
+
+struct Handle {
+    live: Arc<Live>,
+    connection: MultiplexedConnection,
+}
+
+impl Stock {
+    pub(super) fn new() -> Self {
+        Self { current: AtomicU64::new(NONE), shelves: (0..shards()).map(|_| Shelf::default()).collect() }
+    }
+
+    /// Keeps handles of this connection from here on, and of no other.
+    pub(super) fn keep(&self, number: u64) {
+        self.current.store(number, Ordering::SeqCst);
+        for shelf in &self.shelves {
+            // Whoever puts one back now has seen the number; whoever did before is cleared away.
+            let handles = std::mem::take(&mut *shelf.lock());
+            drop(handles);
+        }
+    }
+
+    /// Keeps none.
+    pub(super) fn clear(&self) {
+        self.keep(NONE);
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.shelves.iter().map(|shelf| shelf.lock().len()).sum()
+    }
+
+    fn take(&self) -> Option<Handle> {
+        if self.current.load(Ordering::Acquire) == NONE {
+            return None;
+        }
+        self.shelf().lock().pop()
+    }
+
+    fn put_back(&self, handle: Handle) {
+        let mut handles = self.shelf().lock();
+        if handles.len() < MOST && handle.live.number() == self.current.load(Ordering::SeqCst) {
+            handles.push(handle);
+        } else {
+            // It may be the last of its connection.
+            drop(handles);
+            drop(handle);
+        }
+    }
+
+    fn shelf(&self) -> &Shelf {
+        &self.shelves[thread() % self.shelves.len()]
+    }
+}
+
+impl Shelf {
+    fn lock(&self) -> MutexGuard<'_, Vec<Handle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A handle of a connection, in the hands of one call. It goes back when it is dropped.
+pub(crate) struct Line<'a> {
+    keeper: &'a Keeper,
+    // Always there until it goes back.
+    handle: Option<Handle>,
+}
+
+impl<'a> Line<'a> {
+    /// One that was used before.
+    pub(super) fn again(keeper: &'a Keeper) -> Option<Self> {
+        let handle = keeper.shared.stock.take()?;
+        Some(Self { keeper, handle: Some(handle) })
+    }
+
+    pub(super) fn new(keeper: &'a Keeper, live: Arc<Live>) -> Self {
+        let connection = live.connection.clone();
+        Self { keeper, handle: Some(Handle { live, connection }) }
+    }
+
+    /// The connection, and what it is used by.
+    pub(crate) fn parts(&mut self) -> (&Live, &mut MultiplexedConnection) {
+        let Handle { live, connection } =
+            self.handle.as_mut().expect("a handle is there until its line is dropped");
+        (live, connection)
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            self.keeper.shared.stock.put_back(handle);
+        }
+    }
+}
