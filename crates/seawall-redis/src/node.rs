@@ -96,11 +96,11 @@ impl Node {
     /// Sends a command over a shared connection.
     pub(crate) async fn command(&self, command: &Cmd, nature: Nature, size: usize) -> Result<Value, Error> {
         let keeper = self.keeper(size);
-        let mut line = match keeper.now() {
+        let mut at_hand = match keeper.now() {
             Some(line) => line,
             None => self.wait(keeper).await?,
         };
-        let (live, connection) = line.parts();
+        let (live, connection) = at_hand.parts();
         let watch = Watch::new(live, CallContext::current_deadline());
         let answer = connection.send_packed_command(command).await;
         watch.done();
@@ -131,11 +131,11 @@ impl Node {
         size: usize,
     ) -> Result<Value, Error> {
         let keeper = self.keeper(size);
-        let mut line = match keeper.now() {
+        let mut at_hand = match keeper.now() {
             Some(line) => line,
             None => self.wait(keeper).await?,
         };
-        let (live, connection) = line.parts();
+        let (live, connection) = at_hand.parts();
         let watch = Watch::new(live, CallContext::current_deadline());
         let answer = pipeline.query_async::<Value>(connection).await;
         watch.done();

@@ -75,12 +75,12 @@ impl Stack {
     /// to future, and that takes longer than what the layers do.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, Error> {
         if let (Action::Command(command), Lane::Shared) = (&request.action, request.nature.lane)
-            && let Some(mut line) = self.node.line(request.size)
+            && let Some(mut at_hand) = self.node.line(request.size)
             && let Some(passage) = self.fast.enter()
         {
             let until = passage.until();
             let mut record = self.peer.record(&request, until);
-            let (live, connection) = line.parts();
+            let (live, connection) = at_hand.parts();
             let watch = Watch::new(live, until);
             let answer = {
                 let mut sent = pin!(connection.send_packed_command(command));
@@ -95,17 +95,14 @@ impl Stack {
                 })
                 .await
             };
-            let answer = match answer {
-                Some(answer) => {
-                    watch.done();
-                    self.node.answer(live, request.nature, answer).map(Reply::Value)
-                }
-                None => {
-                    drop(watch);
-                    Err(passage.ran_out().into())
-                }
+            let answer = if let Some(answer) = answer {
+                watch.done();
+                self.node.answer(live, request.nature, answer).map(Reply::Value)
+            } else {
+                drop(watch);
+                Err(passage.ran_out().into())
             };
-            drop(line);
+            drop(at_hand);
             if let Some(record) = &mut record {
                 record.answered(&answer);
             }
