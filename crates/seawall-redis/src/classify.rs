@@ -151,7 +151,12 @@ fn came_before_the_script(error: &RedisError) -> bool {
 }
 
 /// The driver's error as Seawall's.
-pub(crate) fn error(name: impl Into<Name>, judged: Verdict, cause: RedisError) -> Error {
+pub(crate) fn error(name: impl Into<Name>, cause: RedisError) -> Error {
+    judged_error(name, judge(&cause), cause)
+}
+
+/// The same of an error that was judged.
+pub(crate) fn judged_error(name: impl Into<Name>, judged: Verdict, cause: RedisError) -> Error {
     let error = Error::new(judged.kind, LAYER, name);
     let error = if judged.may_have_executed { error } else { error.not_executed() };
     let error = if judged.advice.is_empty() { error } else { error.with_message(judged.advice) };

@@ -196,7 +196,7 @@ impl Node {
         answer.and_then(classify::refusal_in).map_err(|cause| {
             let judged = nature.judge()(&cause);
             lent.clean &= judged.replace.is_none();
-            classify::error(self.dialer.name(), judged, cause)
+            classify::judged_error(self.dialer.name(), judged, cause)
         })
     }
 
@@ -271,7 +271,7 @@ impl Node {
             Some(reason) => live.replace(reason),
             None => live.answered(),
         }
-        classify::error(self.dialer.name(), judged, cause)
+        classify::judged_error(self.dialer.name(), judged, cause)
     }
 
     #[cold]

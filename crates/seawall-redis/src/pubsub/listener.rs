@@ -140,7 +140,7 @@ impl Listener {
             }
             Ok(())
         };
-        let failed = |cause| classify::error(Arc::clone(&self.post.name), classify::judge(&cause), cause);
+        let failed = |cause| classify::error(Arc::clone(&self.post.name), cause);
         match timeout(self.post.patience, subscribe).await {
             Ok(result) => result.map_err(failed)?,
             Err(_elapsed) => {

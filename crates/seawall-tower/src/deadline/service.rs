@@ -56,10 +56,12 @@ impl<S> Deadline<S> {
         began: Instant,
         make: impl FnOnce(&mut S) -> F,
     ) -> ResponseFuture<F> {
-        let (way_in, inner) = (WayIn::open(), &mut self.inner);
+        let (way_in, attempts, inner) = (WayIn::open(), self.attempts, &mut self.inner);
         match self.limit.until(|| began) {
             None => ResponseFuture::unlimited(&way_in, make(inner)),
-            Some(until) => ResponseFuture::within(&way_in, &self.limit, began, until, || make(inner)),
+            Some(until) => {
+                ResponseFuture::within(&way_in, &self.limit, began, until, attempts, || make(inner))
+            }
         }
     }
 }
