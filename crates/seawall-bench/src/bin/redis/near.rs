@@ -124,5 +124,5 @@ fn time(work: impl Fn()) -> f64 {
     };
     let before = read();
     work();
-    (read() - before).as_nanos() as f64 / GETS as f64
+    read().saturating_sub(before).as_nanos() as f64 / GETS as f64
 }
