@@ -13,12 +13,15 @@ mod zipf;
 use seawall_bench::Comparison;
 use tokio::runtime::{Builder, Runtime};
 
+/// A part of the benchmark, quick or not.
+type Part = fn(&Runtime, bool) -> Vec<Comparison>;
+
 fn main() {
     let has = |name: &str| std::env::args().any(|argument| argument == name);
     let quick = has("--quick");
     let runtime =
         Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime can be made");
-    let parts: [(&str, fn(&Runtime, bool) -> Vec<Comparison>); 3] =
+    let parts: [(&str, Part); 3] =
         [("speed", speed::rows), ("ratio", ratio::rows), ("stampede", stampede::rows)];
     let all = !parts.iter().any(|(name, _)| has(name));
     let asked_for = parts.iter().filter(|(name, _)| all || has(name));

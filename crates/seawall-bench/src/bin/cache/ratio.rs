@@ -12,10 +12,13 @@ const CAPACITY: u64 = KEYS / 40;
 /// Ours stands on the same engine. Which keys share a shard is chance, and worth less than a thousandth either way.
 const AS_GOOD: f64 = 0.999;
 
+/// What it is called, the keys that are asked for by number and seed, and the goal.
+type Workload = (&'static str, fn(usize, u64) -> Vec<u64>, Option<f64>);
+
 pub(crate) fn rows(runtime: &Runtime, quick: bool) -> Vec<Comparison> {
     let count = if quick { 500_000 } else { 2_000_000 };
     let seeds: &[u64] = if quick { &[1] } else { &[1, 2, 3, 4, 5, 6] };
-    let workloads: [(&str, fn(usize, u64) -> Vec<u64>, Option<f64>); 3] = [
+    let workloads: [Workload; 3] = [
         ("hit ratio, Zipf 0.9", |count, seed| zipf(KEYS, 0.9, count, seed), Some(AS_GOOD)),
         ("hit ratio, Zipf 1.0", |count, seed| zipf(KEYS, 1.0, count, seed), None),
         (

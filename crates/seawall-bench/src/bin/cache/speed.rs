@@ -177,8 +177,8 @@ impl Stretch {
     fn of(work: &Work, operation: Operation, keys: &[u64]) -> Self {
         let (wall, processor) = (read(ClockId::Monotonic), read(ClockId::ThreadCPUTime));
         work(operation, keys);
-        let processor = read(ClockId::ThreadCPUTime) - processor;
-        let wall = read(ClockId::Monotonic) - wall;
+        let processor = read(ClockId::ThreadCPUTime).saturating_sub(processor);
+        let wall = read(ClockId::Monotonic).saturating_sub(wall);
         Self { each: processor.as_nanos() as f64 / keys.len() as f64, processor, wall }
     }
 

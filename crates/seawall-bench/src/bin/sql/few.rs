@@ -27,7 +27,8 @@ pub(crate) async fn compare(url: &str, rounds: usize) -> Result<Vec<Comparison>>
         for load in 0..LOADS as i64 {
             let rows = (load * ROWS..(load + 1) * ROWS).map(row);
             if who == 0 {
-                let text: String = rows.map(|(a, b, c, d)| format!("{a}\t{b}\t{c}\t{d}\n")).collect();
+                let lines = rows.map(|(a, b, c, d)| format!("{a}\t{b}\t{c}\t{d}\n"));
+                let text = lines.collect::<Vec<_>>().concat();
                 let mut copy = sqlx.copy_in_raw("copy few from stdin").await?;
                 copy.send(text.into_bytes()).await?;
                 copy.finish().await?;
