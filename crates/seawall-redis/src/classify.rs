@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
-use seawall_core::{ByKind, Classify, Error, Failure, FailureKind, Idempotency, Name, Outcome};
+use seawall_core::{
+    ByKind, Classify, Error, Failure, FailureKind, Idempotency, InvalidConfig, Name, Outcome,
+};
 use seawall_tower::Replay;
 
 use crate::keeper::Reason;
@@ -184,6 +186,12 @@ fn is_tls(cause: &RedisError) -> bool {
 /// The URL or the configuration cannot be used. The message shows nothing of the URL, which may hold a password.
 pub(crate) fn misconfigured(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(FailureKind::Permanent, LAYER, "configuration").not_executed().with_message(message)
+}
+
+/// The same for a configuration that makes no sense.
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+pub(crate) fn invalid(invalid: InvalidConfig) -> Error {
+    misconfigured(invalid.to_string())
 }
 
 /// Who failed, in errors.

@@ -46,14 +46,12 @@ impl Stack {
         config: &RedisConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        let misconfigured =
-            |invalid: seawall_core::InvalidConfig| classify::misconfigured(invalid.to_string());
-        config.validate().map_err(misconfigured)?;
+        config.validate().map_err(classify::invalid)?;
         let dialer = Dialer::new(address, config)?;
         let name = dialer.name();
         let peer = Arc::new(Peer::new(&dialer, Arc::clone(&observer)));
         let pipeline =
-            Pipeline::new(LAYER, &config.pipeline, RedisClassifier, observer).map_err(misconfigured)?;
+            Pipeline::new(LAYER, &config.pipeline, RedisClassifier, observer).map_err(classify::invalid)?;
         let node = Arc::new(Node::new(dialer, config));
         let wire = Observed::new(Wire::new(Arc::clone(&node)), Arc::clone(&peer));
         let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
@@ -155,7 +153,7 @@ impl Stack {
 }
 
 /// A refusal takes no time. Callers in a loop would keep the runtime from what brings the connection back.
-async fn yield_after(answer: Result<Reply, Error>) -> Result<Reply, Error> {
+pub(crate) async fn yield_after(answer: Result<Reply, Error>) -> Result<Reply, Error> {
     if answer.is_err() {
         tokio::task::coop::consume_budget().await;
     }

@@ -15,22 +15,8 @@ pub(super) enum Home {
     None,
 }
 
-/// Those without a key that any server does for all.
-const ANYWHERE: &str = "COMMAND ECHO LOLWUT PING PUBLISH TIME";
-/// Those without a key that a server does for itself.
-const OF_A_SERVER: &str = "ACL BGREWRITEAOF BGSAVE CLIENT CLUSTER CONFIG DBSIZE DEBUG FAILOVER FLUSHALL FLUSHDB FUNCTION \
-    INFO KEYS LASTSAVE LATENCY MODULE PFSELFTEST PUBSUB RANDOMKEY REPLICAOF ROLE SAVE SCAN SCRIPT SHUTDOWN SLAVEOF \
-    SLOWLOG SWAPDB";
-/// Those whose second argument is a key.
-const SECOND: &str = "BITOP MEMORY OBJECT PFDEBUG XGROUP XINFO";
-/// Those whose first argument says how many keys follow.
-const COUNTED: &str = "LMPOP SINTERCARD ZDIFF ZINTER ZINTERCARD ZMPOP ZUNION";
-/// Those whose second argument says it.
-const COUNTED_BY_SECOND: &str = "BLMPOP BZMPOP EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO";
-
 /// Where a command belongs, by its name as the table of commands has it.
 pub(super) fn home_of(name: &str, command: &Cmd) -> Home {
-    let is_one_of = |names: &str| names.split_ascii_whitespace().any(|other| other == name);
     let argument = |number: usize| command.args_iter().nth(number).and_then(simple);
     let slot = |number: usize| argument(number).map_or(Home::Any, |key| Home::Slot(slot_of(key)));
     let counted = |count: usize| match argument(count) {
@@ -47,12 +33,20 @@ pub(super) fn home_of(name: &str, command: &Cmd) -> Home {
                 None => Home::Any,
             }
         }
+        // Without a key, and any server does them for all.
+        "COMMAND" | "ECHO" | "LOLWUT" | "PING" | "PUBLISH" | "TIME" => Home::Any,
+        // Without a key, and a server does them for itself.
+        "ACL" | "BGREWRITEAOF" | "BGSAVE" | "CLIENT" | "CLUSTER" | "CONFIG" | "DBSIZE" | "DEBUG"
+        | "FAILOVER" | "FLUSHALL" | "FLUSHDB" | "FUNCTION" | "INFO" | "KEYS" | "LASTSAVE" | "LATENCY"
+        | "MODULE" | "PFSELFTEST" | "PUBSUB" | "RANDOMKEY" | "REPLICAOF" | "ROLE" | "SAVE" | "SCAN"
+        | "SCRIPT" | "SHUTDOWN" | "SLAVEOF" | "SLOWLOG" | "SWAPDB" => Home::None,
         "MIGRATE" => slot(3),
-        _ if is_one_of(ANYWHERE) => Home::Any,
-        _ if is_one_of(OF_A_SERVER) => Home::None,
-        _ if is_one_of(SECOND) => slot(2),
-        _ if is_one_of(COUNTED) => counted(1),
-        _ if is_one_of(COUNTED_BY_SECOND) => counted(2),
+        "BITOP" | "MEMORY" | "OBJECT" | "PFDEBUG" | "XGROUP" | "XINFO" => slot(2),
+        // The first argument says how many keys follow, or the second.
+        "LMPOP" | "SINTERCARD" | "ZDIFF" | "ZINTER" | "ZINTERCARD" | "ZMPOP" | "ZUNION" => counted(1),
+        "BLMPOP" | "BZMPOP" | "EVAL" | "EVALSHA" | "EVALSHA_RO" | "EVAL_RO" | "FCALL" | "FCALL_RO" => {
+            counted(2)
+        }
         _ => slot(1),
     }
 }

@@ -30,7 +30,7 @@ use crate::nature::Lane;
 use crate::node::Times;
 use crate::pubsub::Post;
 use crate::shards::Shards;
-use crate::stack::within;
+use crate::stack::{within, yield_after};
 use crate::{RedisClassifier, RedisConfig, RedisStats, Reply, Request, url};
 use map::Address;
 use members::Members;
@@ -55,12 +55,10 @@ impl Cluster {
         config: &RedisConfig,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        let misconfigured =
-            |invalid: seawall_core::InvalidConfig| classify::misconfigured(invalid.to_string());
-        config.validate().map_err(misconfigured)?;
+        config.validate().map_err(classify::invalid)?;
         let template = Dialer::new(server, config)?;
         let pipeline = Pipeline::new(LAYER, &config.pipeline, RedisClassifier, Arc::clone(&observer))
-            .map_err(misconfigured)?;
+            .map_err(classify::invalid)?;
         let name = format!("cluster of {}", template.name());
         let seeds = seeds.into_iter().map(|(host, port)| Address { host, port }).collect();
         let members = Members::new(template, seeds, config.clone(), pipeline.clone(), observer);
@@ -82,11 +80,7 @@ impl Cluster {
             Lane::Shared => self.ordinary.call(request).await,
             _ => Box::pin(self.call_patiently(request)).await,
         };
-        if answer.is_err() {
-            // As with a single server: who fails in no time must not keep others from running.
-            tokio::task::coop::consume_budget().await;
-        }
-        answer
+        yield_after(answer).await
     }
 
     async fn call_patiently(&self, request: Request) -> Result<Reply, Error> {
