@@ -9,13 +9,14 @@ use crate::{Reply, Statement};
 
 type Boxed = BoxCloneSyncService<Statement, Reply, Error>;
 
-/// How many instances are kept for calls to come: more are seldom polled for readiness at a time.
-const SPARES: usize = 16;
+/// How many instances are kept for calls to come: more are seldom under way at a time.
+const SPARES: usize = 64;
 
 /// The service behind a client. Clones are the same.
 ///
-/// A clone of a stack costs an allocation and a dozen counters, so an instance whose call was made serves the next one.
-/// One that was polled for readiness and never called is dropped, with whatever it had reserved.
+/// A clone of a stack costs an allocation and a dozen counters, so an instance whose call was answered serves the next one.
+/// One whose call failed, or was given up, is dropped: a layer may have refused it, and then those within still hold what
+/// they had reserved for it.
 #[derive(Clone)]
 pub(crate) struct Stack {
     service: Boxed,
@@ -36,9 +37,9 @@ impl Stack {
         let spare = self.spares().pop();
         let mut service = spare.unwrap_or_else(|| self.service());
         poll_fn(|cx| service.poll_ready(cx)).await?;
-        let answer = service.call(statement);
+        let answer = service.call(statement).await?;
         self.keep(service);
-        answer.await
+        Ok(answer)
     }
 
     fn keep(&self, service: Boxed) {

@@ -1,9 +1,12 @@
+use std::future::{Ready, ready};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::{Context, Poll};
 
 use seawall_core::{Error, FailureKind, Idempotency};
 use seawall_sql::{Action, Connection, Reply, Row, Sql, Statement, Value};
-use tower::ServiceExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::{Service, ServiceExt};
 
 use crate::support::{File, connect, count};
 
@@ -129,4 +132,49 @@ async fn a_ping_reaches_the_database() {
     let sql = connect(&file.url()).await;
     sql.ping().await.unwrap();
     assert!(format!("{sql:?}").contains("test.db"));
+}
+
+/// A limit of one call at a time, below a layer that may refuse a call although there is room.
+struct OneAtATime {
+    free: Arc<Semaphore>,
+    reserved: Option<OwnedSemaphorePermit>,
+    refuses: Arc<AtomicBool>,
+}
+
+impl Clone for OneAtATime {
+    fn clone(&self) -> Self {
+        Self { free: Arc::clone(&self.free), reserved: None, refuses: Arc::clone(&self.refuses) }
+    }
+}
+
+impl Service<Statement> for OneAtATime {
+    type Response = Reply;
+    type Error = Error;
+    type Future = Ready<Result<Reply, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.reserved.is_none() {
+            self.reserved = Some(Arc::clone(&self.free).try_acquire_owned().expect("nobody holds it"));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Statement) -> Self::Future {
+        if self.refuses.swap(false, Ordering::Relaxed) {
+            return ready(Err(Error::new(FailureKind::Refused, "test", "service").not_executed()));
+        }
+        self.reserved = None;
+        ready(Ok(Reply::Changed(1)))
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_on_the_way_leaves_nothing_reserved() {
+    let (free, refuses) = (Arc::new(Semaphore::new(1)), Arc::new(AtomicBool::new(true)));
+    let service = OneAtATime { free: Arc::clone(&free), reserved: None, refuses };
+    let sql = Sql::from_service(service);
+    assert_eq!(sql.execute("one").await.unwrap_err().kind(), FailureKind::Refused);
+    assert_eq!(free.available_permits(), 1, "what was reserved for it is free again");
+    assert_eq!(sql.execute("two").await.unwrap(), 1);
+    assert_eq!(free.available_permits(), 1);
 }
