@@ -51,21 +51,29 @@ impl File {
     /// Cancel safe: no lock is held.
     pub async fn lock(&self, kind: LockKind) -> Result<FileLock, Error> {
         let mut wait = WAITS.0;
+        let mut found_locked = false;
         loop {
-            if let Some(lock) = self.try_lock(kind).await? {
-                return Ok(lock);
+            match self.try_lock(kind).await {
+                Ok(Some(lock)) => return Ok(lock),
+                Ok(None) => found_locked = true,
+                // However late it was looked at, the time went by while somebody else had the lock.
+                Err(_) if found_locked && is_past(deadline()) => return Err(self.locked_by_another()),
+                Err(error) => return Err(error),
             }
-            let deadline = CallContext::current_deadline().map(Instant::from);
-            match deadline.filter(|deadline| *deadline <= Instant::now() + wait) {
+            match deadline().filter(|deadline| *deadline <= Instant::now() + wait) {
                 Some(deadline) => {
                     sleep_until(deadline).await;
-                    let label = self.open.label(Operation::Lock);
-                    return Err(label.error(FailureKind::Timeout, "locked by somebody else").not_executed());
+                    return Err(self.locked_by_another());
                 }
                 None => sleep(wait).await,
             }
             wait = (wait * 2).min(WAITS.1);
         }
+    }
+
+    fn locked_by_another(&self) -> Error {
+        let label = self.open.label(Operation::Lock);
+        label.error(FailureKind::Timeout, "locked by somebody else").not_executed()
     }
 
     /// Locks the file if that is possible at once.
@@ -79,6 +87,14 @@ impl File {
         let open = Arc::clone(&self.open);
         self.open.ask(Operation::Lock, move |_: &Task<'_>| FileLock::take(&open, kind)).await
     }
+}
+
+fn deadline() -> Option<Instant> {
+    CallContext::current_deadline().map(Instant::from)
+}
+
+fn is_past(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
 /// Who else may hold a lock at the same time.

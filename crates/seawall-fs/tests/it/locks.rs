@@ -44,10 +44,13 @@ async fn one_open_file_holds_one_lock_and_the_lock_outlives_the_handle() {
     assert!(open(&fs, &path).await.try_lock(LockKind::Shared).await.unwrap().is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_wait_for_a_lock_ends_at_the_deadline_and_holds_no_slot_meanwhile() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lock");
+    // Time passes only as it is told to, and not while a thread of the client works.
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let standing_still = tokio::task::spawn_blocking(move || stopped.recv());
     // The only slot is free while somebody waits.
     let fs = one_at_a_time();
     let held = fs.lock_file(&path).await.unwrap();
@@ -55,18 +58,55 @@ async fn a_wait_for_a_lock_ends_at_the_deadline_and_holds_no_slot_meanwhile() {
         let (fs, path) = (fs.clone(), path.clone());
         async move { fs.lock_file(&path).await }
     });
-    for _ in 0..10 {
-        fs.metadata(&path).await.unwrap();
-    }
+    let file = open(&fs, &path).await;
     let now = tokio::time::Instant::now().into_std();
     let context = CallContext::default().within(Duration::from_secs(1), now);
-    let error = context.scope(fs.lock_file(&path)).await.unwrap_err();
+    let mut ending = std::pin::pin!(context.scope(file.lock(LockKind::Exclusive)));
+    let mut looks = 0;
+    let error = loop {
+        tokio::select! {
+            biased;
+            ended = &mut ending => break ended.unwrap_err(),
+            // Work that was asked for before this is over with it.
+            metadata = fs.metadata(&path) => metadata.unwrap(),
+        };
+        looks += 1;
+        tokio::time::advance(Duration::from_millis(10)).await;
+    };
+    assert!(looks >= 100, "it ended after {looks} looks");
     assert_eq!(error.kind(), FailureKind::Timeout);
     assert!(!error.may_have_executed());
     assert!(error.to_string().contains("locked by somebody else"), "{error}");
+    drop(stop);
+    standing_still.await.unwrap().unwrap_err();
     drop(held);
     drop(waiting.await.unwrap().unwrap());
     assert!(path.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_for_a_lock_that_is_looked_at_too_late_still_says_what_it_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lock");
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let standing_still = tokio::task::spawn_blocking(move || stopped.recv());
+    let fs = one_at_a_time();
+    let held = fs.lock_file(&path).await.unwrap();
+    let file = open(&fs, &path).await;
+    let now = tokio::time::Instant::now().into_std();
+    let context = CallContext::default().within(Duration::from_secs(1), now);
+    let mut late = tokio_test::task::spawn(context.scope(file.lock(LockKind::Exclusive)));
+    // Up to the wait for the next look.
+    assert!(late.poll().is_pending());
+    fs.metadata(&path).await.unwrap();
+    assert!(late.poll().is_pending());
+    // The machine stands still until long after the deadline.
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let error = late.await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Timeout);
+    assert!(error.to_string().contains("locked by somebody else"), "{error}");
+    drop((stop, held));
+    standing_still.await.unwrap().unwrap_err();
 }
 
 #[tokio::test]
