@@ -23,3 +23,7 @@ mod support;
 mod telemetry;
 mod tier;
 mod tls;
+#[cfg(feature = "cluster")]
+mod tls_of_a_cluster;
+#[cfg(feature = "sentinel")]
+mod tls_of_sentinels;

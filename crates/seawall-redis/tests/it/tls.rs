@@ -4,50 +4,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use seawall_core::{Error, FailureKind};
 use seawall_redis::{Heard, Redis, RedisConfig, TlsConfig};
 use seawall_testkit::servers::{RedisTls, ServerTls};
+use seawall_testkit::tls::{Authority, Identity};
 use tempfile::TempDir;
 
 use crate::support::until;
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) fn authority() -> Authority {
+    Authority::new().unwrap()
+}
 
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // Each its own, because the server looks for an issuer by its name.
-        params.distinguished_name.push(DnType::CommonName, format!("authority {}", fastrand::u64(..)));
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate made out to `name`, and its key.
-    fn issue(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
-    }
-
-    /// A server with a certificate of this authority, which asks clients for one of `clients`.
-    fn server(&self, name: &str, clients: Option<&Self>) -> RedisTls {
-        let (certificate, key) = self.issue(name);
-        let clients = clients.map(Self::pem);
-        RedisTls::start(ServerTls { certificate: &certificate, key: &key, clients: clients.as_deref() })
-            .unwrap()
-    }
+/// A server with a certificate of this authority, which asks clients for one of `clients`.
+fn serve(authority: &Authority, name: &str, clients: Option<&Authority>) -> RedisTls {
+    let Identity { certificate, key } = authority.issue(&[name]).unwrap();
+    let clients = clients.map(Authority::pem);
+    RedisTls::start(ServerTls { certificate: &certificate, key: &key, clients: clients.as_deref() }).unwrap()
 }
 
 /// Files of a test.
-struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -57,21 +37,21 @@ impl Files {
         path
     }
 
-    fn trusting(&self, authority: &Authority) -> TlsConfig {
+    pub(crate) fn trusting(&self, authority: &Authority) -> TlsConfig {
         let name = format!("roots-{}.pem", fastrand::u64(..));
         TlsConfig { roots: vec![self.write(&name, &authority.pem())], ..TlsConfig::default() }
     }
 }
 
-async fn connect(url: &str, tls: TlsConfig) -> Result<Redis, Error> {
+pub(crate) async fn connect(url: &str, tls: TlsConfig) -> Result<Redis, Error> {
     let config = RedisConfig { tls, ..RedisConfig::default() };
     Redis::connect(url, &config, Arc::new(())).await
 }
 
 #[tokio::test]
 async fn all_connections_go_by_tls_to_a_server_whose_authority_is_trusted() {
-    let (authority, files) = (Authority::new(), Files::new());
-    let mut server = authority.server("localhost", None);
+    let (authority, files) = (authority(), Files::new());
+    let mut server = serve(&authority, "localhost", None);
     let redis = connect(&server.url(), files.trusting(&authority)).await.unwrap();
     redis.set("greeting", "hello").await.unwrap();
     assert_eq!(redis.get::<String>("greeting").await.unwrap(), "hello");
@@ -92,9 +72,9 @@ async fn all_connections_go_by_tls_to_a_server_whose_authority_is_trusted() {
 
 #[tokio::test]
 async fn a_server_that_is_not_trusted_or_has_another_name_is_not_spoken_to() {
-    let (authority, other, files) = (Authority::new(), Authority::new(), Files::new());
-    let server = authority.server("localhost", None);
-    let elsewhere = authority.server("redis.example", None);
+    let (authority, other, files) = (authority(), authority(), Files::new());
+    let server = serve(&authority, "localhost", None);
+    let elsewhere = serve(&authority, "redis.example", None);
     let not_trusted = [
         (server.url(), files.trusting(&other)),
         // Of the authorities that the system trusts none has signed it.
@@ -111,28 +91,28 @@ async fn a_server_that_is_not_trusted_or_has_another_name_is_not_spoken_to() {
 
 #[tokio::test]
 async fn a_server_that_asks_for_a_certificate_is_shown_one() {
-    let (authority, clients, files) = (Authority::new(), Authority::new(), Files::new());
-    let server = authority.server("localhost", Some(&clients));
-    let (certificate, key) = clients.issue("worker");
+    let (of_servers, clients, files) = (authority(), authority(), Files::new());
+    let server = serve(&of_servers, "localhost", Some(&clients));
+    let Identity { certificate, key } = clients.issue(&["worker"]).unwrap();
     let tls = TlsConfig {
         certificate: Some(files.write("client.pem", &certificate)),
         key: Some(files.write("client.key", &key)),
-        ..files.trusting(&authority)
+        ..files.trusting(&of_servers)
     };
     let redis = connect(&server.url(), tls).await.unwrap();
     redis.set("greeting", "hello").await.unwrap();
 
     // Both may be in one file.
     let both = files.write("both.pem", &format!("{key}{certificate}"));
-    let tls = TlsConfig { certificate: Some(both.clone()), key: Some(both), ..files.trusting(&authority) };
+    let tls = TlsConfig { certificate: Some(both.clone()), key: Some(both), ..files.trusting(&of_servers) };
     connect(&server.url(), tls).await.unwrap();
 
-    assert!(connect(&server.url(), files.trusting(&authority)).await.is_err());
-    let (certificate, key) = Authority::new().issue("stranger");
+    assert!(connect(&server.url(), files.trusting(&of_servers)).await.is_err());
+    let Identity { certificate, key } = authority().issue(&["stranger"]).unwrap();
     let tls = TlsConfig {
         certificate: Some(files.write("stranger.pem", &certificate)),
         key: Some(files.write("stranger.key", &key)),
-        ..files.trusting(&authority)
+        ..files.trusting(&of_servers)
     };
     assert!(connect(&server.url(), tls).await.is_err());
 }

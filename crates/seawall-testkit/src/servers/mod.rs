@@ -51,7 +51,7 @@ mod user;
 
 pub use binary::Binary;
 pub use redis_cluster::RedisCluster;
-pub use redis_tls::{RedisTls, ServerTls};
+pub use redis_tls::{RedisTls, ServerTls, SetTls};
 pub use sentinel::Sentinels;
 pub use server::Server;
 pub use shared::{mariadb_url, postgres_url, redis_url};

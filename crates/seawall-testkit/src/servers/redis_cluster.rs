@@ -1,7 +1,7 @@
 use std::io;
 
 use super::redis::Connection;
-use super::{Redis, port, process};
+use super::{Redis, SetTls, port, process};
 
 /// How many slots a cluster has.
 const SLOTS: usize = 16384;
@@ -14,6 +14,8 @@ const SLOTS: usize = 16384;
 pub struct RedisCluster {
     /// The servers: first those with slots, in the order of these; then the replicas of the first ones.
     pub nodes: Vec<Redis>,
+    /// How clients are to reach the first one.
+    url: String,
 }
 
 impl RedisCluster {
@@ -22,10 +24,32 @@ impl RedisCluster {
     /// # Errors
     /// As [`Server::start`](super::Server::start), or that they do not find each other.
     pub fn start(primaries: usize, replicas: usize) -> io::Result<Self> {
-        let started = (0..primaries + replicas).map(|_| serve()).collect::<io::Result<Vec<_>>>()?;
-        let (nodes, buses): (Vec<_>, Vec<_>) = started.into_iter().unzip();
-        let cluster = Self { nodes };
-        for (number, (node, bus)) in cluster.nodes.iter().zip(buses).enumerate() {
+        Self::launch(primaries, replicas, None)
+    }
+
+    /// The same by TLS: to clients, and among themselves. The servers call each other by the name that their
+    /// certificates are made out to.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with_tls(primaries: usize, replicas: usize, tls: SetTls<'_>) -> io::Result<Self> {
+        Self::launch(primaries, replicas, Some(tls))
+    }
+
+    fn launch(primaries: usize, replicas: usize, tls: Option<SetTls<'_>>) -> io::Result<Self> {
+        let mut ports = Vec::new();
+        let mut nodes = Vec::new();
+        for _ in 0..primaries + replicas {
+            let (node, port) = serve(tls)?;
+            ports.push(port);
+            nodes.push(node);
+        }
+        let url = match (tls, ports[0].tls) {
+            (Some(tls), Some(port)) => format!("rediss-cluster://{}:{port}", tls.servers),
+            _ => format!("redis-cluster://{}", nodes[0].addr()),
+        };
+        let cluster = Self { nodes, url };
+        for (number, (node, ports)) in cluster.nodes.iter().zip(ports).enumerate() {
             let mut connection = Connection::open(node.addr())?;
             // No two may have the same, and it takes them a while to find out.
             connection.ask(&format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1))?;
@@ -37,8 +61,8 @@ impl RedisCluster {
             let met = cluster.nodes[0].addr();
             // The first one is told of each of the others.
             if number > 0 {
-                let addr = node.addr();
-                Connection::open(met)?.ask(&format!("CLUSTER MEET {} {} {bus}", addr.ip(), addr.port()))?;
+                let (host, port) = (node.addr().ip(), ports.tls.unwrap_or(node.addr().port()));
+                Connection::open(met)?.ask(&format!("CLUSTER MEET {host} {port} {}", ports.bus))?;
             }
         }
         cluster.wait("cluster_known_nodes", cluster.nodes.len())?;
@@ -56,7 +80,7 @@ impl RedisCluster {
 
     /// The URL of the cluster, which names its first server only.
     pub fn url(&self) -> String {
-        format!("redis-cluster://{}", self.nodes[0].addr())
+        self.url.clone()
     }
 
     /// The id that the others know a server by.
@@ -88,11 +112,18 @@ impl RedisCluster {
     }
 }
 
-/// A server without slots, and the port that the others reach it by.
-fn serve() -> io::Result<(Redis, u16)> {
+/// Further ports of a server.
+struct Ports {
+    /// By which the others reach it.
+    bus: u16,
+    tls: Option<u16>,
+}
+
+/// A server without slots.
+fn serve(tls: Option<SetTls<'_>>) -> io::Result<(Redis, Ports)> {
     // The usual one is ten thousand above the other, where the kernel gives ports to clients.
-    let port = port::free()?;
-    let bus = port.to_string();
+    let mut ports = Ports { bus: port::free()?, tls: None };
+    let bus = ports.bus.to_string();
     let redis = Redis::start_on(|site| {
         let options = [
             ("--cluster-enabled", "yes"),
@@ -105,9 +136,17 @@ fn serve() -> io::Result<(Redis, u16)> {
             // Otherwise it answers before it writes while its disk is slow.
             ("--appendfsync", "always"),
         ];
-        site.arguments
-            .extend(options.iter().flat_map(|(name, value)| [name, value]).map(|word| (**word).to_owned()));
+        let mut set = |(name, value): (&str, &str)| {
+            site.arguments.extend([name.to_owned(), value.to_owned()]);
+        };
+        options.into_iter().for_each(&mut set);
+        if let Some(tls) = tls {
+            set(("--tls-cluster", "yes"));
+            set(("--cluster-announce-hostname", tls.servers));
+            set(("--cluster-preferred-endpoint-type", "hostname"));
+            ports.tls = Some(tls.apply(site, tls.servers)?);
+        }
         Ok(())
     })?;
-    Ok((redis, port))
+    Ok((redis, ports))
 }

@@ -6,7 +6,7 @@ use super::binary::Binary;
 use super::redis::{Connection, SERVER};
 use super::server::Kind;
 use super::site::Site;
-use super::{Redis, Server, process};
+use super::{Redis, Server, SetTls, process};
 
 /// The name that the sentinels know the primary by.
 const NAME: &str = "shop";
@@ -21,6 +21,15 @@ pub struct Sentinels {
     /// The servers, the first primary first.
     pub servers: Vec<Redis>,
     sentinels: Vec<Server<Sentinel>>,
+    /// By which port each is known to the others: another one than we ask it by if they speak TLS.
+    ports: Ports,
+}
+
+#[derive(Debug)]
+struct Ports {
+    servers: Vec<u16>,
+    sentinels: Vec<u16>,
+    is_tls: bool,
 }
 
 impl Sentinels {
@@ -29,19 +38,37 @@ impl Sentinels {
     /// # Errors
     /// As [`Server::start`], or that they do not find each other.
     pub fn start(replicas: usize, sentinels: usize) -> io::Result<Self> {
-        let mut servers = vec![serve(None)?];
-        let primary = servers[0].addr();
+        Self::launch(replicas, sentinels, None)
+    }
+
+    /// The same by TLS: to clients, and among themselves.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with_tls(replicas: usize, sentinels: usize, tls: SetTls<'_>) -> io::Result<Self> {
+        Self::launch(replicas, sentinels, Some(tls))
+    }
+
+    fn launch(replicas: usize, sentinels: usize, tls: Option<SetTls<'_>>) -> io::Result<Self> {
+        let (first, port) = serve(None, tls)?;
+        let primary = known_by(&first, port);
+        let (mut servers, mut ports) = (vec![first], vec![port]);
         for _ in 0..replicas {
-            servers.push(serve(Some(primary))?);
+            let (server, port) = serve(Some(primary), tls)?;
+            servers.push(server);
+            ports.push(port);
         }
         let quorum = sentinels / 2 + 1;
-        let sentinels = (0..sentinels).map(|_| watch(primary, quorum)).collect::<io::Result<Vec<_>>>()?;
-        let set = Self { servers, sentinels };
+        let sentinels =
+            (0..sentinels).map(|_| watch(primary, quorum, tls)).collect::<io::Result<Vec<_>>>()?;
+        let (sentinels, of_sentinels) = sentinels.into_iter().unzip();
+        let ports = Ports { servers: ports, sentinels: of_sentinels, is_tls: tls.is_some() };
+        let set = Self { servers, sentinels, ports };
         let counts =
             format!("status=ok,address={primary},slaves={replicas},sentinels={}", set.sentinels.len());
         let known =
             || set.sentinels.iter().all(|sentinel| info(sentinel).is_ok_and(|info| info.contains(&counts)));
-        let in_step = || online(primary).is_ok_and(|online| online == replicas);
+        let in_step = || online(set.servers[0].addr()).is_ok_and(|online| online == replicas);
         if process::wait_until(|| known() && in_step()) {
             return Ok(set);
         }
@@ -51,8 +78,9 @@ impl Sentinels {
     /// The URL of the primary's first database.
     pub fn url(&self) -> String {
         let (servers, sentinels) = PASSWORDS;
-        let hosts: Vec<_> = self.sentinels.iter().map(|sentinel| sentinel.addr().to_string()).collect();
-        format!("redis-sentinel://:{servers}@{}/{NAME}/0?sentinel_password={sentinels}", hosts.join(","))
+        let hosts: Vec<_> = self.ports.sentinels.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let scheme = if self.ports.is_tls { "rediss-sentinel" } else { "redis-sentinel" };
+        format!("{scheme}://:{servers}@{}/{NAME}/0?sentinel_password={sentinels}", hosts.join(","))
     }
 
     /// Which of the servers is the primary, as the first sentinel that runs sees it.
@@ -61,8 +89,8 @@ impl Sentinels {
     /// If it does not answer.
     pub fn primary(&self) -> io::Result<usize> {
         let info = info(self.running()?)?;
-        let found =
-            self.servers.iter().position(|server| info.contains(&format!("address={},", server.addr())));
+        let is_primary = |port: &u16| info.contains(&format!("address=127.0.0.1:{port},"));
+        let found = self.ports.servers.iter().position(is_primary);
         found.ok_or_else(|| io::Error::other(format!("the primary is a stranger: {info}")))
     }
 
@@ -102,9 +130,14 @@ fn login(sentinel: &Server<Sentinel>) -> io::Result<Connection> {
     Ok(connection)
 }
 
-/// A server that asks for a password; a replica of the one at `primary`, if there is one.
-fn serve(primary: Option<SocketAddr>) -> io::Result<Redis> {
-    Redis::start_on(|site| {
+/// A server that asks for a password; a replica of the one at `primary`, if there is one. And the port that the others
+/// know it by.
+fn serve(primary: Option<SocketAddr>, tls: Option<SetTls<'_>>) -> io::Result<(Redis, u16)> {
+    let mut port = None;
+    let server = Redis::start_on(|site| {
+        if let Some(tls) = tls {
+            port = Some(tls.apply(site, tls.servers)?);
+        }
         let mut set = |words: &[&str]| site.arguments.extend(words.iter().map(|word| (*word).to_owned()));
         set(&["--requirepass", PASSWORDS.0, "--masterauth", PASSWORDS.0]);
         // It waits for further replicas otherwise.
@@ -113,13 +146,23 @@ fn serve(primary: Option<SocketAddr>) -> io::Result<Redis> {
             set(&["--replicaof", &primary.ip().to_string(), &primary.port().to_string()]);
         }
         Ok(())
-    })
+    })?;
+    let port = port.unwrap_or_else(|| server.addr().port());
+    Ok((server, port))
 }
 
-fn watch(primary: SocketAddr, quorum: usize) -> io::Result<Server<Sentinel>> {
-    let (host, port) = (primary.ip(), primary.port());
+fn known_by(server: &Redis, port: u16) -> SocketAddr {
+    (server.addr().ip(), port).into()
+}
+
+fn watch(primary: SocketAddr, quorum: usize, tls: Option<SetTls<'_>>) -> io::Result<(Server<Sentinel>, u16)> {
+    let (host, known) = (primary.ip(), primary.port());
     let (servers, sentinels) = PASSWORDS;
-    Server::start_on(|site| {
+    let mut port = None;
+    let sentinel = Server::<Sentinel>::start_on(|site| {
+        if let Some(tls) = tls {
+            port = Some(tls.apply(site, tls.sentinels)?);
+        }
         // It writes down there what it comes to know.
         site.write(
             "sentinel.conf",
@@ -127,14 +170,16 @@ fn watch(primary: SocketAddr, quorum: usize) -> io::Result<Server<Sentinel>> {
                 "bind 127.0.0.1\n\
                  requirepass {sentinels}\n\
                  sentinel sentinel-pass {sentinels}\n\
-                 sentinel monitor {NAME} {host} {port} {quorum}\n\
+                 sentinel monitor {NAME} {host} {known} {quorum}\n\
                  sentinel auth-pass {NAME} {servers}\n\
                  sentinel down-after-milliseconds {NAME} 500\n\
                  sentinel failover-timeout {NAME} 3000\n"
             ),
         )?;
         Ok(())
-    })
+    })?;
+    let port = port.unwrap_or_else(|| sentinel.addr().port());
+    Ok((sentinel, port))
 }
 
 /// One sentinel.
@@ -156,6 +201,7 @@ impl Kind for Sentinel {
     fn serve(site: &Site) -> io::Result<Command> {
         let mut sentinel = site.command(SERVER)?;
         sentinel.arg(site.path("sentinel.conf")).arg("--sentinel").args(["--port", &site.port.to_string()]);
+        sentinel.args(&site.arguments);
         Ok(sentinel)
     }
 
