@@ -66,7 +66,14 @@ const CODES: &[(&str, Verdict)] = &[
     ("LOADING", LATER),
     ("MASTERDOWN", verdict(FailureKind::Transient, false, Some(Reason::MasterDown))),
     ("MISCONF", advise(TOO_MUCH, "the server cannot persist: look at its disk")),
-    ("MOVED", advise(LATER, "the server is of a cluster: let the URL begin with `redis-cluster`")),
+    (
+        "MOVED",
+        advise(
+            LATER,
+            "the key is at another server of a cluster: let the URL begin with `redis-cluster`, and begin a session by \
+             the keys it is for, with `session_for`",
+        ),
+    ),
     ("NOAUTH", advise(WRONG, "the server wants a password: put it into the URL")),
     ("NOREPLICAS", TOO_MUCH),
     ("OOM", advise(TOO_MUCH, "the server is at its limit of memory")),

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{FromRedisValue, Value};
+use redis::{FromRedisValue, ToRedisArgs, Value};
 use seawall_core::{Error, FailureKind, Observer};
 use seawall_tower::Pipeline;
 use tower::util::BoxCloneSyncService;
@@ -146,12 +146,26 @@ impl Redis {
         }
     }
 
-    /// A connection for this caller alone, for `WATCH` and whatever else changes a connection.
+    /// A connection for this caller alone, for `WATCH` and whatever else changes a connection. Of a cluster it is with
+    /// the server of some keys: use [`session_for`](Self::session_for).
     ///
     /// # Errors
     /// [`FailureKind::Overloaded`] of the layer `redis_pool` if none came free in time; otherwise as any call.
     pub async fn session(&self) -> Result<Session, Error> {
-        match self.call(Request::session()).await? {
+        self.begin_session(Vec::new()).await
+    }
+
+    /// The same to the server that has these keys: of a cluster a session is with one of its servers, and takes commands
+    /// on keys that are there. Keys of one hash tag (`{user:1}:name`, `{user:1}:visits`) always are at one server.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session); [`FailureKind::Permanent`] for keys of several slots of a cluster.
+    pub async fn session_for(&self, keys: impl ToRedisArgs) -> Result<Session, Error> {
+        self.begin_session(keys.to_redis_args()).await
+    }
+
+    pub(crate) async fn begin_session(&self, keys: Vec<Vec<u8>>) -> Result<Session, Error> {
+        match self.call(Request::session(keys)).await? {
             Reply::Session(session) => Ok(session),
             Reply::Value(_) => Err(strange("a value in place of a session")),
         }

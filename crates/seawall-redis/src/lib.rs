@@ -12,6 +12,7 @@ mod consumer;
 mod dedicated;
 mod dial;
 mod keeper;
+mod lanes;
 mod lease;
 mod nature;
 mod node;

@@ -14,6 +14,7 @@ use crate::classify::{self, LAYER, Verdict};
 use crate::dedicated::{Dedicated, Lent};
 use crate::dial::Dialer;
 use crate::keeper::{Keeper, Line, Live, Replacements, Rules, Watch};
+use crate::lanes::Times;
 use crate::nature::{Lane, Nature};
 use crate::{RedisConfig, RedisStats};
 
@@ -32,33 +33,6 @@ pub(crate) struct Node {
     times: Times,
     /// Told when the client is closed.
     closed: watch::Sender<bool>,
-}
-
-/// How long the commands of each kind may take.
-#[derive(Clone, Copy)]
-pub(crate) struct Times {
-    ordinary: Option<Duration>,
-    slow: Duration,
-    blocking_margin: Duration,
-}
-
-impl Times {
-    pub(crate) const fn new(config: &RedisConfig) -> Self {
-        Self {
-            ordinary: config.pipeline.attempt_timeout,
-            slow: config.slow_timeout,
-            blocking_margin: config.blocking_margin,
-        }
-    }
-
-    /// Of a command of this kind; `None` is as long as its caller likes.
-    pub(crate) fn of(self, lane: Lane) -> Option<Duration> {
-        match lane {
-            Lane::Shared | Lane::Session | Lane::Subscription => self.ordinary,
-            Lane::Slow => Some(self.slow),
-            Lane::Blocking(time) => time.map(|time| time + self.blocking_margin),
-        }
-    }
 }
 
 impl Node {
@@ -155,7 +129,7 @@ impl Node {
     pub(crate) async fn ping(&self) -> Result<(), Error> {
         let ping = redis::cmd("PING");
         let answer = self.command(&ping, Nature::of(&ping), 0);
-        let time = self.times.ordinary.unwrap_or(self.times.slow);
+        let time = self.times.of_ping();
         match tokio::time::timeout(time, answer).await {
             Ok(answer) => answer.map(drop),
             Err(_elapsed) => Err(Error::new(FailureKind::Timeout, LAYER, self.dialer.name())

@@ -25,8 +25,8 @@ pub enum Action {
     Command(Arc<Cmd>),
     /// Several commands that are sent at once, in a transaction if it is an atomic one.
     Pipelined(Arc<redis::Pipeline>),
-    /// A connection for one caller.
-    Session,
+    /// A connection for one caller, to the server that has these keys where there are several servers.
+    Session(Arc<[Vec<u8>]>),
 }
 
 impl Request {
@@ -46,10 +46,10 @@ impl Request {
         Self { action: Action::Pipelined(Arc::new(pipeline)), nature, size }
     }
 
-    pub(crate) const fn session() -> Self {
+    pub(crate) fn session(keys: Vec<Vec<u8>>) -> Self {
         let nature =
             Nature { name: "SESSION", lane: Lane::Blocking(None), idempotency: Idempotency::Idempotent };
-        Self { action: Action::Session, nature, size: 0 }
+        Self { action: Action::Session(keys.into()), nature, size: 0 }
     }
 
     /// The same, which may or may not be made again.
@@ -88,7 +88,7 @@ impl fmt::Debug for Action {
         f.write_str(match self {
             Self::Command(_) => "Command",
             Self::Pipelined(_) => "Pipelined",
-            Self::Session => "Session",
+            Self::Session(_) => "Session",
         })
     }
 }

@@ -4,17 +4,17 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
-use seawall_core::{CallContext, Error, FailureKind, Observer};
+use seawall_core::{Error, Observer};
 use seawall_tower::pipeline::{FailedPassage, FastPath};
 use seawall_tower::{Pipeline, PipelineService};
 use tokio::time::sleep_until;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 
 use crate::classify::{self, LAYER};
 use crate::dial::Dialer;
 use crate::keeper::Watch;
+use crate::lanes::{Lanes, Times, yield_after};
 use crate::nature::Lane;
 use crate::node::Node;
 use crate::pubsub::Post;
@@ -34,10 +34,7 @@ pub(crate) struct Stack {
     peer: Arc<Peer>,
     /// For first attempts of what shares connections.
     fast: FastPath<RedisClassifier>,
-    /// For what shares connections.
-    ordinary: Shards<Guarded>,
-    /// For what has one of its own: it waits for other things than the server, so its circuit is another.
-    dedicated: Guarded,
+    lanes: Lanes<Guarded>,
 }
 
 impl Stack {
@@ -56,8 +53,9 @@ impl Stack {
         let wire = Observed::new(Wire::new(Arc::clone(&node)), Arc::clone(&peer));
         let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
         let dedicated = pipeline.layer(&format!("{name} dedicated")).layer(wire);
+        let lanes = Lanes::new(ordinary, dedicated, Times::new(config));
         let fast = pipeline.fast_path(&name);
-        Ok(Self { node, pipeline, peer, fast, ordinary, dedicated })
+        Ok(Self { node, pipeline, peer, fast, lanes })
     }
 
     /// Listens at the server.
@@ -110,61 +108,11 @@ impl Stack {
             };
         }
         // In a box, because most calls need none of it, and every future would have room for it.
-        Box::pin(self.call_through(request)).await
-    }
-
-    async fn call_through(&self, request: Request) -> Result<Reply, Error> {
-        let answer = match request.nature.lane {
-            Lane::Shared => self.ordinary.call(request).await,
-            _ => self.call_patiently(request).await,
-        };
-        yield_after(answer).await
+        Box::pin(self.lanes.call(request)).await
     }
 
     async fn resume(&self, request: Request, error: Error, failed: FailedPassage) -> Result<Reply, Error> {
-        let resumed = self.ordinary.with(|service| service.resume(request, error, failed)).await;
+        let resumed = self.lanes.ordinary.with(|service| service.resume(request, error, failed)).await;
         yield_after(resumed?.await).await
-    }
-
-    /// Calls that have a time limit of their own in place of the pipeline's.
-    async fn call_patiently(&self, request: Request) -> Result<Reply, Error> {
-        let context = match request.nature.lane {
-            Lane::Session | Lane::Subscription => return Err(self.not_here(&request)),
-            lane @ Lane::Slow => {
-                return within(self.node.time_of(lane)).scope(self.ordinary.call(request)).await;
-            }
-            // A session is not begun for longer than an attempt may take.
-            Lane::Blocking(_) if request.name() == "SESSION" => CallContext::current(),
-            lane => within(self.node.time_of(lane)),
-        };
-        context.scope(self.dedicated.clone().oneshot(request)).await
-    }
-
-    fn not_here(&self, request: &Request) -> Error {
-        let name = request.name();
-        let instead = match request.nature.lane {
-            Lane::Subscription => "listen with `subscribe`",
-            _ => "use `session`, or `transaction` and `pipelined().atomic()` for `WATCH` and `MULTI`",
-        };
-        Error::new(FailureKind::Permanent, LAYER, self.node.dialer.name()).not_executed().with_message(
-            format!("`{name}` changes the connection it is sent over, which others share: {instead}"),
-        )
-    }
-}
-
-/// A refusal takes no time. Callers in a loop would keep the runtime from what brings the connection back.
-pub(crate) async fn yield_after(answer: Result<Reply, Error>) -> Result<Reply, Error> {
-    if answer.is_err() {
-        tokio::task::coop::consume_budget().await;
-    }
-    answer
-}
-
-/// The context of a call that has so much time, whatever the pipeline gives to others.
-pub(crate) fn within(time: Option<Duration>) -> CallContext {
-    let context = CallContext::current().unhurried();
-    match time {
-        Some(time) => context.within(time, tokio::time::Instant::now().into_std()),
-        None => context,
     }
 }

@@ -50,7 +50,7 @@ impl Service<Request> for Wire {
             (Action::Pipelined(pipeline), _) => {
                 Box::pin(async move { node.pipelined(&pipeline, nature, size).await.map(Reply::Value) })
             }
-            (Action::Session, _) => Box::pin(async move {
+            (Action::Session(_), _) => Box::pin(async move {
                 let lent = node.lend().await?;
                 Ok(Reply::Session(Session::new(lent, node)))
             }),

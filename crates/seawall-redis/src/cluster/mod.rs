@@ -5,6 +5,7 @@
 //! anew. Where a server says `MOVED` or `ASK`, the request follows; when a server is silent or knows nothing, the
 //! cluster is asked in the background who has which slot by now.
 
+mod across;
 mod keys;
 mod map;
 mod member;
@@ -17,20 +18,19 @@ mod topology;
 
 use std::sync::Arc;
 
-use seawall_core::{CallContext, Error, FailureKind, Observer};
+use seawall_core::{Error, FailureKind, Observer};
 use seawall_tower::Pipeline;
 use seawall_tower::pipeline::CallService;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use tower::{Layer, ServiceExt};
+use tower::Layer;
 
 use crate::classify::{self, LAYER};
 use crate::dial::Dialer;
+use crate::lanes::{Lanes, Times};
 use crate::nature::Lane;
-use crate::node::Times;
 use crate::pubsub::Post;
 use crate::shards::Shards;
-use crate::stack::{within, yield_after};
 use crate::{RedisClassifier, RedisConfig, RedisStats, Reply, Request, url};
 use map::Address;
 use members::Members;
@@ -42,8 +42,7 @@ type Guarded = CallService<Router, RedisClassifier>;
 pub(crate) struct Cluster {
     members: Arc<Members>,
     pub(crate) pipeline: Pipeline<RedisClassifier>,
-    ordinary: Shards<Guarded>,
-    dedicated: Guarded,
+    lanes: Lanes<Guarded>,
     times: Times,
     following: AbortHandle,
 }
@@ -67,7 +66,8 @@ impl Cluster {
         let ordinary = Shards::new(|| pipeline.call_layer(&name).layer(router.clone()));
         let dedicated = pipeline.call_layer(&format!("{name} dedicated")).layer(router);
         let following = tokio::spawn(members::follow(Arc::downgrade(&members))).abort_handle();
-        Ok(Self { members, pipeline, ordinary, dedicated, times: Times::new(config), following })
+        let times = Times::new(config);
+        Ok(Self { members, pipeline, lanes: Lanes::new(ordinary, dedicated, times), times, following })
     }
 
     /// Asks who has which slot, or why that cannot be asked.
@@ -76,29 +76,7 @@ impl Cluster {
     }
 
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, Error> {
-        let answer = match request.nature.lane {
-            Lane::Shared => self.ordinary.call(request).await,
-            _ => Box::pin(self.call_patiently(request)).await,
-        };
-        yield_after(answer).await
-    }
-
-    async fn call_patiently(&self, request: Request) -> Result<Reply, Error> {
-        match request.nature.lane {
-            Lane::Session => Err(self.members.refused(format!(
-                "`{}` is of one connection, and a cluster has several servers: use `pipelined().atomic()` or a script",
-                request.name()
-            ))),
-            Lane::Subscription => Err(self.members.refused(format!(
-                "`{}` changes the connection it is sent over, which others share: listen with `subscribe`",
-                request.name()
-            ))),
-            lane @ Lane::Slow => within(self.times.of(lane)).scope(self.ordinary.call(request)).await,
-            Lane::Blocking(_) if request.name() == "SESSION" => {
-                CallContext::current().scope(self.dedicated.clone().oneshot(request)).await
-            }
-            lane => within(self.times.of(lane)).scope(self.dedicated.clone().oneshot(request)).await,
-        }
+        self.lanes.call(request).await
     }
 
     /// Asks every server that has slots.

@@ -4,14 +4,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use redis::{Arg, Cmd, Pipeline, RedisError, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 use seawall_core::{Error, FailureKind};
 use tower::Service;
 
+use super::across::Joined;
 use super::keys::{Home, home_of};
 use super::members::Members;
 use super::redirect::Redirect;
-use super::slot::slot_of;
 use crate::classify::{self, LAYER};
 use crate::nature::{Lane, Nature};
 use crate::request::Action;
@@ -43,18 +43,14 @@ impl Service<Request> for Router {
 impl Members {
     async fn route(&self, request: Request) -> Result<Reply, Error> {
         match request.action() {
-            Action::Command(command) if request.name() == "MGET" && is_of_several_slots(command) => {
-                let parts = each_by_itself(command);
-                let values = self.several(&parts, request.nature).await?;
-                values
-                    .into_iter()
-                    .map(found)
-                    .collect::<Result<_, _>>()
-                    .map(|values| Reply::Value(Value::Array(values)))
-            }
             Action::Command(command) => {
-                let slot = self.slot(request.name(), command)?;
-                self.follow(slot, request).await
+                let home = home_of(request.name(), command);
+                match (home, Joined::of(request.name())) {
+                    (Home::Across(_), Some(joined)) => {
+                        self.across(joined, command, request.nature).await.map(Reply::Value)
+                    }
+                    _ => self.follow(self.settled(request.name(), home)?, request).await,
+                }
             }
             Action::Pipelined(pipeline) if pipeline.is_transaction() => {
                 let slot = self.slot_of_all(pipeline)?;
@@ -64,10 +60,16 @@ impl Members {
                 let pipeline = Arc::clone(pipeline);
                 self.split(&pipeline, request.nature).await.map(Reply::Value)
             }
-            Action::Session => Err(self.refused(
-                "a session, and with it `WATCH`, is of one server, and a cluster has several: use \
-                 `pipelined().atomic()` or a script",
-            )),
+            Action::Session(keys) => {
+                let home = Home::of_all(keys.iter().map(Vec::as_slice));
+                if home == Home::Any {
+                    return Err(self.refused(
+                        "a session is with one server, and a cluster has several: say by `session_for` for which keys it \
+                         is, or use `pipelined().atomic()` or a script",
+                    ));
+                }
+                self.follow(self.settled("a session", home)?, request).await
+            }
         }
     }
 
@@ -116,12 +118,17 @@ impl Members {
 
     /// Where a command belongs; `None` is anywhere.
     pub(super) fn slot(&self, name: &'static str, command: &Cmd) -> Result<Option<u16>, Error> {
-        match home_of(name, command) {
+        self.settled(name, home_of(name, command))
+    }
+
+    fn settled(&self, name: &str, home: Home) -> Result<Option<u16>, Error> {
+        match home {
             Home::Slot(slot) => Ok(Some(slot)),
             Home::Any => Ok(None),
             Home::None => Err(self.refused(format!(
                 "`{name}` is of one server, and a cluster has several: connect to each by a URL of its own"
             ))),
+            Home::Across(slots) => Err(self.refused_across(name, slots)),
         }
     }
 
@@ -130,14 +137,27 @@ impl Members {
         let mut common = None;
         for command in pipeline.cmd_iter() {
             let Some(slot) = self.slot(Nature::of(command).name, command)? else { continue };
-            if common.is_some_and(|common| common != slot) {
-                return Err(self.refused(
-                    "the keys of a transaction must be of one slot: give them one tag, as in `{user:1}:name`",
-                ));
+            match common {
+                Some(common) if common != slot => {
+                    return Err(self.refused_across("a transaction", [common, slot]));
+                }
+                _ => common = Some(slot),
             }
-            common = Some(slot);
         }
         Ok(common)
+    }
+
+    /// The keys themselves stay unsaid: they may tell of somebody.
+    fn refused_across(&self, name: &str, [one, other]: [u16; 2]) -> Error {
+        let instead = match name {
+            "MSET" => ", or set each by itself, several at once with `pipelined`",
+            _ if Joined::of(name).is_some() => ", or send it by itself",
+            _ => "",
+        };
+        self.refused(format!(
+            "the keys of {name} are of several slots, {one} and {other} among them, and a cluster keeps only one slot \
+             together: give them one hash tag, as in `{{user:1}}:name` and `{{user:1}}:visits`{instead}"
+        ))
     }
 
     pub(super) fn refused(&self, why: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -152,37 +172,5 @@ fn alone(reply: Reply) -> Reply {
             Reply::Value(values.pop().unwrap_or(Value::Nil))
         }
         other => other,
-    }
-}
-
-fn is_of_several_slots(mget: &Cmd) -> bool {
-    let mut slots = keys(mget).map(slot_of);
-    let first = slots.next();
-    slots.any(|slot| Some(slot) != first)
-}
-
-/// A `GET` for each key of an `MGET`, which promises nothing about what happens between two keys either.
-fn each_by_itself(mget: &Cmd) -> Vec<Cmd> {
-    let get = |key| {
-        let mut get = redis::cmd("GET");
-        get.arg(key);
-        get
-    };
-    keys(mget).map(get).collect()
-}
-
-fn keys(mget: &Cmd) -> impl Iterator<Item = &[u8]> {
-    mget.args_iter().skip(1).filter_map(|argument| match argument {
-        Arg::Simple(key) => Some(key),
-        _ => None,
-    })
-}
-
-/// What `MGET` says of a key: one that holds something else than a string has none for it.
-fn found(value: Value) -> Result<Value, Error> {
-    match value {
-        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Value::Nil),
-        Value::ServerError(error) => Err(classify::error("MGET", RedisError::from(error))),
-        value => Ok(value),
     }
 }

@@ -126,7 +126,7 @@ impl Members {
     }
 }
 
-fn partly(kind: seawall_core::FailureKind, name: Arc<str>, error: Error) -> Error {
+pub(super) fn partly(kind: seawall_core::FailureKind, name: Arc<str>, error: Error) -> Error {
     Error::new(kind, LAYER, name)
         .with_message("one of several commands failed, the others may have been carried out")
         .with_source(error)

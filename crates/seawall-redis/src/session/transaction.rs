@@ -3,7 +3,7 @@ use std::time::Duration;
 use redis::{FromRedisValue, ToRedisArgs, Value};
 use seawall_core::{Error, FailureKind, exponential};
 
-use crate::classify::LAYER;
+use crate::classify::{LAYER, code_of};
 use crate::client::read;
 use crate::{Pipelined, Redis, Session};
 
@@ -16,6 +16,8 @@ impl Redis {
     /// The body reads over the session that it is given, under a watch on `keys`, and returns the commands that are to be
     /// carried out as one (or `None` to leave all as it is). If another client changed one of the keys in between, the
     /// body is run again from the start, up to 16 times with growing pauses.
+    ///
+    /// In a cluster the keys, and those that the commands name, must be of one slot: give them one hash tag.
     ///
     /// A transaction whose answer was lost is not repeated: nobody knows whether it was carried out.
     ///
@@ -41,14 +43,22 @@ impl Redis {
         mut body: impl AsyncFnMut(&mut Session) -> Result<Option<Pipelined<'static>>, Error>,
     ) -> Result<Option<T>, Error> {
         let keys = keys.to_redis_args();
-        let mut session = self.session().await?;
+        let mut session = self.begin_session(keys.clone()).await?;
         for attempt in 0..MOST_ATTEMPTS {
             if attempt > 0 {
                 let longest =
                     exponential(Duration::from_millis(1), 2.0, attempt - 1, Duration::from_millis(50));
                 tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
             }
-            session.command("WATCH").arg(&keys).execute().await?;
+            match session.command("WATCH").arg(&keys).execute().await {
+                Err(error) if code_of(&error) == Some("MOVED") => {
+                    // Any call follows to where they are by now, and has the client know.
+                    self.exists(&keys).await?;
+                    session = self.begin_session(keys.clone()).await?;
+                    continue;
+                }
+                watched => watched?,
+            }
             let commands = body(&mut session).await?.filter(|commands| !commands.is_empty());
             let Some(commands) = commands else {
                 session.command("UNWATCH").execute().await?;

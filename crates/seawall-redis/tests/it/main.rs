@@ -3,6 +3,12 @@
 
 #[cfg(feature = "cluster")]
 mod cluster;
+#[cfg(feature = "cluster")]
+mod cluster_keys;
+#[cfg(feature = "cluster")]
+mod cluster_sessions;
+#[cfg(feature = "cluster")]
+mod cluster_tier;
 mod commands;
 mod config;
 mod connections;
