@@ -20,7 +20,7 @@ const PASSWORDS: (&str, &str) = ("of-the-servers", "of-the-sentinels");
 pub struct Sentinels {
     /// The servers, the first primary first.
     pub servers: Vec<Redis>,
-    sentinels: Vec<Server<Sentinel>>,
+    watchers: Vec<Server<Sentinel>>,
     /// By which port each is known to the others: another one than we ask it by if they speak TLS.
     ports: Ports,
 }
@@ -61,13 +61,13 @@ impl Sentinels {
         let quorum = sentinels / 2 + 1;
         let sentinels =
             (0..sentinels).map(|_| watch(primary, quorum, tls)).collect::<io::Result<Vec<_>>>()?;
-        let (sentinels, of_sentinels) = sentinels.into_iter().unzip();
-        let ports = Ports { servers: ports, sentinels: of_sentinels, is_tls: tls.is_some() };
-        let set = Self { servers, sentinels, ports };
+        let (watchers, of_watchers) = sentinels.into_iter().unzip();
+        let ports = Ports { servers: ports, sentinels: of_watchers, is_tls: tls.is_some() };
+        let set = Self { servers, watchers, ports };
         let counts =
-            format!("status=ok,address={primary},slaves={replicas},sentinels={}", set.sentinels.len());
+            format!("status=ok,address={primary},slaves={replicas},sentinels={}", set.watchers.len());
         let known =
-            || set.sentinels.iter().all(|sentinel| info(sentinel).is_ok_and(|info| info.contains(&counts)));
+            || set.watchers.iter().all(|sentinel| info(sentinel).is_ok_and(|info| info.contains(&counts)));
         let in_step = || online(set.servers[0].addr()).is_ok_and(|online| online == replicas);
         if process::wait_until(|| known() && in_step()) {
             return Ok(set);
@@ -104,11 +104,11 @@ impl Sentinels {
 
     /// Kills one of the sentinels.
     pub fn kill_sentinel(&mut self, which: usize) {
-        self.sentinels[which].kill();
+        self.watchers[which].kill();
     }
 
     fn running(&self) -> io::Result<&Server<Sentinel>> {
-        let running = self.sentinels.iter().find(|sentinel| sentinel.is_running());
+        let running = self.watchers.iter().find(|sentinel| sentinel.is_running());
         running.ok_or_else(|| io::Error::other("no sentinel runs"))
     }
 }
