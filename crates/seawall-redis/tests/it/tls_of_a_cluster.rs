@@ -33,7 +33,7 @@ async fn all_servers_of_a_cluster_are_spoken_to_by_tls_and_by_the_name_they_anno
     })
     .await;
     redis.rpush("jobs", "one").await.unwrap();
-    assert!(redis.blpop::<String>("jobs", Duration::from_secs(60)).await.unwrap().is_some());
+    assert!(redis.blpop::<String>("jobs", Duration::from_mins(1)).await.unwrap().is_some());
     let mut news = redis.subscribe(["news"]).await.unwrap();
     redis.publish("news", "heard").await.unwrap();
     assert!(matches!(news.next().await, Some(Heard::Message(_))));

@@ -27,7 +27,7 @@ async fn a_primary_is_asked_for_reached_and_followed_by_tls() {
     assert_eq!(redis.get::<String>("greeting").await.unwrap(), "hello");
     // One of its own, and one that listens.
     redis.rpush("jobs", "one").await.unwrap();
-    assert!(redis.blpop::<String>("jobs", Duration::from_secs(60)).await.unwrap().is_some());
+    assert!(redis.blpop::<String>("jobs", Duration::from_mins(1)).await.unwrap().is_some());
     let mut news = redis.subscribe(["news"]).await.unwrap();
     redis.publish("news", "heard").await.unwrap();
     assert!(matches!(news.next().await, Some(Heard::Message(_))));
@@ -36,7 +36,7 @@ async fn a_primary_is_asked_for_reached_and_followed_by_tls() {
     until("another primary is announced", async || set.primary().is_ok_and(|now| now == 1)).await;
     until("a write is taken", async || redis.set("greeting", "again").await.is_ok()).await;
     until("a job is taken", async || redis.rpush("jobs", "two").await.is_ok()).await;
-    assert!(redis.blpop::<String>("jobs", Duration::from_secs(60)).await.unwrap().is_some());
+    assert!(redis.blpop::<String>("jobs", Duration::from_mins(1)).await.unwrap().is_some());
     until("the subscription is back", async || {
         redis.publish("news", "heard").await.is_ok_and(|heard| heard > 0)
     })
