@@ -99,19 +99,30 @@ pub(crate) fn patience(deadline: Option<Instant>, attempt: u32) -> Instant {
     clippy::disallowed_methods,
     reason = "half of a tree cannot be left and come back to: it keeps its thread"
 )]
-pub(crate) fn patiently<T>(
+pub(crate) fn patiently<T, E: Shortage>(
     given_up: &dyn Fn() -> bool,
-    mut open: impl FnMut() -> io::Result<T>,
-) -> io::Result<T> {
+    mut open: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
     let mut left = PATIENCE;
     loop {
         match open() {
-            Err(cause) if is_shortage(&cause) && !left.is_zero() && !given_up() => {
+            Err(cause) if cause.is_shortage() && !left.is_zero() && !given_up() => {
                 std::thread::sleep(NOW_AND_THEN);
                 left = left.saturating_sub(NOW_AND_THEN);
             }
             opened => return opened,
         }
+    }
+}
+
+/// A failure that may be because too many files are open, in this process or in the system.
+pub(crate) trait Shortage {
+    fn is_shortage(&self) -> bool;
+}
+
+impl Shortage for io::Error {
+    fn is_shortage(&self) -> bool {
+        is_shortage(self)
     }
 }
 
@@ -216,7 +227,7 @@ mod tests {
         let mut others = 0;
         let other = || {
             others += 1;
-            Err::<(), _>(io::ErrorKind::PermissionDenied.into())
+            Err::<(), io::Error>(io::ErrorKind::PermissionDenied.into())
         };
         patiently(&|| false, other).unwrap_err();
         assert_eq!(others, 1);

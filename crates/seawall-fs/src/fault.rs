@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use seawall_core::{Error, FailureKind};
 
+use crate::descriptors::{Shortage, is_shortage};
+
 /// What an operation is about; the name of every error it can end in.
 #[derive(Clone, Debug)]
 pub(crate) struct Label {
@@ -164,6 +166,12 @@ impl Fault {
             error = error.with_retry_after(wait);
         }
         if self.changed_nothing { error.not_executed() } else { error }
+    }
+}
+
+impl Shortage for Fault {
+    fn is_shortage(&self) -> bool {
+        self.cause.as_ref().is_some_and(is_shortage)
     }
 }
 

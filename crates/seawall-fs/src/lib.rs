@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod at;
 mod atomic;
 mod attributes;
 mod byte_rate;
@@ -17,6 +18,7 @@ mod fault;
 mod file;
 mod full_devices;
 pub mod future;
+mod ground;
 mod identity;
 mod lines;
 mod link;

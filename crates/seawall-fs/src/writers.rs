@@ -7,6 +7,7 @@ use seawall_core::{CallContext, Error};
 use crate::atomic::{Replacement, directory_of, sync_directory};
 use crate::engine::{Engine, Lane};
 use crate::fault::{Fault, Label};
+use crate::ground::Ground;
 use crate::read::refuse_what_blocks;
 use crate::sink::{Destination, Sink};
 use crate::work::Task;
@@ -38,7 +39,7 @@ impl Fs {
         durability: Durability,
     ) -> Result<AtomicWriter, Error> {
         let work = move |task: &Task<'_>| {
-            let replacement = Replacement::begin(&task.label.path, durability)?;
+            let replacement = Replacement::begin(&task.label.path, &Ground::Anywhere, durability)?;
             Ok(AtomicWriter::new(task.engine.clone(), task.label.clone(), replacement))
         };
         self.ask(FsRequest::new(Operation::AtomicWriter, path.as_ref(), work)).await

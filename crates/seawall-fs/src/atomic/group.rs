@@ -8,10 +8,12 @@ use futures_util::future::join_all;
 use seawall_core::{CallContext, Error};
 use tokio::time::Instant;
 
-use super::{Durability, Replacement, sync_directory};
+use super::target::Target;
+use super::{Durability, Replacement, directory_of};
 use crate::engine::{Abandoned, Engine, Lane};
 use crate::fault::{Fault, Label};
 use crate::full_devices::Place;
+use crate::ground::Ground;
 use crate::work::Task;
 use crate::write::{Group, groups, passes};
 use crate::{Fs, FsRequest, Operation};
@@ -116,7 +118,7 @@ impl Fs {
 }
 
 fn begin(path: &Path, content: &[u8], commit: GroupCommit) -> Result<Replacement, Fault> {
-    let mut replacement = Replacement::begin(path, commit.durability)?;
+    let mut replacement = Replacement::begin(path, &Ground::Anywhere, commit.durability)?;
     replacement.file().write_all(content).map_err(|cause| Fault::from(cause).changed_nothing())?;
     if commit.durability.syncs_data() && !commit.whole_file_system {
         replacement.start_writeback();
@@ -229,16 +231,19 @@ fn put_in_place(
     abandoned: &Abandoned,
 ) -> Placed<Fault> {
     let mut faults = Vec::new();
-    let mut directories = BTreeMap::<PathBuf, Vec<usize>>::new();
+    let mut directories = BTreeMap::<PathBuf, (Target, Vec<usize>)>::new();
     for (at, replacement) in written {
         match replacement.put_in_place(engine.gate(), abandoned) {
-            Ok(target) => directories.entry(target.directory).or_default().push(at),
+            Ok(target) => {
+                let directory = directory_of(&target.path).to_owned();
+                directories.entry(directory).or_insert_with(|| (target, Vec::new())).1.push(at);
+            }
             Err(fault) => faults.push((at, fault)),
         }
     }
     if syncs_directories {
-        for (directory, places) in directories {
-            if let Err(cause) = sync_directory(&directory) {
+        for (target, places) in directories.into_values() {
+            if let Err(cause) = target.sync_directory() {
                 let fault = Fault::directory_sync(cause);
                 faults.extend(places.into_iter().map(|at| (at, fault.again())));
             }

@@ -18,10 +18,12 @@ use seawall_core::Error;
 pub use durability::Durability;
 pub use group::GroupCommit;
 pub(crate) use replacement::{Replacement, directory_of, sync_directory};
+pub(crate) use temporary::with_a_new_name;
 
 use crate::commit_gate::CommitGate;
 use crate::engine::Abandoned;
 use crate::fault::Fault;
+use crate::ground::Ground;
 use crate::work::Task;
 use crate::{Fs, FsRequest, Operation};
 
@@ -68,21 +70,23 @@ impl Fs {
         let content = content.into();
         let bytes = content.len() as u64;
         let work = move |task: &Task<'_>| {
-            write(&task.label.path, &content, durability, task.engine.gate(), task.abandoned)
+            let ground = Ground::Anywhere;
+            write(&task.label.path, &ground, &content, durability, task.engine.gate(), task.abandoned)
         };
         self.ask(FsRequest::new(Operation::WriteAtomic, path.as_ref(), work).of_bytes(bytes)).await
     }
 }
 
 /// Replaces the content of `path` as a whole.
-fn write(
+pub(crate) fn write(
     path: &Path,
+    ground: &Ground,
     content: &[u8],
     durability: Durability,
     gate: &CommitGate,
     abandoned: &Abandoned,
 ) -> Result<(), Fault> {
-    let mut replacement = Replacement::begin(path, durability)?;
+    let mut replacement = Replacement::begin(path, ground, durability)?;
     replacement.file().write_all(content).map_err(|cause| Fault::from(cause).changed_nothing())?;
     replacement.commit(gate, abandoned)
 }

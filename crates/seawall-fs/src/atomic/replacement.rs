@@ -8,6 +8,7 @@ use super::temporary::Temporary;
 use crate::commit_gate::CommitGate;
 use crate::engine::Abandoned;
 use crate::fault::Fault;
+use crate::ground::Ground;
 
 /// The replacement of a file: a temporary file in its directory that takes its place in one rename.
 ///
@@ -21,8 +22,8 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    pub(crate) fn begin(path: &Path, durability: Durability) -> Result<Self, Fault> {
-        let target = Target::resolve(path).map_err(Fault::changed_nothing)?;
+    pub(crate) fn begin(path: &Path, ground: &Ground, durability: Durability) -> Result<Self, Fault> {
+        let target = Target::resolve(path, ground).map_err(Fault::changed_nothing)?;
         let temporary = Temporary::beside(&target).map_err(|cause| Fault::from(cause).changed_nothing())?;
         Ok(Self { temporary, target, durability })
     }
@@ -38,11 +39,7 @@ impl Replacement {
         }
         let syncs_directory = self.durability.syncs_directory();
         let target = self.put_in_place(gate, abandoned)?;
-        if syncs_directory {
-            sync_directory(&target.directory).map_err(Fault::directory_sync)
-        } else {
-            Ok(())
-        }
+        if syncs_directory { target.sync_directory().map_err(Fault::directory_sync) } else { Ok(()) }
     }
 
     /// Has the kernel begin to write the content to the device, without waiting for it: what is synced one after
@@ -92,11 +89,15 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 
 /// Makes the entries of a directory durable: new names, renames, removals.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    sync_opened(|| File::open(directory))
+}
+
+pub(super) fn sync_opened(directory: impl FnOnce() -> io::Result<File>) -> io::Result<()> {
     // Elsewhere a directory cannot be opened as a file, and the rename itself is journalled.
     if !cfg!(unix) {
         return Ok(());
     }
-    match File::open(directory)?.sync_all() {
+    match directory()?.sync_all() {
         // Some network and user-space file systems have no such thing; they could not do better for anybody.
         Err(cause) if matches!(cause.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
             Ok(())

@@ -1,23 +1,35 @@
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::directory_of;
+use super::replacement::sync_opened;
+use crate::at::At;
 use crate::fault::Fault;
+use crate::ground::Ground;
 
 /// The file that a path means: where it really is, and what is there.
 #[derive(Debug)]
 pub(crate) struct Target {
+    pub(super) at: At,
+    /// By which the client knows it.
     pub(crate) path: PathBuf,
-    pub(crate) directory: PathBuf,
     /// Those of the file that is there; none if there is none.
     pub(super) permissions: Option<fs::Permissions>,
 }
 
 impl Target {
+    pub(crate) fn resolve(path: &Path, ground: &Ground) -> Result<Self, Fault> {
+        match ground {
+            Ground::Anywhere => Self::anywhere(path),
+            #[cfg(target_os = "linux")]
+            Ground::Below { .. } => Self::below(path, ground),
+        }
+    }
+
     /// Follows symbolic links, so that the file at their end is replaced and the links stay, as writing in
     /// place would.
-    pub(super) fn resolve(path: &Path) -> Result<Self, Fault> {
+    fn anywhere(path: &Path) -> Result<Self, Fault> {
         let Some(name) = path.file_name() else {
             return Err(Fault::invalid("the path names no file"));
         };
@@ -25,11 +37,10 @@ impl Target {
             Ok(found) => {
                 let metadata = fs::metadata(&found)?;
                 if !metadata.is_file() {
-                    // A rename would put a regular file in place of a device or a pipe.
-                    return Err(Fault::invalid("not a regular file: it cannot be replaced"));
+                    return Err(not_a_file());
                 }
-                let directory = found.parent().unwrap_or(Path::new("/")).to_owned();
-                Ok(Self { path: found, directory, permissions: Some(permissions_to_keep(&metadata)) })
+                let permissions = Some(without_extra_rights(&metadata.permissions()));
+                Ok(Self { at: At::path(found.clone()), path: found, permissions })
             }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 if fs::symlink_metadata(path).is_ok() {
@@ -37,23 +48,64 @@ impl Target {
                         "a symbolic link to nothing: remove it or make what it points to",
                     ));
                 }
-                let parent = directory_of(path);
-                let directory = fs::canonicalize(parent)?;
-                Ok(Self { path: directory.join(name), directory, permissions: None })
+                let path = fs::canonicalize(directory_of(path))?.join(name);
+                Ok(Self { at: At::path(path.clone()), path, permissions: None })
             }
             Err(cause) => Err(cause.into()),
         }
     }
+
+    /// Follows none at the end of the path: what it points to may be outside.
+    #[cfg(target_os = "linux")]
+    fn below(path: &Path, ground: &Ground) -> Result<Self, Fault> {
+        use std::os::unix::fs::PermissionsExt;
+
+        use rustix::fs::FileType;
+
+        let at = ground.at(path)?;
+        let permissions = match at.kind_and_mode()? {
+            None => None,
+            Some((FileType::RegularFile, mode)) => {
+                Some(without_extra_rights(&fs::Permissions::from_mode(mode)))
+            }
+            Some((FileType::Symlink, _)) => {
+                return Err(Fault::invalid("a symbolic link: within a root, name the file itself"));
+            }
+            Some(_) => return Err(not_a_file()),
+        };
+        Ok(Self { at, path: ground.told(path), permissions })
+    }
+
+    /// Makes the name durable.
+    pub(crate) fn sync_directory(&self) -> io::Result<()> {
+        sync_opened(|| self.open_directory())
+    }
+
+    #[cfg(unix)]
+    fn open_directory(&self) -> io::Result<File> {
+        use rustix::fs::OFlags;
+        self.at.open_directory(OFlags::RDONLY | OFlags::DIRECTORY, 0)
+    }
+
+    #[cfg(not(unix))]
+    fn open_directory(&self) -> io::Result<File> {
+        File::open(directory_of(&self.path))
+    }
+}
+
+/// A rename would put a regular file in place of a device or a pipe.
+fn not_a_file() -> Fault {
+    Fault::invalid("not a regular file: it cannot be replaced")
 }
 
 #[cfg(unix)]
-pub(crate) fn permissions_to_keep(metadata: &fs::Metadata) -> fs::Permissions {
+fn without_extra_rights(permissions: &fs::Permissions) -> fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
     // Without set-user-id and set-group-id: the new file belongs to this process, not to the old owner.
-    fs::Permissions::from_mode(metadata.permissions().mode() & 0o777)
+    fs::Permissions::from_mode(permissions.mode() & 0o777)
 }
 
 #[cfg(not(unix))]
-pub(crate) fn permissions_to_keep(metadata: &fs::Metadata) -> fs::Permissions {
-    metadata.permissions()
+fn without_extra_rights(permissions: &fs::Permissions) -> fs::Permissions {
+    permissions.clone()
 }

@@ -1,13 +1,8 @@
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 
-use tempfile::NamedTempFile;
-
 use super::target::Target;
-use crate::temporary::create_new;
-
-const PREFIX: &str = ".seawall-";
-const SUFFIX: &str = ".tmp";
+use crate::at::At;
 
 /// A new file in the directory of the target, because a rename works only within one file system.
 #[derive(Debug)]
@@ -15,7 +10,7 @@ pub(super) enum Temporary {
     /// Without a name, so that a process that is killed leaves nothing behind.
     #[cfg(target_os = "linux")]
     Unnamed(File),
-    Named(NamedTempFile),
+    Named(Named),
 }
 
 impl Temporary {
@@ -24,14 +19,14 @@ impl Temporary {
         if let Some(unnamed) = unnamed::make(target)? {
             return Ok(Self::Unnamed(unnamed));
         }
-        named(target).map(Self::Named)
+        Named::beside(target).map(Self::Named)
     }
 
     pub(super) fn file(&self) -> &File {
         match self {
             #[cfg(target_os = "linux")]
             Self::Unnamed(file) => file,
-            Self::Named(temporary) => temporary.as_file(),
+            Self::Named(named) => &named.file,
         }
     }
 
@@ -39,7 +34,7 @@ impl Temporary {
         match self {
             #[cfg(target_os = "linux")]
             Self::Unnamed(file) => file,
-            Self::Named(temporary) => temporary.as_file_mut(),
+            Self::Named(named) => &mut named.file,
         }
     }
 
@@ -47,43 +42,78 @@ impl Temporary {
         match self {
             #[cfg(target_os = "linux")]
             Self::Unnamed(file) => unnamed::put(&file, target),
-            Self::Named(temporary) => match temporary.persist(&target.path) {
-                Ok(_) => Ok(()),
-                Err(failed) => Err(failed.error),
-            },
+            Self::Named(named) => named.put_at(target),
         }
     }
 }
 
-pub(super) fn named(target: &Target) -> io::Result<NamedTempFile> {
-    // Private until it has the target's own mode, so that nobody reads what they could not read before; else less the
-    // umask, as for any new file.
-    let mode = if target.permissions.is_some() { 0o600 } else { 0o666 };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
-    let temporary = builder.make_in(&target.directory, |path| create_new(path, mode))?;
-    if let Some(permissions) = &target.permissions {
-        set_permissions(temporary.as_file(), permissions)?;
-    }
-    Ok(temporary)
+/// One with a name, which is removed when dropped unless it has taken the target's.
+#[derive(Debug)]
+pub(super) struct Named {
+    file: File,
+    at: At,
+    is_placed: bool,
 }
 
-fn set_permissions(file: &File, permissions: &fs::Permissions) -> io::Result<()> {
-    file.set_permissions(permissions.clone())
+impl Named {
+    pub(super) fn beside(target: &Target) -> io::Result<Self> {
+        let (at, file) = with_a_new_name(&target.at, |at| at.create_new(mode(target)))?;
+        let this = Self { file, at, is_placed: false };
+        take_over_permissions(&this.file, target)?;
+        Ok(this)
+    }
+
+    fn put_at(mut self, target: &Target) -> io::Result<()> {
+        self.at.rename_to(&target.at)?;
+        self.is_placed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        if !self.is_placed {
+            // It has nothing that anybody wants.
+            let _best_effort = self.at.remove();
+        }
+    }
+}
+
+/// Makes something beside `at` by a name that nothing has.
+pub(crate) fn with_a_new_name<T>(at: &At, make: impl Fn(&At) -> io::Result<T>) -> io::Result<(At, T)> {
+    loop {
+        let at = at.beside(&format!(".seawall-{:016x}.tmp", fastrand::u64(..)));
+        match make(&at) {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+            result => return result.map(|made| (at, made)),
+        }
+    }
+}
+
+/// Private until it has the target's own mode, so that nobody reads what they could not read before; else less the
+/// umask, as for any new file.
+fn mode(target: &Target) -> u32 {
+    if target.permissions.is_some() { 0o600 } else { 0o666 }
+}
+
+fn take_over_permissions(file: &File, target: &Target) -> io::Result<()> {
+    match &target.permissions {
+        Some(permissions) => file.set_permissions(permissions.clone()),
+        None => Ok(()),
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod unnamed {
-    use std::fs::{self, File};
+    use std::fs::File;
     use std::io;
-    use std::os::fd::AsRawFd;
     use std::path::Path;
     use std::sync::LazyLock;
 
-    use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+    use rustix::fs::OFlags;
     use rustix::io::Errno;
 
-    use super::{PREFIX, SUFFIX, set_permissions};
+    use super::{mode, take_over_permissions, with_a_new_name};
     use crate::atomic::target::Target;
 
     /// The way to a descriptor's file, which is how a file without a name is given one.
@@ -94,45 +124,34 @@ mod unnamed {
         if !*DESCRIPTORS {
             return Ok(None);
         }
-        let mode = Mode::from_raw_mode(if target.permissions.is_some() { 0o600 } else { 0o666 });
-        let file = match open(&target.directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode) {
-            Ok(descriptor) => File::from(descriptor),
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT | Errno::NOSYS) => {
-                return Ok(None);
+        let file = match target.at.open_directory(OFlags::TMPFILE | OFlags::RDWR, mode(target)) {
+            Ok(file) => file,
+            Err(cause) => {
+                return match Errno::from_io_error(&cause) {
+                    Some(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT | Errno::NOSYS) => {
+                        Ok(None)
+                    }
+                    _ => Err(cause),
+                };
             }
-            Err(cause) => return Err(cause.into()),
         };
-        if let Some(permissions) = &target.permissions {
-            set_permissions(&file, permissions)?;
-        }
+        take_over_permissions(&file, target)?;
         Ok(Some(file))
     }
 
     pub(super) fn put(file: &File, target: &Target) -> io::Result<()> {
         if target.permissions.is_none() {
             // Nothing to replace: it can take its name at once, unless somebody was quicker.
-            match name(file, &target.path) {
-                Err(Errno::EXIST) => {}
-                result => return result.map_err(io::Error::from),
+            match target.at.link(file) {
+                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
+                result => return result,
             }
         }
         // A link cannot replace, only a rename can, and that needs a name to begin with.
-        let temporary = loop {
-            let path = target.directory.join(format!("{PREFIX}{:016x}{SUFFIX}", fastrand::u64(..)));
-            match name(file, &path) {
-                Ok(()) => break path,
-                Err(Errno::EXIST) => {}
-                Err(cause) => return Err(cause.into()),
-            }
-        };
-        fs::rename(&temporary, &target.path).inspect_err(|_| {
+        let (temporary, ()) = with_a_new_name(&target.at, |at| at.link(file))?;
+        temporary.rename_to(&target.at).inspect_err(|_| {
             // The rename's error is the one to tell.
-            let _best_effort = fs::remove_file(&temporary);
+            let _best_effort = temporary.remove();
         })
-    }
-
-    fn name(file: &File, path: &Path) -> Result<(), Errno> {
-        let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-        linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)
     }
 }

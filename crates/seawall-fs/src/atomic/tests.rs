@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::target::Target;
-use super::temporary::Temporary;
+use super::temporary::{Named, Temporary};
 use super::*;
 use crate::engine::Engine;
 use crate::fault::Label;
@@ -39,7 +39,7 @@ async fn replacement_at_the_gate(engine: &Engine, path: &Path) -> tokio::task::J
         let (inner, target) = (engine.clone(), Arc::clone(&label.path));
         let work = move |abandoned: &Abandoned| {
             begun.send(()).expect("the test waits for it");
-            write(&target, b"new", Durability::Full, inner.gate(), abandoned)
+            write(&target, &Ground::Anywhere, b"new", Durability::Full, inner.gate(), abandoned)
         };
         engine.run(&label, None, work).await.unwrap();
     });
@@ -93,7 +93,7 @@ async fn replacements_of_different_files_do_not_wait_for_each_other() {
 
 /// Both kinds of temporary file, whichever this file system would choose.
 fn both_kinds(target: &Target) -> Vec<Temporary> {
-    let mut kinds = vec![Temporary::Named(super::temporary::named(target).unwrap())];
+    let mut kinds = vec![Temporary::Named(Named::beside(target).unwrap())];
     kinds.push(Temporary::beside(target).unwrap());
     kinds
 }
@@ -107,7 +107,7 @@ fn a_temporary_file_with_a_name_and_one_without_take_the_targets_place_alike() {
             if existing {
                 fs::write(&path, "old").unwrap();
             }
-            let target = Target::resolve(&path).unwrap();
+            let target = Target::resolve(&path, &Ground::Anywhere).unwrap();
             let mut temporary = both_kinds(&target).swap_remove(kind);
             temporary.file_mut().write_all(b"new").unwrap();
             assert_eq!(path.exists(), existing);
@@ -123,7 +123,7 @@ fn a_new_file_takes_the_place_of_one_that_somebody_made_meanwhile() {
     for kind in 0..2 {
         let (_keep, directory) = directory();
         let path = directory.join("target");
-        let target = Target::resolve(&path).unwrap();
+        let target = Target::resolve(&path, &Ground::Anywhere).unwrap();
         let mut temporary = both_kinds(&target).swap_remove(kind);
         temporary.file_mut().write_all(b"new").unwrap();
         fs::write(&path, "somebody else's").unwrap();
@@ -137,7 +137,8 @@ fn a_new_file_takes_the_place_of_one_that_somebody_made_meanwhile() {
 #[test]
 fn nothing_can_be_seen_of_a_replacement_before_it_is_complete() {
     let (_keep, directory) = directory();
-    let mut replacement = Replacement::begin(&directory.join("target"), Durability::Full).unwrap();
+    let mut replacement =
+        Replacement::begin(&directory.join("target"), &Ground::Anywhere, Durability::Full).unwrap();
     replacement.file().write_all(b"half of").unwrap();
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
 }

@@ -6,7 +6,6 @@ mod linux;
 
 use std::fs::{self, File, FileTimes};
 use std::path::Path;
-use std::sync::Arc;
 
 use seawall_core::Error;
 
@@ -15,8 +14,9 @@ use crate::commit_gate::CommitGate;
 use crate::engine::Abandoned;
 use crate::fault::Fault;
 use crate::full_devices::Place;
+use crate::ground::Ground;
 use crate::work::Task;
-use crate::{Durability, Fs, FsRequest, Operation, Progress, read};
+use crate::{Durability, Fs, FsRequest, Operation, Progress};
 
 /// How a file is copied.
 ///
@@ -72,17 +72,23 @@ impl Fs {
         to: impl AsRef<Path>,
         options: &CopyOptions,
     ) -> Result<u64, Error> {
-        let (to, options): (Arc<Path>, _) = (Arc::from(to.as_ref()), options.clone());
-        let work = move |task: &Task<'_>| {
-            let copy = || copy(&task.label.path, &to, &options, task.engine.gate(), task.abandoned);
-            task.engine.full_devices().with_room(Place::Path(&to), copy)
-        };
-        self.ask(FsRequest::new(Operation::Copy, from.as_ref(), work)).await
+        self.ask(request(Ground::Anywhere, from.as_ref(), to.as_ref(), options)).await
     }
+}
+
+pub(crate) fn request(ground: Ground, from: &Path, to: &Path, options: &CopyOptions) -> FsRequest {
+    let (told, known) = (ground.told(from), ground.told(to));
+    let (from, to, options) = (from.to_owned(), to.to_owned(), options.clone());
+    let work = move |task: &Task<'_>| {
+        let copy = || copy(&ground, &from, &to, &options, task.engine.gate(), task.abandoned);
+        task.engine.full_devices().with_room(Place::Path(&known), copy)
+    };
+    FsRequest::new(Operation::Copy, &told, work)
 }
 
 /// Copies one file. What it counted is taken back if it came to nothing.
 pub(crate) fn copy(
+    ground: &Ground,
     from: &Path,
     to: &Path,
     options: &CopyOptions,
@@ -95,7 +101,7 @@ pub(crate) fn copy(
         options.progress.add_bytes(bytes);
         if abandoned.is_set() { Err(Fault::abandoned()) } else { Ok(()) }
     };
-    let copied = prepare(from, to, options, &mut step)
+    let copied = prepare(ground, from, to, options, &mut step)
         .and_then(|(replacement, copied)| replacement.commit(gate, abandoned).map(|()| copied));
     match &copied {
         Ok(_) => options.progress.add_file(),
@@ -106,17 +112,18 @@ pub(crate) fn copy(
 
 /// The copy, complete but not in place.
 fn prepare(
+    ground: &Ground,
     from: &Path,
     to: &Path,
     options: &CopyOptions,
     step: &mut dyn FnMut(u64) -> Result<(), Fault>,
 ) -> Result<(Replacement, u64), Fault> {
-    let source = read::open(from, 0).map_err(Fault::changed_nothing)?;
+    let source = ground.open(from).map_err(Fault::changed_nothing)?;
     let metadata = source.metadata()?;
     if !metadata.is_file() {
         return Err(Fault::invalid("not a regular file: it cannot be copied"));
     }
-    let mut replacement = Replacement::begin(to, options.durability)?;
+    let mut replacement = Replacement::begin(to, ground, options.durability)?;
     let target: &File = replacement.file();
     let copied = content::copy(&source, target, &metadata, step).map_err(Fault::changed_nothing)?;
     take_over(&metadata, options.keep_times, target).map_err(|cause| Fault::from(cause).changed_nothing())?;

@@ -1,5 +1,5 @@
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, openat, openat2, statat};
 use rustix::io::Errno;
 
-use super::walk;
+use super::steps;
+use crate::at::At;
 use crate::fault::Fault;
 use crate::identity::Identity;
 
@@ -20,7 +21,7 @@ pub(super) const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// An open directory that nothing leads out of.
 #[derive(Debug)]
-pub(super) struct Base {
+pub(crate) struct Base {
     directory: OwnedFd,
     way: Way,
 }
@@ -36,7 +37,7 @@ pub(super) enum Way {
 
 /// The directory that holds a name, and the name.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) directory: OwnedFd,
     pub(super) name: OsString,
 }
@@ -79,7 +80,7 @@ impl Base {
         }
         match self.way {
             Way::Kernel => self.by_the_kernel(path, flags, mode),
-            Way::Steps => walk::open(self.directory.as_fd(), path, flags, mode),
+            Way::Steps => steps::open(self.directory.as_fd(), path, flags, mode),
         }
     }
 
@@ -97,7 +98,7 @@ impl Base {
     }
 
     /// Where the last name of `path` is, which itself is not followed.
-    pub(super) fn place(&self, path: &Path) -> Result<Place, Fault> {
+    pub(crate) fn place(&self, path: &Path) -> Result<Place, Fault> {
         let Some(name) = path.file_name() else {
             // `..` and the root itself name nothing that could be made or removed.
             return Err(if path.has_root() { outside() } else { Fault::invalid("the path names no file") });
@@ -105,6 +106,38 @@ impl Base {
         let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let directory = self.find(above, LOOK | OFlags::DIRECTORY)?;
         Ok(Place { directory, name: name.to_owned() })
+    }
+}
+
+/// What a path below it says, asked by others than the root itself.
+impl Base {
+    pub(crate) fn metadata(&self, path: &Path) -> Result<Metadata, Fault> {
+        metadata(self.find(path, LOOK)?)
+    }
+
+    pub(crate) fn symlink_metadata(&self, path: &Path) -> Result<Metadata, Fault> {
+        metadata(self.find(path, LOOK | OFlags::NOFOLLOW)?)
+    }
+
+    /// Opens a directory to read what is in it.
+    pub(crate) fn directory(&self, path: &Path, follows: bool) -> Result<OwnedFd, Fault> {
+        let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        flags.set(OFlags::NOFOLLOW, !follows);
+        self.find(path, flags)
+    }
+
+    pub(crate) fn canonicalize(&self, path: &Path) -> Result<PathBuf, Fault> {
+        Ok(fs::canonicalize(by_descriptor(&self.find(path, LOOK)?))?)
+    }
+
+    pub(crate) fn set_permissions(&self, path: &Path, permissions: &Permissions) -> Result<(), Fault> {
+        Ok(fs::set_permissions(by_descriptor(&self.find(path, LOOK)?), permissions.clone())?)
+    }
+}
+
+impl From<Place> for At {
+    fn from(place: Place) -> Self {
+        Self::within(place.directory, place.name)
     }
 }
 
@@ -129,6 +162,6 @@ pub(super) fn outside() -> Fault {
     Fault::invalid("leads out of the root, as an absolute path, by `..` or by a symbolic link")
 }
 
-pub(super) fn metadata(file: OwnedFd) -> Result<std::fs::Metadata, Fault> {
+fn metadata(file: OwnedFd) -> Result<Metadata, Fault> {
     Ok(File::from(file).metadata()?)
 }

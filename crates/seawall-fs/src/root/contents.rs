@@ -2,16 +2,16 @@
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, OFlags, Uid};
 use rustix::io::Errno;
 use seawall_core::Error;
 
 use super::Root;
-use super::base::{self, Base, LOOK, by_descriptor};
+use super::base::{Base, LOOK, by_descriptor};
+use crate::at::At;
 use crate::directory::{push_within, sorted};
 use crate::entries::Reader;
 use crate::fault::Fault;
@@ -31,7 +31,7 @@ impl Root {
     pub async fn open(&self, path: impl AsRef<Path>, options: OpenOptions) -> Result<File, Error> {
         let path = path.as_ref();
         let request = self.request(options.operation(), path, move |base, path, task| {
-            Ok(Opened::new(open(base, path, options)?, options, task))
+            Ok(Opened::new(base.open_file(path, options)?, options, task))
         });
         self.fs.open_by(&self.path.join(path), request).await
     }
@@ -45,7 +45,7 @@ impl Root {
     /// Cancel safe.
     pub async fn read(&self, path: impl AsRef<Path>, limit: u64) -> Result<Bytes, Error> {
         let work = move |base: &Base, path: &Path, task: &Task<'_>| {
-            let file = open(base, path, OpenOptions::reading())?;
+            let file = base.open_file(path, OpenOptions::reading())?;
             read::whole(&file, sys::regular_length(&file), limit, task.abandoned)
         };
         self.ask(Operation::Read, path.as_ref(), work).await
@@ -56,8 +56,7 @@ impl Root {
     /// # Errors
     /// As there, and when the path leads out of the root.
     pub async fn metadata(&self, path: impl AsRef<Path>) -> Result<Metadata, Error> {
-        self.ask(Operation::Metadata, path.as_ref(), |base, path, _| base::metadata(base.find(path, LOOK)?))
-            .await
+        self.ask(Operation::Metadata, path.as_ref(), |base, path, _| base.metadata(path)).await
     }
 
     /// [`Fs::symlink_metadata`](crate::Fs::symlink_metadata).
@@ -65,9 +64,7 @@ impl Root {
     /// # Errors
     /// As there, and when the path leads out of the root.
     pub async fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Metadata, Error> {
-        let itself = LOOK | OFlags::NOFOLLOW;
-        let work = move |base: &Base, path: &Path, _: &Task<'_>| base::metadata(base.find(path, itself)?);
-        self.ask(Operation::SymlinkMetadata, path.as_ref(), work).await
+        self.ask(Operation::SymlinkMetadata, path.as_ref(), |base, path, _| base.symlink_metadata(path)).await
     }
 
     /// [`Fs::exists`](crate::Fs::exists).
@@ -83,14 +80,7 @@ impl Root {
     /// # Errors
     /// As there, and when the path leads out of the root.
     pub async fn read_link(&self, path: impl AsRef<Path>) -> Result<PathBuf, Error> {
-        let work = |base: &Base, path: &Path, _: &Task<'_>| {
-            use std::os::unix::ffi::OsStringExt;
-
-            let place = base.place(path)?;
-            let (directory, name) = place.at();
-            let target = rustix::fs::readlinkat(directory, name, Vec::new()).map_err(io::Error::from)?;
-            Ok(PathBuf::from(std::ffi::OsString::from_vec(target.into_bytes())))
-        };
+        let work = |base: &Base, path: &Path, _: &Task<'_>| Ok(At::from(base.place(path)?).read_link()?);
         self.ask(Operation::ReadLink, path.as_ref(), work).await
     }
 
@@ -135,9 +125,7 @@ impl Root {
         path: impl AsRef<Path>,
         permissions: Permissions,
     ) -> Result<(), Error> {
-        let work = move |base: &Base, path: &Path, _: &Task<'_>| {
-            Ok(fs::set_permissions(by_descriptor(&base.find(path, LOOK)?), permissions.clone())?)
-        };
+        let work = move |base: &Base, path: &Path, _: &Task<'_>| base.set_permissions(path, &permissions);
         self.ask(Operation::SetPermissions, path.as_ref(), work).await
     }
 
@@ -180,55 +168,6 @@ impl Root {
         };
         self.ask(Operation::Chown, path.as_ref(), work).await
     }
-}
-
-fn open(base: &Base, path: &Path, options: OpenOptions) -> Result<fs::File, Fault> {
-    let flags = flags(options).map_err(io::Error::from)?;
-    let mode = if flags.contains(OFlags::CREATE) {
-        Mode::from_raw_mode(options.mode.unwrap_or(0o666))
-    } else {
-        Mode::empty()
-    };
-    // Opening a pipe would wait for the process at its other end; so it does not wait, and is looked at afterwards.
-    let file = fs::File::from(base.make(path, flags | OFlags::NONBLOCK, mode)?);
-    let kind = file.metadata()?.file_type();
-    if kind.is_dir() {
-        return Err(io::Error::from(Errno::ISDIR).into());
-    }
-    if kind.is_fifo() || kind.is_socket() {
-        return Err(Fault::invalid("a pipe or socket: it may block for ever"));
-    }
-    if !flags.contains(OFlags::NONBLOCK) {
-        let waiting = rustix::fs::fcntl_getfl(&file).map_err(io::Error::from)? - OFlags::NONBLOCK;
-        rustix::fs::fcntl_setfl(&file, waiting).map_err(io::Error::from)?;
-    }
-    Ok(file)
-}
-
-/// The same combinations are allowed as by the standard library.
-fn flags(options: OpenOptions) -> Result<OFlags, Errno> {
-    let OpenOptions { read, write, append, truncate, create, create_new, mode: _, custom_flags } = options;
-    let access = match (read, write, append) {
-        (true, false, false) => OFlags::RDONLY,
-        (false, true, false) => OFlags::WRONLY,
-        (true, true, false) => OFlags::RDWR,
-        (false, _, true) => OFlags::WRONLY | OFlags::APPEND,
-        (true, _, true) => OFlags::RDWR | OFlags::APPEND,
-        (false, false, false) => return Err(Errno::INVAL),
-    };
-    let makes = truncate || create || create_new;
-    if (makes && !write && !append) || (append && truncate && !create_new) {
-        return Err(Errno::INVAL);
-    }
-    let how = match (create_new, create, truncate) {
-        (true, _, _) => OFlags::CREATE | OFlags::EXCL,
-        (false, true, true) => OFlags::CREATE | OFlags::TRUNC,
-        (false, true, false) => OFlags::CREATE,
-        (false, false, true) => OFlags::TRUNC,
-        (false, false, false) => OFlags::empty(),
-    };
-    let custom = OFlags::from_bits_retain(custom_flags.cast_unsigned()) - OFlags::RWMODE;
-    Ok(access | how | custom | OFlags::CLOEXEC)
 }
 
 fn list(base: &Base, path: &Path, limit: usize) -> Result<Vec<Entry>, Fault> {

@@ -4,7 +4,9 @@ mod atomic;
 mod base;
 mod contents;
 mod names;
-mod walk;
+mod open;
+mod steps;
+mod trees;
 
 #[cfg(test)]
 mod race_tests;
@@ -14,8 +16,9 @@ use std::sync::Arc;
 
 use seawall_core::Error;
 
-use self::base::Base;
+pub(crate) use self::base::Base;
 use crate::fault::Fault;
+use crate::ground::Ground;
 use crate::work::Task;
 use crate::{Fs, FsRequest, Operation};
 
@@ -46,8 +49,9 @@ impl Fs {
 /// anywhere; it is when it is followed that it must stay inside.
 ///
 /// There is what makes, opens, reads, replaces, lists, renames, links and removes files and directories, and sets what
-/// is known about them. There is no `canonicalize`, `walk`, `copy` or `watch`, which give paths or go by them for long,
-/// and no streams: [`open`](Self::open) gives a [`File`](crate::File) that reads any length.
+/// is known about them. Trees are walked, copied and removed. There is no `canonicalize` and no `watch`, which give
+/// paths or go by them for long, and no streams: [`open`](Self::open) gives a [`File`](crate::File) that reads any
+/// length.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -84,6 +88,10 @@ impl Root {
         let path = path.as_ref();
         let base = self.ask(Operation::OpenRoot, path, |base, path, _| base.below(path)).await?;
         Ok(Self { fs: self.fs.clone(), path: Arc::from(self.path.join(path)), base: Arc::new(base) })
+    }
+
+    fn ground(&self) -> Ground {
+        Ground::Below { base: Arc::clone(&self.base), path: Arc::clone(&self.path) }
     }
 
     fn request<T: Send + 'static>(

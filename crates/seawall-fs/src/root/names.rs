@@ -4,15 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use rustix::fs::{
-    AtFlags, FileType, Mode, RenameFlags, linkat, mkdirat, renameat_with, statat, symlinkat, unlinkat,
-};
+use rustix::fs::{AtFlags, FileType, Mode, RenameFlags, linkat, mkdirat, renameat_with, statat, unlinkat};
 use rustix::io::Errno;
 use seawall_core::Error;
 
 use super::Root;
-use super::base::{Base, by_descriptor};
+use super::base::Base;
 use crate::Operation;
+use crate::at::At;
 use crate::fault::Fault;
 use crate::identity::rename_once;
 use crate::work::Task;
@@ -43,7 +42,7 @@ impl Root {
     /// # Cancel safety
     /// As there.
     pub async fn create_dir_all(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        self.ask(Operation::CreateDirAll, path.as_ref(), |base, path, _| create_dir_all(base, path)).await
+        self.ask(Operation::CreateDirAll, path.as_ref(), |base, path, _| base.create_dir_all(path)).await
     }
 
     /// [`Fs::remove`](crate::Fs::remove).
@@ -70,25 +69,6 @@ impl Root {
         let work =
             |base: &Base, path: &Path, task: &Task<'_>| remove(base, path, AtFlags::REMOVEDIR, task.attempt);
         self.ask(Operation::RemoveDir, path.as_ref(), work).await
-    }
-
-    /// Removes a directory with all that is in it. Symbolic links are removed, never followed. It needs `/proc`.
-    ///
-    /// # Errors
-    /// When there is none, something in it cannot be removed, or the path leads out of the root.
-    ///
-    /// # Cancel safety
-    /// Dropped after it began, it goes on to its end.
-    pub async fn remove_dir_all(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let work = |base: &Base, path: &Path, task: &Task<'_>| {
-            let place = base.place(path)?;
-            // The descriptor leads to this very directory, and from there the standard library goes by handle too.
-            match std::fs::remove_dir_all(by_descriptor(&place.directory).join(&place.name)) {
-                Err(cause) if task.attempt > 1 && cause.kind() == io::ErrorKind::NotFound => Ok(()),
-                result => Ok(result?),
-            }
-        };
-        self.ask(Operation::RemoveTree, path.as_ref(), work).await
     }
 
     /// [`Fs::rename`](crate::Fs::rename), from and to a path inside.
@@ -149,9 +129,7 @@ impl Root {
     pub async fn symlink(&self, target: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<(), Error> {
         let target = target.as_ref().to_owned();
         let work = move |base: &Base, path: &Path, _: &Task<'_>| {
-            let place = base.place(path)?;
-            let (directory, name) = place.at();
-            symlinkat(&target, directory, name).map_err(|cause| Fault::of_one_step(cause.into()))
+            At::from(base.place(path)?).symlink(&target).map_err(Fault::of_one_step)
         };
         self.ask(Operation::Symlink, link.as_ref(), work).await
     }
@@ -175,27 +153,29 @@ impl Root {
     }
 }
 
-fn create_dir_all(base: &Base, path: &Path) -> Result<(), Fault> {
-    let mut all: Vec<_> = path.ancestors().filter(|above| above.file_name().is_some()).collect();
-    all.reverse();
-    for above in all {
-        let place = base.place(above)?;
-        let (directory, name) = place.at();
-        match mkdirat(directory, name, Mode::from_raw_mode(0o777)) {
-            Ok(()) => {}
-            // A directory is fine, and a link to one inside too.
-            Err(Errno::EXIST) => match base.below(above) {
-                Ok(_) => {}
-                Err(_) if above == path && !is_link(directory, name) => {
-                    return Err(io::Error::from(Errno::EXIST).into());
-                }
-                Err(fault) => return Err(fault),
-            },
-            Err(cause) => return Err(io::Error::from(cause).into()),
+impl Base {
+    pub(crate) fn create_dir_all(&self, path: &Path) -> Result<(), Fault> {
+        let mut all: Vec<_> = path.ancestors().filter(|above| above.file_name().is_some()).collect();
+        all.reverse();
+        for above in all {
+            let place = self.place(above)?;
+            let (directory, name) = place.at();
+            match mkdirat(directory, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) => {}
+                // A directory is fine, and a link to one inside too.
+                Err(Errno::EXIST) => match self.below(above) {
+                    Ok(_) => {}
+                    Err(_) if above == path && !is_link(directory, name) => {
+                        return Err(io::Error::from(Errno::EXIST).into());
+                    }
+                    Err(fault) => return Err(fault),
+                },
+                Err(cause) => return Err(io::Error::from(cause).into()),
+            }
         }
+        // The whole path, so that one that ends in `..` is not outside.
+        self.below(path).map(drop)
     }
-    // The whole path, so that one that ends in `..` is not outside.
-    base.below(path).map(drop)
 }
 
 fn is_link(directory: std::os::fd::BorrowedFd<'_>, name: &std::ffi::OsStr) -> bool {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::base::{Base, Way};
 use super::*;
-use crate::{FsConfig, OpenOptions};
+use crate::{CopyOptions, FsConfig, OpenOptions, TreeOptions};
 
 struct Arena {
     _directory: tempfile::TempDir,
@@ -29,6 +29,9 @@ fn arena() -> Arena {
     fs::write(root.join("source"), "inside").unwrap();
     fs::write(outside.join("file"), "SECRET").unwrap();
     fs::write(outside.join("deep/file"), "SECRET").unwrap();
+    fs::write(outside.join("secret"), "SECRET").unwrap();
+    fs::create_dir_all(root.join("tree/deep")).unwrap();
+    fs::write(root.join("tree/deep/file"), "inside").unwrap();
     std::os::unix::fs::symlink(&outside, root.join("link")).unwrap();
     Arena { _directory: directory, root, outside }
 }
@@ -57,7 +60,7 @@ async fn nothing_gets_out(way: Way) {
     let fs = Fs::new(&FsConfig::default(), Arc::new(())).unwrap();
     let base = Arc::new(Base::open(&inside).unwrap().going(way));
     let root = Root { fs, path: Arc::from(&*inside), base };
-    let before = everything(&outside);
+    let (before, tree) = (everything(&outside), TreeOptions::default());
 
     let stop = Arc::new(AtomicBool::new(false));
     let swapper = std::thread::spawn({
@@ -90,7 +93,20 @@ async fn nothing_gets_out(way: Way) {
         let _any = root.rename(&name, format!("link/renamed{round}")).await;
         let _any = root.set_permissions("swapped/file", fs::Permissions::from_mode(0o600)).await;
         let _any = root.remove("swapped/deep/file").await;
-        let _any = root.remove_dir_all("swapped/deep").await;
+        let _any = root.copy("source", format!("swapped/copy{round}"), &CopyOptions::default()).await;
+        if root.copy("swapped/file", "copied", &CopyOptions::default()).await.is_ok() {
+            assert_eq!(fs::read_to_string(inside.join("copied")).unwrap(), "inside");
+        }
+        let _any = root.copy_tree("tree", format!("swapped/tree{}", round % 8), &tree).await;
+        if round % 16 == 0 {
+            let _any = root.copy_tree("swapped", "copies", &tree).await;
+        }
+        let mut entries = root.walk("swapped").follow_symlinks().entries();
+        while let Some(entry) = entries.next().await {
+            assert!(entry.is_err() || entry.is_ok_and(|entry| entry.file_name() != "secret"));
+        }
+        let _any = root.remove_tree("swapped/deep", &tree).await;
+        let _any = root.remove_tree(format!("swapped/tree{}", round % 8), &tree).await;
         let _any = root.create_dir("swapped/deep").await;
         let listed = root.entries("swapped/deep").map_ok(|entry| entry.name).try_collect::<Vec<_>>().await;
         assert!(listed.is_err() || listed.is_ok_and(|names| names.is_empty()));
@@ -103,6 +119,8 @@ async fn nothing_gets_out(way: Way) {
     // It was a race at all: both had their turns.
     assert!(swaps > 100 && got_in > 0, "{swaps} swaps, {got_in} reads");
     assert_eq!(everything(&outside), before);
+    let copied = everything(&inside.join("copies"));
+    assert!(copied.iter().all(|(_, content, _)| content != "SECRET"), "{copied:?}");
 }
 
 #[tokio::test]

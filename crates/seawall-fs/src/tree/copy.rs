@@ -1,5 +1,4 @@
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +9,15 @@ use futures_util::stream::FuturesUnordered;
 use seawall_core::{CallContext, Error, FailureKind};
 
 use super::{TreeOptions, TreeReport};
+use crate::at::At;
+use crate::atomic::with_a_new_name;
 use crate::copy::{self, CopyOptions};
 use crate::engine::{Abandoned, Engine};
 use crate::fault::{Fault, Label};
 use crate::full_devices::Place;
+use crate::ground::Ground;
 use crate::work::Task;
-use crate::{EntryKind, Fs, FsRequest, Operation, WalkEntry};
+use crate::{EntryKind, Fs, FsRequest, Operation, Walk, WalkEntry};
 
 /// So many entries are copied in one visit to a thread.
 const ENTRIES: usize = 32;
@@ -61,44 +63,56 @@ impl Fs {
         to: impl AsRef<Path>,
         options: &TreeOptions,
     ) -> Result<TreeReport, Error> {
-        let (from, to): (&Path, Arc<Path>) = (from.as_ref(), Arc::from(to.as_ref()));
-        let deadline = CallContext::current_deadline();
-        let target = Arc::clone(&to);
-        let begin = move |task: &Task<'_>| {
-            begin(&task.label.path, &target)?;
-            Ok((task.engine.clone(), task.label.clone()))
-        };
-        let (engine, label): (Engine, Label) =
-            self.ask(FsRequest::new(Operation::CopyTree, from, begin)).await?;
-        let tree = Arc::new(Tree { from: from.to_owned(), to, label, options: options.clone(), engine });
-
-        let mut report = TreeReport::default();
-        let mut directories = Vec::new();
-        let mut batches = self.walk(from).parallel(options.parallel).batches();
-        let (mut waiting, mut under_way) = (VecDeque::new(), FuturesUnordered::new());
-        let mut walking = true;
-        loop {
-            while under_way.len() < options.parallel.get()
-                && let Some(share) = waiting.pop_front()
-            {
-                under_way.push(tree.share(self, share, deadline));
-            }
-            tokio::select! {
-                batch = batches.next(), if walking && waiting.is_empty() => match batch {
-                    Some(batch) => waiting.extend(split(batch, &mut report)),
-                    None => walking = false,
-                },
-                Some(done) = under_way.next() => {
-                    let (shared, closed) = done?;
-                    report.add(shared);
-                    directories.extend(closed);
-                }
-                else => break,
-            }
-        }
-        tree.close(directories, deadline).await?.into_iter().for_each(|error| report.fail(error));
-        Ok(report)
+        copy(self, Ground::Anywhere, from.as_ref(), to.as_ref(), options).await
     }
+}
+
+pub(crate) async fn copy(
+    fs: &Fs,
+    ground: Ground,
+    from: &Path,
+    to: &Path,
+    options: &TreeOptions,
+) -> Result<TreeReport, Error> {
+    let deadline = CallContext::current_deadline();
+    let (its, source, target) = (ground.clone(), from.to_owned(), to.to_owned());
+    let begin = move |task: &Task<'_>| {
+        begin(&its, &source, &target)?;
+        Ok((task.engine.clone(), task.label.clone()))
+    };
+    let (engine, label): (Engine, Label) =
+        fs.ask(FsRequest::new(Operation::CopyTree, &ground.told(from), begin)).await?;
+    let walk = Walk::of(fs, ground.clone(), from).parallel(options.parallel);
+    let tree =
+        Tree { ground, from: from.to_owned(), to: to.to_owned(), label, options: options.clone(), engine };
+    let tree = Arc::new(tree);
+
+    let mut report = TreeReport::default();
+    let mut directories = Vec::new();
+    let mut batches = walk.batches();
+    let (mut waiting, mut under_way) = (VecDeque::new(), FuturesUnordered::new());
+    let mut walking = true;
+    loop {
+        while under_way.len() < options.parallel.get()
+            && let Some(share) = waiting.pop_front()
+        {
+            under_way.push(tree.share(fs, share, deadline));
+        }
+        tokio::select! {
+            batch = batches.next(), if walking && waiting.is_empty() => match batch {
+                Some(batch) => waiting.extend(split(batch, &mut report)),
+                None => walking = false,
+            },
+            Some(done) = under_way.next() => {
+                let (shared, closed) = done?;
+                report.add(shared);
+                directories.extend(closed);
+            }
+            else => break,
+        }
+    }
+    tree.close(directories, deadline).await?.into_iter().for_each(|error| report.fail(error));
+    Ok(report)
 }
 
 /// What is copied in one visit each; what could not be walked goes to the report.
@@ -114,27 +128,28 @@ fn split(batch: Vec<Result<WalkEntry, Error>>, report: &mut TreeReport) -> Vec<V
 }
 
 /// Refuses what would copy into itself, and makes the target.
-fn begin(from: &Path, to: &Path) -> Result<(), Fault> {
-    let source = fs::canonicalize(from).map_err(|cause| Fault::from(cause).changed_nothing())?;
-    let metadata = fs::metadata(&source).map_err(|cause| Fault::from(cause).changed_nothing())?;
+fn begin(ground: &Ground, from: &Path, to: &Path) -> Result<(), Fault> {
+    let source = ground.canonicalize(from).map_err(Fault::changed_nothing)?;
+    let metadata = ground.metadata(from).map_err(Fault::changed_nothing)?;
     if !metadata.is_dir() {
         return Err(Fault::invalid("not a directory: `copy` copies files"));
     }
     // Of a target that is not there yet, the directory above it says where it will be.
     let existing = to.ancestors().find_map(|above| {
-        fs::canonicalize(if above.as_os_str().is_empty() { Path::new(".") } else { above }).ok()
+        ground.canonicalize(if above.as_os_str().is_empty() { Path::new(".") } else { above }).ok()
     });
     if existing.is_some_and(|existing| existing.starts_with(&source)) {
         return Err(Fault::invalid("the target lies within the source: the copy would have no end"));
     }
-    fs::create_dir_all(to)?;
-    Ok(fs::set_permissions(to, writable(&metadata.permissions()))?)
+    ground.create_dir_all(to)?;
+    ground.set_permissions(to, &writable(&metadata.permissions()))
 }
 
 /// One copy of a tree.
 struct Tree {
+    ground: Ground,
     from: PathBuf,
-    to: Arc<Path>,
+    to: PathBuf,
     label: Label,
     options: TreeOptions,
     engine: Engine,
@@ -161,8 +176,7 @@ impl Tree {
                 }
                 if let Err(fault) = tree.copy(&entry, abandoned, &mut report, &mut closed) {
                     let path = entry.path();
-                    let error = fault
-                        .label(&Label { operation: tree.label.operation, path: Arc::from(path.as_path()) });
+                    let error = tree.error(fault, &path);
                     let passing =
                         matches!(error.kind(), FailureKind::Transient | FailureKind::Overloaded { .. });
                     if passing && entry.kind() == EntryKind::File {
@@ -177,7 +191,7 @@ impl Tree {
         let (mut report, closed, again) = self.engine.run(&self.label, deadline, work).await?;
         for from in again {
             let to = self.target(&from);
-            match fs.copy_with(&from, to, &self.copying()).await {
+            match fs.ask::<u64>(copy::request(self.ground.clone(), &from, &to, &self.copying())).await {
                 Ok(bytes) => {
                     report.files += 1;
                     report.bytes += bytes;
@@ -200,29 +214,32 @@ impl Tree {
         let to = self.target(&from);
         match entry.kind() {
             EntryKind::Directory => {
-                let permissions = fs::metadata(&from)?.permissions();
-                fs::create_dir_all(&to)?;
+                let permissions = self.ground.metadata(&from)?.permissions();
+                self.ground.create_dir_all(&to)?;
                 let open = writable(&permissions);
-                fs::set_permissions(&to, open.clone())?;
+                self.ground.set_permissions(&to, &open)?;
                 if open != permissions {
                     closed.push((to, permissions));
                 }
                 report.directories += 1;
                 self.options.progress.add_directory();
             }
-            EntryKind::File if self.options.resume && is_same(&from, &to) => {
+            EntryKind::File if self.options.resume && self.is_same(&from, &to) => {
                 report.skipped += 1;
                 self.options.progress.add_file();
             }
             EntryKind::File => {
-                let copy = || copy::copy(&from, &to, &self.copying(), self.engine.gate(), abandoned);
-                report.bytes += self
-                    .in_its_directory(&to, || self.engine.full_devices().with_room(Place::Path(&to), copy))?;
+                let known = self.ground.told(&to);
+                let copy =
+                    || copy::copy(&self.ground, &from, &to, &self.copying(), self.engine.gate(), abandoned);
+                report.bytes += self.in_its_directory(&to, || {
+                    self.engine.full_devices().with_room(Place::Path(&known), copy)
+                })?;
                 report.files += 1;
             }
             EntryKind::Symlink => {
-                let points_to = fs::read_link(&from)?;
-                self.in_its_directory(&to, || symlink(&points_to, &to))?;
+                let points_to = self.ground.at(&from)?.read_link()?;
+                self.in_its_directory(&to, || symlink(&points_to, &self.ground.at(&to)?))?;
                 report.symlinks += 1;
                 self.options.progress.add_file();
             }
@@ -236,11 +253,24 @@ impl Tree {
     fn in_its_directory<T>(&self, to: &Path, make: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
         match make() {
             Err(fault) if fault.is_not_found() => {
-                fs::create_dir_all(to.parent().unwrap_or(&self.to))?;
+                self.ground.create_dir_all(to.parent().unwrap_or(&self.to))?;
                 make()
             }
             result => result,
         }
+    }
+
+    /// Whether the copy is there already: copied times make that known.
+    fn is_same(&self, from: &Path, to: &Path) -> bool {
+        let (Ok(from), Ok(to)) = (self.ground.metadata(from), self.ground.symlink_metadata(to)) else {
+            return false;
+        };
+        let modified = from.modified();
+        to.is_file() && to.len() == from.len() && modified.is_ok() && to.modified().ok() == modified.ok()
+    }
+
+    fn error(&self, fault: Fault, path: &Path) -> Error {
+        fault.label(&Label { operation: self.label.operation, path: Arc::from(self.ground.told(path)) })
     }
 
     fn copying(&self) -> CopyOptions {
@@ -256,32 +286,25 @@ impl Tree {
     }
 
     async fn close(
-        &self,
+        self: &Arc<Self>,
         mut directories: Closed,
         deadline: Option<std::time::Instant>,
     ) -> Result<Vec<Error>, Error> {
-        if let Ok(metadata) = fs::metadata(&self.from) {
-            directories.push((self.to.to_path_buf(), metadata.permissions()));
+        if let Ok(metadata) = self.ground.metadata(&self.from) {
+            directories.push((self.to.clone(), metadata.permissions()));
         }
         // The innermost first: what is in a closed directory cannot be reached.
         directories.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
-        let operation = self.label.operation;
+        let tree = Arc::clone(self);
         let work = move |_: &Abandoned| {
             let failed = directories.into_iter().filter_map(|(path, permissions)| {
-                let fault = Fault::from(fs::set_permissions(&path, permissions).err()?);
-                Some(fault.label(&Label { operation, path: Arc::from(path) }))
+                let fault = tree.ground.set_permissions(&path, &permissions).err()?;
+                Some(tree.error(fault, &path))
             });
             Ok(failed.collect())
         };
         self.engine.run(&self.label, deadline, work).await
     }
-}
-
-/// Whether the copy is there already: copied times make that known.
-fn is_same(from: &Path, to: &Path) -> bool {
-    let (Ok(from), Ok(to)) = (fs::metadata(from), fs::symlink_metadata(to)) else { return false };
-    let modified = from.modified();
-    to.is_file() && to.len() == from.len() && modified.is_ok() && to.modified().ok() == modified.ok()
 }
 
 /// The same with the right of the owner to put something in.
@@ -297,29 +320,20 @@ fn writable(permissions: &fs::Permissions) -> fs::Permissions {
 }
 
 /// Makes a link where there is none or one already; anything else stays.
-#[cfg(unix)]
-fn symlink(points_to: &Path, at: &Path) -> Result<(), Fault> {
-    match std::os::unix::fs::symlink(points_to, at) {
+fn symlink(points_to: &Path, at: &At) -> Result<(), Fault> {
+    match at.symlink(points_to) {
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
-            let there = fs::read_link(at).map_err(|_no_link| Fault::from(cause))?;
+            let there = at.read_link().map_err(|_no_link| Fault::from(cause))?;
             if there == points_to {
                 return Ok(());
             }
             // Beside it first, so that there is a link at any time.
-            let mut name = OsString::from(".seawall-");
-            name.push(format!("{:016x}.tmp", fastrand::u64(..)));
-            let temporary = at.with_file_name(name);
-            std::os::unix::fs::symlink(points_to, &temporary)?;
-            Ok(fs::rename(&temporary, at).inspect_err(|_| {
+            let (temporary, ()) = with_a_new_name(at, |at| at.symlink(points_to))?;
+            Ok(temporary.rename_to(at).inspect_err(|_| {
                 // The rename's error is the one to tell.
-                let _best_effort = fs::remove_file(&temporary);
+                let _best_effort = temporary.remove();
             })?)
         }
         result => Ok(result?),
     }
-}
-
-#[cfg(not(unix))]
-fn symlink(_: &Path, _: &Path) -> Result<(), Fault> {
-    Err(Fault::invalid("symbolic links are not copied on this system"))
 }

@@ -7,5 +7,9 @@ mod remove;
 mod remover;
 mod report;
 
+#[cfg(target_os = "linux")]
+pub(crate) use copy::copy;
 pub use options::TreeOptions;
+#[cfg(target_os = "linux")]
+pub(crate) use remove::remove;
 pub use report::TreeReport;

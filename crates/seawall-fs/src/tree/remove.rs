@@ -4,6 +4,8 @@ use seawall_core::Error;
 
 use super::{TreeOptions, TreeReport};
 use crate::Fs;
+#[cfg(target_os = "linux")]
+use crate::ground::Ground;
 
 #[cfg(target_os = "linux")]
 impl Fs {
@@ -24,54 +26,63 @@ impl Fs {
         path: impl AsRef<Path>,
         options: &TreeOptions,
     ) -> Result<TreeReport, Error> {
-        use std::sync::Arc;
-
-        use futures_util::future::try_join_all;
-        use seawall_core::CallContext;
-
-        use super::remover::Removal;
-        use crate::engine::Engine;
-        use crate::fault::{Fault, Label};
-        use crate::work::Task;
-        use crate::{FsRequest, Operation};
-
-        let deadline = CallContext::current_deadline();
-        let progress = options.progress.clone();
-        let begin = move |task: &Task<'_>| {
-            let begun = match Removal::begin(task.label, progress.clone(), task.abandoned) {
-                // An earlier attempt has removed it.
-                Err(fault) if task.attempt > 1 && fault.is_not_found() => None,
-                begun => Some(begun?),
-            };
-            Ok((task.engine.clone(), task.label.clone(), begun))
-        };
-        let (engine, label, root): (Engine, Label, Option<(Removal, TreeReport)>) =
-            self.ask(FsRequest::new(Operation::RemoveTree, path.as_ref(), begin)).await?;
-        let Some((removal, mut report)) = root else { return Ok(TreeReport::default()) };
-
-        let removal = Arc::new(removal);
-        let visits = options.parallel.get().min(removal.places());
-        let visit = |_| {
-            let removal = Arc::clone(&removal);
-            engine.run(&label, deadline, move |abandoned| removal.visit(abandoned))
-        };
-        for done in try_join_all((0..visits).map(visit)).await? {
-            report.add(done);
-        }
-        if report.errors.is_empty() {
-            let root = engine.run(&label, deadline, move |abandoned| {
-                if abandoned.is_set() { Err(Fault::abandoned()) } else { removal.finish() }
-            });
-            match root.await {
-                Ok(()) => {
-                    report.directories += 1;
-                    options.progress.add_directory();
-                }
-                Err(error) => report.fail(error),
-            }
-        }
-        Ok(report)
+        remove(self, Ground::Anywhere, path.as_ref(), options).await
     }
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) async fn remove(
+    fs: &Fs,
+    ground: Ground,
+    path: &Path,
+    options: &TreeOptions,
+) -> Result<TreeReport, Error> {
+    use super::remover::Removal;
+    use crate::engine::Engine;
+    use crate::fault::{Fault, Label};
+    use crate::work::Task;
+    use crate::{FsRequest, Operation};
+    use futures_util::future::try_join_all;
+    use seawall_core::CallContext;
+    use std::sync::Arc;
+
+    let deadline = CallContext::current_deadline();
+    let progress = options.progress.clone();
+    let (told, its) = (ground.told(path), path.to_owned());
+    let begin = move |task: &Task<'_>| {
+        let begun = match Removal::begin(&ground, &its, task.label, progress.clone(), task.abandoned) {
+            // An earlier attempt has removed it.
+            Err(fault) if task.attempt > 1 && fault.is_not_found() => None,
+            begun => Some(begun?),
+        };
+        Ok((task.engine.clone(), task.label.clone(), begun))
+    };
+    let (engine, label, root): (Engine, Label, Option<(Removal, TreeReport)>) =
+        fs.ask(FsRequest::new(Operation::RemoveTree, &told, begin)).await?;
+    let Some((removal, mut report)) = root else { return Ok(TreeReport::default()) };
+
+    let removal = Arc::new(removal);
+    let visits = options.parallel.get().min(removal.places());
+    let visit = |_| {
+        let removal = Arc::clone(&removal);
+        engine.run(&label, deadline, move |abandoned| removal.visit(abandoned))
+    };
+    for done in try_join_all((0..visits).map(visit)).await? {
+        report.add(done);
+    }
+    if report.errors.is_empty() {
+        let root = engine.run(&label, deadline, move |abandoned| {
+            if abandoned.is_set() { Err(Fault::abandoned()) } else { removal.finish() }
+        });
+        match root.await {
+            Ok(()) => {
+                report.directories += 1;
+                options.progress.add_directory();
+            }
+            Err(error) => report.fail(error),
+        }
+    }
+    Ok(report)
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -3,14 +3,16 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, unlinkat};
+use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 use seawall_core::Error;
 
 use super::TreeReport;
+use crate::at::At;
 use crate::descriptors::patiently;
 use crate::engine::Abandoned;
 use crate::fault::{Fault, Label};
+use crate::ground::Ground;
 use crate::walk::{Buffer, DirectoryReader};
 use crate::{EntryKind, Progress};
 
@@ -23,6 +25,7 @@ const ROUNDS: usize = 3;
 pub(super) struct Removal {
     label: Label,
     progress: Progress,
+    at: At,
     root: DirectoryReader,
     places: Mutex<Vec<OsString>>,
 }
@@ -40,19 +43,22 @@ struct Level {
 impl Removal {
     /// Removes all that is directly in the root and no directory.
     pub(super) fn begin(
+        ground: &Ground,
+        path: &Path,
         label: &Label,
         progress: Progress,
         abandoned: &Abandoned,
     ) -> Result<(Self, TreeReport), Fault> {
-        let root = DirectoryReader::open(&label.path, false).map_err(|cause| {
-            let is_link = label.path.is_symlink();
+        let at = ground.at(path)?;
+        let root = ground.directory(path, false).map_err(|fault| {
+            let is_link = ground.symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
             if is_link {
                 Fault::invalid("a symbolic link and no directory: `remove` removes it")
             } else {
-                Fault::from(cause).changed_nothing()
+                fault.changed_nothing()
             }
         })?;
-        let mut this = Self { label: label.clone(), progress, root, places: Mutex::new(Vec::new()) };
+        let mut this = Self { label: label.clone(), progress, at, root, places: Mutex::new(Vec::new()) };
         let mut report = TreeReport::default();
         let below = this.empty(&this.root, &[], abandoned, &mut report)?;
         this.places = Mutex::new(below);
@@ -75,9 +81,9 @@ impl Removal {
 
     /// Removes the root itself, empty by now.
     pub(super) fn finish(&self) -> Result<(), Fault> {
-        match unlinkat(CWD, &*self.label.path, AtFlags::REMOVEDIR) {
-            Err(Errno::NOENT) => Ok(()),
-            result => Ok(result.map_err(std::io::Error::from)?),
+        match self.at.remove_dir() {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            result => Ok(result?),
         }
     }
 

@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::visit::{Found, Walking};
 use crate::engine::Engine;
 use crate::fault::Label;
+use crate::ground::Ground;
 use crate::work::Task;
 use crate::{Fs, FsRequest, Operation};
 
@@ -55,16 +56,17 @@ struct Started {
 }
 
 impl WalkBatches {
-    pub(super) fn new(client: &Fs, root: &Path, plan: Plan) -> Self {
+    pub(super) fn new(client: &Fs, ground: Ground, root: &Path, plan: Plan) -> Self {
+        let (told, root) = (ground.told(root), root.to_owned());
         let work = move |task: &Task<'_>| {
             // A root that cannot be read is the whole operation's failure, which may be worth another try.
-            std::fs::read_dir(&task.label.path)?;
-            let walking = Walking::new(&task.label.path, plan.clone(), task.label.clone());
+            ground.directory(&root, true)?;
+            let walking = Walking::new(ground.clone(), &root, plan.clone(), task.label.clone());
             let first = walking.visit(task.abandoned);
             let (engine, label) = (task.engine.clone(), task.label.clone());
             Ok(Started { engine, label, walking: Arc::new(walking), first })
         };
-        let request = FsRequest::new(Operation::Walk, root, work);
+        let request = FsRequest::new(Operation::Walk, &told, work);
         let (client, context) = (client.clone(), CallContext::current());
         let deadline = context.deadline_at();
         let opening = context.scope(async move { client.ask(request).await });

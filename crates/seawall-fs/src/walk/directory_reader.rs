@@ -96,6 +96,12 @@ mod linux {
         }
     }
 
+    impl From<OwnedFd> for DirectoryReader {
+        fn from(directory: OwnedFd) -> Self {
+            Self(directory)
+        }
+    }
+
     impl AsFd for DirectoryReader {
         fn as_fd(&self) -> BorrowedFd<'_> {
             self.0.as_fd()

@@ -9,7 +9,7 @@ mod visit;
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt, stream};
@@ -17,11 +17,13 @@ use seawall_core::Error;
 
 pub use batches::WalkBatches;
 #[cfg(target_os = "linux")]
-pub(crate) use directory_reader::{Buffer, DirectoryReader};
+pub(crate) use directory_reader::Buffer;
+pub(crate) use directory_reader::DirectoryReader;
 pub use entry::WalkEntry;
 
 use self::plan::Plan;
 use crate::Fs;
+use crate::ground::Ground;
 
 impl Fs {
     /// Walks a directory and those below it, several at a time. Say what you want of it, then take the entries in
@@ -45,7 +47,7 @@ impl Fs {
     /// # Ok(()) }
     /// ```
     pub fn walk(&self, root: impl Into<PathBuf>) -> Walk {
-        Walk { client: self.clone(), root: root.into(), plan: Plan::default() }
+        Walk::of(self, Ground::Anywhere, &root.into())
     }
 }
 
@@ -56,11 +58,16 @@ impl Fs {
 /// Symbolic links are entries and are not followed unless [`follow_symlinks`](Self::follow_symlinks).
 pub struct Walk {
     client: Fs,
+    ground: Ground,
     root: PathBuf,
     plan: Plan,
 }
 
 impl Walk {
+    pub(crate) fn of(client: &Fs, ground: Ground, root: &Path) -> Self {
+        Self { client: client.clone(), ground, root: root.to_owned(), plan: Plan::default() }
+    }
+
     /// Goes so many levels deep and no deeper; 1 is only what is directly in the root.
     pub fn depth(mut self, most: NonZeroUsize) -> Self {
         self.plan.depth = most.get();
@@ -111,7 +118,7 @@ impl Walk {
 
     /// The entries, up to 512 at a time. This is the fast way.
     pub fn batches(self) -> WalkBatches {
-        WalkBatches::new(&self.client, &self.root, self.plan)
+        WalkBatches::new(&self.client, self.ground, &self.root, self.plan)
     }
 
     /// The entries one by one. What cannot be read is an error among them, and the walk goes on.

@@ -13,6 +13,7 @@ use crate::EntryKind;
 use crate::descriptors::patiently;
 use crate::engine::Abandoned;
 use crate::fault::{Fault, Label};
+use crate::ground::Ground;
 
 /// A visit to a thread ends when it has found about so many entries.
 const ENTRIES: usize = 2048;
@@ -24,6 +25,7 @@ pub(super) type Found = Vec<Result<WalkEntry, Error>>;
 /// What the visits of one walk share.
 #[derive(Debug)]
 pub(super) struct Walking {
+    ground: Ground,
     plan: Plan,
     label: Label,
     /// What is still to be visited, the next one last: so the walk goes into the depth, and little has to wait here.
@@ -68,9 +70,10 @@ struct Ancestor {
 }
 
 impl Walking {
-    pub(super) fn new(root: &Path, plan: Plan, label: Label) -> Self {
+    pub(super) fn new(ground: Ground, root: &Path, plan: Plan, label: Label) -> Self {
         let root = Directory { path: Arc::from(root), depth: 0, open: None, above: None, rules: None };
-        Self { plan, label, places: Mutex::new(vec![Place::Directory(root)]), idle: AtomicUsize::new(0) }
+        let places = Mutex::new(vec![Place::Directory(root)]);
+        Self { ground, plan, label, places, idle: AtomicUsize::new(0) }
     }
 
     /// How many more visits there is something to do for.
@@ -159,13 +162,13 @@ impl Walking {
     ) -> Result<Open, Fault> {
         // What the root means is the caller's business: it may be a link.
         let follows = self.plan.follows || directory.depth == 0;
-        let reader = patiently(&|| abandoned.is_set(), || DirectoryReader::open(&directory.path, follows))?;
+        let reader = patiently(&|| abandoned.is_set(), || self.ground.directory(&directory.path, follows))?;
         let here = if self.plan.follows { Some(place_of(&reader, directory)?) } else { None };
         if self.plan.gitignore {
-            let (rules, problem) = IgnoreRules::of(&directory.path, directory.rules.as_ref());
+            let (rules, problem) =
+                IgnoreRules::of(&self.ground, &directory.path, directory.rules.as_ref(), abandoned);
             directory.rules = rules;
-            if let Some(problem) = problem {
-                let fault = Fault::invalid(format!("a rule of what to ignore makes no sense: {problem}"));
+            if let Some(fault) = problem {
                 found.push(Err(self.error(fault, &directory.path)));
             }
         }
@@ -183,7 +186,7 @@ impl Walking {
         let is_symlink = kind == EntryKind::Symlink;
         let kind = if is_symlink && self.plan.follows {
             // A link to nothing stays a link.
-            open.reader.kind_behind(name).unwrap_or(kind)
+            self.ground.kind_behind(&open.reader, &directory.path, name).unwrap_or(kind)
         } else {
             kind
         };
@@ -219,7 +222,7 @@ impl Walking {
     }
 
     fn error(&self, fault: Fault, path: &Path) -> Error {
-        fault.label(&Label { operation: self.label.operation, path: Arc::from(path) })
+        fault.label(&Label { operation: self.label.operation, path: Arc::from(self.ground.told(path)) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Place>> {

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use seawall_core::{Error, FailureKind};
-use seawall_fs::{Fs, OpenOptions, Operation, Root, Times};
+use seawall_fs::{
+    CopyOptions, EntryKind, Fs, OpenOptions, Operation, Root, Times, TreeOptions, Walk, WalkEntry,
+};
 
 use crate::operations::cause;
 use crate::retries::losing_the_first_answer_to;
@@ -93,6 +95,7 @@ async fn nothing_leads_out_whatever_is_asked_for() {
         assert!(is_outside(root.set_times(path, Times::default()).await), "{path}");
         assert!(is_outside(root.chown(path, None, Some(1)).await), "{path}");
         assert!(is_outside(root.space(path).await), "{path}");
+        assert!(is_outside(root.copy(path, "mine", &CopyOptions::default()).await), "{path}");
     }
     for path in ["out", "..", "../outside", "below/../.."] {
         assert!(is_outside(root.list(path, 99).await), "{path}");
@@ -101,11 +104,17 @@ async fn nothing_leads_out_whatever_is_asked_for() {
         assert!(is_outside(root.create_dir(below.join("new")).await), "{path}");
         assert!(is_outside(root.create_dir_all(below.join("new/newer")).await), "{path}");
         assert!(is_outside(root.remove_dir(&below).await), "{path}");
-        assert!(is_outside(root.remove_dir_all(&below).await), "{path}");
+        assert!(is_outside(root.remove_tree(&below, &TreeOptions::default()).await), "{path}");
+        assert!(is_outside(root.copy_tree(path, "mine", &TreeOptions::default()).await), "{path}");
+        assert!(is_outside(root.copy_tree("below", below.join("new"), &TreeOptions::default()).await));
+        let walked = root.walk(path).batches().next().await.unwrap().pop().unwrap();
+        assert!(is_outside(walked), "{path}");
         assert!(is_outside(root.entries(path).try_next().await), "{path}");
         let secret = Path::new(path).join("secret");
         assert!(is_outside(root.remove(&secret).await), "{path}");
         assert!(is_outside(root.write_atomic(&secret, "mine").await), "{path}");
+        assert!(is_outside(root.copy(&secret, "mine", &CopyOptions::default()).await), "{path}");
+        assert!(is_outside(root.copy("file", &secret, &CopyOptions::default()).await), "{path}");
         assert!(is_outside(root.rename("file", &secret).await), "{path}");
         assert!(is_outside(root.rename(&secret, "mine").await), "{path}");
         assert!(is_outside(root.rename_new("file", secret.with_extension("new")).await), "{path}");
@@ -131,6 +140,7 @@ async fn what_is_inside_is_done_as_the_client_does_it() {
     assert_eq!(root.read("below/../file", 9).await.unwrap(), "inside");
     assert_eq!(root.path(), house.inside(""));
 
+    symlink("../below", house.inside("below/link")).unwrap();
     root.create_dir("new").await.unwrap();
     assert_eq!(cause(&root.create_dir("new").await.unwrap_err()), io::ErrorKind::AlreadyExists);
     root.create_dir_all("new/a/b/c").await.unwrap();
@@ -177,7 +187,11 @@ async fn what_is_inside_is_done_as_the_client_does_it() {
     assert_eq!(cause(&root.remove_dir("new/a").await.unwrap_err()), io::ErrorKind::DirectoryNotEmpty);
 
     symlink("../../outside", house.inside("new/a/out")).unwrap();
-    root.remove_dir_all("new/a").await.unwrap();
+    let report = root.remove_tree("new/a", &TreeOptions::default()).await.unwrap();
+    report.complete().unwrap();
+    assert_eq!((report.files, report.directories), (1, 2));
+    let linked = root.remove_tree("below/link", &TreeOptions::default()).await.unwrap_err();
+    assert!(linked.to_string().contains("a symbolic link and no directory"), "{linked}");
     let mut names: Vec<_> = root.entries("new").map_ok(|entry| entry.name).try_collect().await.unwrap();
     names.sort();
     assert_eq!(names, ["hard", "renamed"]);
@@ -243,6 +257,117 @@ async fn a_replacement_below_a_root_dropped_at_any_point_leaves_no_mixture_and_n
         house.root.read("file", 9).await.unwrap();
         let content = fs::read_to_string(house.inside("file")).unwrap();
         assert!(content == "inside" || content == "newer", "{content}");
+        assert_eq!(temporaries(&house.inside("")), 0);
+    }
+}
+
+async fn entries(walk: Walk) -> Vec<(String, EntryKind)> {
+    let entry = |entry: WalkEntry| (entry.path().to_str().unwrap().to_owned(), entry.kind());
+    let mut entries: Vec<_> = walk.entries().map_ok(entry).try_collect().await.unwrap();
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    entries
+}
+
+#[tokio::test]
+async fn a_walk_below_a_root_tells_what_is_inside_and_of_what_leads_out_only_the_link() {
+    let house = House::build().await;
+    let root = &house.root;
+    fs::create_dir_all(house.inside("below/deep")).unwrap();
+    fs::write(house.inside("below/deep/leaf"), "").unwrap();
+    symlink("below/deep", house.inside("inside")).unwrap();
+    let told = entries(root.walk(".")).await;
+    let of = |kind| {
+        let names = told.iter().filter(move |(_, its)| *its == kind).map(|(name, _)| name.as_str());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(of(EntryKind::Directory), ["./below", "./below/deep"]);
+    assert_eq!(of(EntryKind::File), ["./below/deep/leaf", "./file"]);
+    assert_eq!(of(EntryKind::Symlink).len(), 6);
+
+    // What they say can be asked for.
+    for (path, kind) in entries(root.walk("below")).await {
+        assert!(kind == EntryKind::Symlink || root.exists(&path).await.unwrap(), "{path}");
+    }
+    // Links are followed inside, and are links where they lead out: nobody learns what is there.
+    let told = entries(root.walk(".").follow_symlinks()).await;
+    assert!(told.contains(&("./inside/leaf".to_owned(), EntryKind::File)), "{told:?}");
+    assert!(told.contains(&("./below/up".to_owned(), EntryKind::File)), "{told:?}");
+    for out in ["./out", "./absolute", "./relative", "./dangling"] {
+        assert!(told.contains(&(out.to_owned(), EntryKind::Symlink)), "{out}: {told:?}");
+    }
+    assert!(told.iter().all(|(path, _)| !path.starts_with("./out/")), "{told:?}");
+
+    // Rules are read inside only.
+    fs::write(house.directory.path().join("outside/rules"), "leaf").unwrap();
+    symlink("../outside/rules", house.inside(".gitignore")).unwrap();
+    fs::write(house.inside("below/.gitignore"), "\u{feff}up\n").unwrap();
+    let told = entries(root.walk(".").gitignore()).await;
+    assert!(told.iter().any(|(path, _)| path == "./below/deep/leaf"), "{told:?}");
+    assert!(told.iter().all(|(path, _)| path != "./below/up"), "{told:?}");
+
+    let error = root.walk("nowhere").batches().next().await.unwrap().pop().unwrap().unwrap_err();
+    assert!(error.to_string().contains(house.inside("nowhere").to_str().unwrap()), "{error}");
+}
+
+#[tokio::test]
+async fn files_and_trees_are_copied_inside_and_links_as_they_are() {
+    let house = House::build().await;
+    let (root, before) = (&house.root, house.outside());
+    let file = CopyOptions::default();
+    fs::set_permissions(house.inside("file"), Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(root.copy("file", "below/copy", &file).await.unwrap(), 6);
+    assert_eq!(root.copy("below/up", "below/copy", &file).await.unwrap(), 6);
+    assert_eq!(fs::metadata(house.inside("below/copy")).unwrap().mode() & 0o777, 0o640);
+    // What a link at the end would be replaced by could be outside.
+    let error = root.copy("file", "relative", &file).await.unwrap_err();
+    assert!(error.to_string().contains("name the file itself"), "{error}");
+    assert!(is_outside(root.copy("relative", "mine", &file).await));
+    assert_eq!(file.progress.files(), 2);
+
+    fs::create_dir_all(house.inside("below/closed")).unwrap();
+    fs::write(house.inside("below/closed/kept"), "kept").unwrap();
+    fs::set_permissions(house.inside("below/closed"), Permissions::from_mode(0o555)).unwrap();
+    symlink("../../outside/secret", house.inside("below/out")).unwrap();
+    let options = TreeOptions::default();
+    let report = root.copy_tree("below", "far/away", &options).await.unwrap();
+    report.complete().unwrap();
+    assert_eq!((report.files, report.symlinks, report.bytes), (2, 2, 10));
+    assert_eq!(fs::read_link(house.inside("far/away/out")).unwrap(), Path::new("../../outside/secret"));
+    assert_eq!(fs::metadata(house.inside("far/away/closed")).unwrap().mode() & 0o777, 0o555);
+    assert_eq!(root.read("far/away/closed/kept", 9).await.unwrap(), "kept");
+    let resuming = TreeOptions { resume: true, ..options.clone() };
+    assert_eq!(root.copy_tree("below", "far/away", &resuming).await.unwrap().skipped, 2);
+    let error = root.copy_tree("far", "far/away/within", &options).await.unwrap_err();
+    assert!(error.to_string().contains("lies within the source"), "{error}");
+
+    // A link that somebody put where a directory is to be: nothing is copied through it.
+    root.remove_tree("far", &options).await.unwrap().complete().unwrap();
+    fs::create_dir(house.inside("far")).unwrap();
+    symlink("../../outside", house.inside("far/away")).unwrap();
+    assert!(is_outside(root.copy_tree("below", "far/away", &options).await));
+    fs::remove_file(house.inside("far/away")).unwrap();
+    fs::create_dir(house.inside("far/away")).unwrap();
+    symlink("../../../outside", house.inside("far/away/closed")).unwrap();
+    let report = root.copy_tree("below", "far/away", &options).await.unwrap();
+    assert!(report.errors.iter().all(|error| error.to_string().contains("leads out of the root")));
+    assert!(!report.errors.is_empty());
+    assert_eq!(house.outside(), before);
+    assert_eq!(temporaries(&house.inside("far/away")) + temporaries(&house.inside("below")), 0);
+}
+
+#[tokio::test]
+async fn a_copy_below_a_root_dropped_at_any_point_leaves_nothing_behind() {
+    for polls in 0..5 {
+        let fs = crate::one_at_a_time();
+        let house = House::of(&fs).await;
+        fs::write(house.inside("target"), "older").unwrap();
+        let options = CopyOptions::default();
+        drop_after(polls, house.root.copy("file", "target", &options)).await;
+        // The work that was begun is over once this is.
+        fs.metadata("/").await.unwrap();
+        house.root.read("file", 9).await.unwrap();
+        let content = fs::read_to_string(house.inside("target")).unwrap();
+        assert!(content == "inside" || content == "older", "{content}");
         assert_eq!(temporaries(&house.inside("")), 0);
     }
 }

@@ -26,7 +26,7 @@ enum Step {
 
 /// Opens `path` below `root`. Links that stay inside are followed.
 pub(super) fn open(root: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode) -> Result<OwnedFd, Fault> {
-    let mut steps = steps(path)?;
+    let mut steps = split(path)?;
     // The way down; `..` goes back by it, and not by what the directory says is above it by now.
     let mut way: Vec<OwnedFd> = Vec::new();
     let mut links = 0;
@@ -65,7 +65,7 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode)
         if links > MOST_LINKS {
             return Err(io::Error::from(Errno::LOOP).into());
         }
-        for step in self::steps(Path::new(&target))?.into_iter().rev() {
+        for step in split(Path::new(&target))?.into_iter().rev() {
             steps.push_front(step);
         }
     }
@@ -74,7 +74,7 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &Path, flags: OFlags, mode: Mode)
     Ok(openat(here, OsStr::from_bytes(b"."), flags | OFlags::CLOEXEC, mode).map_err(io::Error::from)?)
 }
 
-fn steps(path: &Path) -> Result<VecDeque<Step>, Fault> {
+fn split(path: &Path) -> Result<VecDeque<Step>, Fault> {
     let steps = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(Ok(Step::Down(name.to_owned()))),
         Component::ParentDir => Some(Ok(Step::Up)),
