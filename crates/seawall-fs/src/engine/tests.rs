@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,8 +13,25 @@ fn engine(concurrency: usize) -> Engine {
     Engine::new(NonZeroUsize::new(concurrency).unwrap(), NonZeroUsize::MIN, Tiers::Threads)
 }
 
-fn soon() -> Instant {
-    tokio::time::Instant::now().into_std() + Duration::from_millis(20)
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What becomes of `work` when its deadline comes `once` something has happened: the clock is put forward then, so
+/// that no deadline has passed before, however slow the machine.
+async fn overtaken<T, W>(engine: &Engine, once: impl Future, work: W) -> Error
+where
+    T: Send + fmt::Debug + 'static,
+    W: FnOnce(&Abandoned) -> Result<T, Fault> + Send + 'static,
+{
+    let deadline = tokio::time::Instant::now().into_std() + HOUR;
+    let the_hour_passes = async {
+        once.await;
+        tokio::time::pause();
+        tokio::time::advance(HOUR).await;
+        tokio::time::resume();
+    };
+    let label = label();
+    let (outcome, ()) = tokio::join!(engine.run(&label, Some(deadline), work), the_hour_passes);
+    outcome.unwrap_err()
 }
 
 /// Work that occupies its slot until the sender is dropped; the receiver hears when it has begun.
@@ -39,7 +57,7 @@ async fn work_beyond_the_slots_waits_and_says_so_when_its_deadline_comes_first()
     let (first, first_done) = occupy(&engine).await;
     let (_second, _) = occupy(&engine).await;
 
-    let error = engine.run(&label(), Some(soon()), |_| Ok(())).await.unwrap_err();
+    let error = overtaken(&engine, async {}, |_| Ok(())).await;
     assert_eq!(error.kind(), FailureKind::Overloaded { retry_after: None });
     assert!(!error.may_have_executed());
     assert_eq!(
@@ -58,7 +76,7 @@ async fn work_whose_caller_has_gone_keeps_its_slot_until_it_is_over() {
     let (release, task) = occupy(&engine).await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
-    engine.run(&label(), Some(soon()), |_| Ok(())).await.unwrap_err();
+    overtaken(&engine, async {}, |_| Ok(())).await;
 
     drop(release);
     engine.run(&label(), None, |_| Ok(())).await.unwrap();
@@ -68,13 +86,15 @@ async fn work_whose_caller_has_gone_keeps_its_slot_until_it_is_over() {
 async fn work_too_slow_is_a_timeout_that_may_have_been_done_and_is_told_so() {
     let engine = engine(1);
     let (release, released) = mpsc::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (tell, told) = tokio::sync::oneshot::channel();
     let work = move |abandoned: &Abandoned| {
+        begun.send(()).expect("the test waits for it");
         released.recv().expect_err("nobody sends");
         tell.send(abandoned.is_set()).expect("the test waits for it");
         Ok(())
     };
-    let error = engine.run(&label(), Some(soon()), work).await.unwrap_err();
+    let error = overtaken(&engine, has_begun, work).await;
     assert_eq!(error.kind(), FailureKind::Timeout);
     assert!(error.may_have_executed());
     drop(release);

@@ -117,6 +117,8 @@ fn with_nobody_closing_anything_the_call_fails_at_its_deadline_after_one_attempt
     in_a_process_of_its_own(
         "descriptors::with_nobody_closing_anything_the_call_fails_at_its_deadline_after_one_attempt_and_says_what_to_do",
         async || {
+            // The deadline comes while the call waits, and not before.
+            tokio::time::pause();
             let directory = tempfile::tempdir().unwrap();
             let (fs, path) = (client(), directory.path().join("file"));
             std::fs::write(&path, "content").unwrap();

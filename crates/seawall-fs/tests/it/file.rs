@@ -317,9 +317,16 @@ async fn a_wait_ends_at_the_deadline_and_the_next_call_goes_on() {
     let options = OpenOptions::new().read(true);
     let mut file =
         client().adopt(fs::File::from(std::os::fd::OwnedFd::from(left)), options, "socket").await.unwrap();
-    let soon = tokio::time::Instant::now().into_std();
-    let context = CallContext::default().within(Duration::from_millis(20), soon);
-    let error: Error = context.scope(file.read_bytes(9)).await.unwrap_err();
+    let hour = Duration::from_hours(1);
+    let context = CallContext::default().within(hour, tokio::time::Instant::now().into_std());
+    // Put forward once the call waits, the clock has not passed the deadline before.
+    let the_hour_passes = async {
+        tokio::time::pause();
+        tokio::time::advance(hour).await;
+        tokio::time::resume();
+    };
+    let (outcome, ()) = tokio::join!(context.scope(file.read_bytes(9)), the_hour_passes);
+    let error: Error = outcome.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout);
     fs::File::from(std::os::fd::OwnedFd::from(right)).write_at(b"x", 0).unwrap_err();
     assert_eq!(file.read_bytes(9).await.unwrap(), "");

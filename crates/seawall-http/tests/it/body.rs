@@ -10,7 +10,9 @@ use seawall_core::{CallContext, Error, FailureKind};
 use seawall_http::{Body, HttpConfig};
 use tokio::time::Instant;
 
-use crate::support::{RawServer, Then, client, client_of, serve};
+use crate::support::{RawServer, Then, client, client_of, overtaken, serve};
+
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn answer(url: &str) -> Body {
     client().get(url).send().await.unwrap().into_body()
@@ -102,21 +104,26 @@ async fn a_body_that_breaks_off_is_an_error_and_never_a_short_success() {
 #[tokio::test]
 async fn a_body_that_stalls_is_cut() {
     let server = RawServer::start(&[Then::Hold("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfour")]).await;
-    let read_timeout = Some(Duration::from_millis(20));
+    let read_timeout = Some(HOUR);
     let http = client_of(&HttpConfig { read_timeout, ..HttpConfig::default() });
-    let error = http.get(server.url()).send().await.unwrap().into_body().collect(1024).await.unwrap_err();
+    let mut body = http.get(server.url()).send().await.unwrap().into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), "four");
+    let error = overtaken(body.collect(1024), async {}, HOUR).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout);
-    assert!(error.to_string().contains("no part of the response body arrived for 20ms"), "{error}");
+    assert!(error.to_string().contains("no part of the response body arrived for 3600s"), "{error}");
 }
 
 #[tokio::test]
 async fn the_deadline_of_the_caller_cuts_the_reading_of_the_body() {
     let server = RawServer::start(&[Then::Hold("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfour")]).await;
     let http = client_of(&HttpConfig { read_timeout: None, ..HttpConfig::default() });
+    let (reads, reading) = tokio::sync::oneshot::channel();
     let read = async {
         let response = http.get(server.url()).send().await?;
+        reads.send(()).unwrap();
         response.into_body().collect(1024).await
     };
-    let context = CallContext::default().within(Duration::from_millis(200), Instant::now().into_std());
-    assert_eq!(context.scope(read).await.unwrap_err().kind(), FailureKind::Timeout);
+    let context = CallContext::default().within(HOUR, Instant::now().into_std());
+    let error = overtaken(context.scope(read), reading, HOUR).await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Timeout);
 }

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
@@ -23,14 +24,24 @@ async fn server_that_says(status: StatusCode) -> (String, Arc<AtomicUsize>) {
     (url, count)
 }
 
+/// On a machine that stands still for a while, the window does not move on and the circuit stays open.
+fn open_for_hours(circuit_breaker: &mut CircuitBreakerConfig) {
+    circuit_breaker.time_window = None;
+    circuit_breaker.count_window = Some(circuit_breaker.minimum_number_of_calls);
+    circuit_breaker.wait_duration_in_open = Duration::from_hours(2);
+    circuit_breaker.max_wait_duration_in_open = Duration::from_hours(2);
+}
+
 #[tokio::test]
 async fn a_failing_authority_is_cut_off_and_another_is_not() {
     let (bad, bad_count) = server_that_says(StatusCode::INTERNAL_SERVER_ERROR).await;
     let (good, _) = server_that_says(StatusCode::OK).await;
     let recorder = Arc::new(Recorder::default());
     let observer = Arc::clone(&recorder);
-    let http = Http::new(&HttpConfig::default(), observer).unwrap();
-    let limit = HttpConfig::default().pipeline.circuit_breaker.minimum_number_of_calls.get();
+    let mut config = HttpConfig::default();
+    open_for_hours(&mut config.pipeline.circuit_breaker);
+    let limit = config.pipeline.circuit_breaker.minimum_number_of_calls.get();
+    let http = Http::new(&config, observer).unwrap();
 
     // Posts, so that each call is one attempt.
     for _ in 0..limit {
@@ -98,6 +109,7 @@ async fn a_server_that_asks_to_be_left_alone_for_ever_is_asked_again_all_the_sam
     .await;
     let mut config = HttpConfig::default();
     config.pipeline.circuit_breaker = CircuitBreakerConfig::eager();
+    open_for_hours(&mut config.pipeline.circuit_breaker);
     let http = client_of(&config);
     let refused = loop {
         // Not repeated, because the wait would outlast the deadline; the answer is handed out as it is.

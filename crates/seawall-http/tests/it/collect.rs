@@ -9,7 +9,9 @@ use seawall_core::{CircuitBreakerConfig, CircuitState, FailureKind};
 use seawall_http::{HttpConfig, ResponseExt};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{RawServer, Then, client, client_of, serve, serve_raw};
+use crate::support::{RawServer, Then, client, client_of, overtaken, serve, serve_raw, until};
+
+const HOUR: Duration = Duration::from_hours(1);
 
 const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123456789";
 const BROKEN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n01234";
@@ -47,7 +49,12 @@ async fn a_body_that_breaks_off_is_read_once_by_a_post() {
 async fn bodies_that_break_off_open_the_circuit() {
     let server = RawServer::start(&[Then::Close(BROKEN)]).await;
     let mut config = HttpConfig::default();
-    config.pipeline.circuit_breaker = CircuitBreakerConfig::eager();
+    // Open for so long that on a machine that stands still for a while it still is.
+    config.pipeline.circuit_breaker = CircuitBreakerConfig {
+        wait_duration_in_open: 2 * HOUR,
+        max_wait_duration_in_open: 2 * HOUR,
+        ..CircuitBreakerConfig::eager()
+    };
     let http = client_of(&config);
     let breaker = http.breaker(&server.url()).unwrap();
     while breaker.state() == CircuitState::Closed {
@@ -60,22 +67,32 @@ async fn bodies_that_break_off_open_the_circuit() {
 async fn a_body_that_stalls_is_cut_by_the_attempt_and_read_again() {
     let server = RawServer::start(&[Then::Hold(BROKEN), Then::Close(WHOLE)]).await;
     let mut config = HttpConfig::default();
-    config.pipeline.attempt_timeout = Some(Duration::from_millis(200));
-    assert_eq!(client_of(&config).get(server.url()).fetch_text().await.unwrap(), "0123456789");
-    assert!(server.requests() >= 2);
+    (config.pipeline.deadline, config.pipeline.attempt_timeout) = (None, Some(HOUR));
+    let call = client_of(&config).get(server.url()).fetch_text();
+    let text = overtaken(call, until(|| server.requests() == 1), HOUR).await.unwrap();
+    assert_eq!((text.as_str(), server.requests()), ("0123456789", 2));
 }
 
 #[tokio::test]
 async fn a_body_that_trickles_is_cut_by_the_deadline() {
-    let url = serve_raw(async |mut connection| {
-        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;
-        loop {
-            connection.write_all(b"x").await?;
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    let trickled = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&trickled);
+    let url = serve_raw(move |mut connection| {
+        let count = Arc::clone(&count);
+        async move {
+            connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n").await?;
+            loop {
+                connection.write_all(b"x").await?;
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
     })
     .await;
-    let error = client().get(&url).timeout(Duration::from_millis(200)).collect().await.unwrap_err();
+    let mut config = HttpConfig::default();
+    config.pipeline.attempt_timeout = None;
+    let call = client_of(&config).get(&url).timeout(HOUR).collect();
+    let error = overtaken(call, until(|| trickled.load(Ordering::SeqCst) == 10), HOUR).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout, "{error}");
 }
 

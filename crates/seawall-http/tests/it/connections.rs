@@ -11,9 +11,10 @@ use seawall_core::{CallContext, FailureKind, Priority};
 use seawall_http::{Http, HttpConfig, HttpVersion};
 use tokio::sync::Semaphore;
 
-use crate::support::{client, client_of, serve};
+use crate::support::{client, client_of, overtaken, serve};
 
 const LARGE: usize = 100_000;
+const HOUR: Duration = Duration::from_hours(1);
 
 fn limited(max: u32) -> Http {
     client_of(&HttpConfig { max_connections_per_host: NonZeroU32::new(max), ..HttpConfig::default() })
@@ -57,10 +58,10 @@ async fn ten_requests_are_under_way_at_a_host_and_the_others_wait_for_their_turn
 async fn a_response_holds_its_connection_until_it_is_read_or_dropped() {
     let url = serve(Router::new().route("/", get(async || "x".repeat(LARGE)))).await;
     let http = limited(1);
-    let short = Duration::from_millis(200);
 
     let held = http.get(&url).send().await.unwrap();
-    let error = http.get(&url).timeout(short).send().await.unwrap_err();
+    let call = http.get(&url).timeout(HOUR).send();
+    let error = overtaken(call, async {}, HOUR).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Refused, "{error}");
     assert!(!error.may_have_executed());
     drop(held);

@@ -12,7 +12,7 @@ use seawall_tower::{CallerDeadlineLayer, DeadlineHeader};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::support::{client, client_of, serve};
+use crate::support::{client, client_of, overtaken, serve};
 
 /// Answers with the deadline header of this name that it got, or `none`.
 async fn echo(name: &'static str) -> String {
@@ -34,12 +34,16 @@ fn milliseconds(said: &str, unit: &str) -> u64 {
 #[tokio::test]
 async fn the_server_is_told_how_much_time_the_attempt_has() {
     let url = echo("grpc-timeout").await;
-    let of_attempt = milliseconds(&told(&client(), &url).await, "m");
-    assert!(of_attempt <= 7950, "{of_attempt} of 8000 less a margin");
+    let mut config = HttpConfig::default();
+    config.pipeline.attempt_timeout = Some(Duration::from_secs(100));
+    config.pipeline.deadline = Some(Duration::from_secs(1000));
+    let http = client_of(&config);
+    let of_attempt = milliseconds(&told(&http, &url).await, "m");
+    assert!(of_attempt <= 99_950, "{of_attempt} of 100000 less a margin");
 
-    let hasty = CallContext::default().within(Duration::from_secs(2), Instant::now().into_std());
-    let of_call = milliseconds(&hasty.scope(told(&client(), &url)).await, "m");
-    assert!(of_call <= 1950, "{of_call} of 2000 less a margin");
+    let hasty = CallContext::default().within(Duration::from_secs(50), Instant::now().into_std());
+    let of_call = milliseconds(&hasty.scope(told(&http, &url)).await, "m");
+    assert!(of_call <= 49_950, "{of_call} of 50000 less a margin");
 }
 
 #[tokio::test]
@@ -73,8 +77,11 @@ async fn each_attempt_is_told_its_own_time() {
         (status, retry_after)
     };
     let url = serve(Router::new().route("/", get(handler))).await;
-    let context = CallContext::default().within(Duration::from_secs(5), Instant::now().into_std());
-    assert_eq!(context.scope(client().get(&url).send()).await.unwrap().status(), StatusCode::OK);
+    let mut config = HttpConfig::default();
+    config.pipeline.attempt_timeout = None;
+    let context = CallContext::default().within(Duration::from_secs(100), Instant::now().into_std());
+    let answer = context.scope(client_of(&config).get(&url).send()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
     let times = times.lock().unwrap();
     assert!(times[1] <= times[0] - 300, "{times:?}");
 }
@@ -105,14 +112,15 @@ async fn server_that_hangs(layered: bool) -> (String, Arc<Semaphore>, Arc<Semaph
 
 #[tokio::test]
 async fn the_servers_work_ends_with_its_callers_time() {
-    let (url, _begun, gone) = server_that_hangs(true).await;
+    let (url, begun, gone) = server_that_hangs(true).await;
     let mut config = HttpConfig::default();
     config.pipeline.attempt_timeout = None;
     let http = client_of(&config);
     // A post, so that there is one attempt.
-    let context = CallContext::default().within(Duration::from_millis(500), Instant::now().into_std());
-    let answer = context.scope(http.post(&url).send()).await;
-    // The margin lets the server be first; a slow machine may miss that.
+    let hour = Duration::from_hours(1);
+    let call = CallContext::default().within(hour, Instant::now().into_std()).scope(http.post(&url).send());
+    let answer = overtaken(call, begun.acquire(), hour).await;
+    // The margin lets the server be first, but here both times have passed at once.
     match answer {
         Ok(response) => assert_eq!(response.status(), StatusCode::GATEWAY_TIMEOUT),
         Err(error) => assert_eq!(error.kind(), FailureKind::Timeout),

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use seawall_core::FailureKind;
 use seawall_http::{Body, HttpConfig};
 
-use crate::support::{RawServer, Then, client, client_of, serve};
+use crate::support::{RawServer, Then, client, client_of, overtaken, serve, until};
 
 /// Fails at first, and then says how it was sent what.
 async fn flaky() -> (String, Arc<AtomicUsize>) {
@@ -61,9 +61,10 @@ async fn a_stream_is_sent_once_and_the_error_says_so() {
 async fn a_stream_that_was_cut_by_the_attempt_timeout_says_so_too() {
     let server = RawServer::start(&[Then::Hold("")]).await;
     let mut config = HttpConfig::default();
-    config.pipeline.attempt_timeout = Some(std::time::Duration::from_millis(100));
+    let hour = std::time::Duration::from_hours(1);
+    (config.pipeline.deadline, config.pipeline.attempt_timeout) = (None, Some(hour));
     let request = client_of(&config).put(server.url()).body(Body::from_stream(chunks()));
-    let error = request.send().await.unwrap_err();
+    let error = overtaken(request.send(), until(|| server.requests() == 1), hour).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (FailureKind::Timeout, 1));
     assert!(
         error.to_string().contains("and the request body is a stream, which is sent only once"),

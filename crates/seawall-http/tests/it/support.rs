@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use seawall_core::{Event, Observer, Origin};
@@ -149,4 +150,28 @@ where
         }
     });
     format!("http://{address}")
+}
+
+/// Lets this much time pass at once. A limit that is too long to be met by chance, and passes when the test says so, does
+/// not depend on how fast the machine is. For runtimes of one thread.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+/// Waits for something that happens sooner or later.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// How a call ends whose time passes once something has come about.
+pub(crate) async fn overtaken<T>(call: impl Future<Output = T>, once: impl Future, time: Duration) -> T {
+    let passes = async {
+        once.await;
+        pass(time).await;
+    };
+    tokio::join!(call, passes).0
 }

@@ -17,7 +17,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::support::{RawServer, Then, closed_port, serve};
+use crate::support::{RawServer, Then, closed_port, overtaken, serve, until};
+
+const HOUR: Duration = Duration::from_hours(1);
 
 type Fields = BTreeMap<String, String>;
 
@@ -167,12 +169,13 @@ async fn an_attempt_without_an_answer_is_told_by_what_kept_it_from_one() {
     let (spans, measured) = (Spans::listen(), Arc::new(Measured::default()));
     let mut config = HttpConfig::default();
     config.pipeline.retry.max_attempts = std::num::NonZeroU32::MIN;
-    config.pipeline.attempt_timeout = Some(Duration::from_millis(50));
+    (config.pipeline.deadline, config.pipeline.attempt_timeout) = (None, Some(HOUR));
     let http = measured.client(&config);
     let nobody = format!("http://{}", closed_port().await);
     http.get(&nobody).send().await.unwrap_err();
     let silent = RawServer::start(&[Then::Hold("")]).await;
-    http.get(silent.url()).send().await.unwrap_err();
+    let call = http.get(silent.url()).send();
+    overtaken(call, until(|| silent.requests() == 1), HOUR).await.unwrap_err();
 
     let errors = |all: Vec<Fields>| all.iter().map(|fields| fields["error.type"].clone()).collect::<Vec<_>>();
     assert_eq!(errors(spans.ended(&nobody)), ["transient"]);
@@ -186,8 +189,10 @@ async fn a_call_that_its_caller_gives_up_is_no_error() {
     let (spans, measured) = (Spans::listen(), Arc::new(Measured::default()));
     let silent = RawServer::start(&[Then::Hold("")]).await;
     let http = measured.client(&HttpConfig::default());
-    let call = tokio::time::timeout(Duration::from_millis(50), http.get(silent.url()).send());
-    assert!(call.await.is_err());
+    tokio::select! {
+        _answer = http.get(silent.url()).send() => panic!("the server is silent"),
+        () = until(|| silent.requests() == 1) => {}
+    }
     let spans = spans.ended(&silent.url());
     assert_eq!(spans.len(), 1);
     assert!(!spans[0].contains_key("error.type") && !spans[0].contains_key("otel.status_code"), "{spans:?}");
