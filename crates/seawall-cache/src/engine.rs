@@ -59,16 +59,16 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     }
 
     /// Puts a value in place of what was under `key`. `false` says that it is too heavy to be kept at all; what was
-    /// there is gone all the same.
+    /// there is gone all the same. What goes is `leaving`, to be dropped by a caller who holds no lock.
     #[inline]
-    pub(crate) fn insert(&self, key: K, value: V) -> bool {
+    pub(crate) fn insert(&self, key: K, value: V, leaving: &mut Leaving<K, V>) -> bool {
         if self.weights.0.is_some() && self.weights.weight(&key, &value) > self.heaviest {
             self.rejected.count();
-            self.inner.remove(&key);
+            leaving.first = self.inner.remove(&key);
+            leaving.others.push((key, value));
             return false;
         }
-        let mut leaving = Leaving::default();
-        self.inner.insert_with_lifecycle(key, value, &mut leaving);
+        self.inner.insert_with_lifecycle(key, value, leaving);
         if leaving.evicted > 0 {
             self.evictions.lane().add(leaving.evicted);
         }
@@ -99,8 +99,23 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         self.inner.remove_if(key, condition).map(|(_, value)| value)
     }
 
+    /// Takes out everything that is there when this is called, one by one, so that each is dropped without a lock.
     pub(crate) fn clear(&self) {
-        self.inner.clear();
+        self.inner.drain().for_each(drop);
+    }
+
+    /// Looks at the value under `key` as it is kept, not at a copy. Nobody can change it meanwhile, and the look does not
+    /// count as one.
+    pub(crate) fn look<Q: Hash + Eq + ?Sized, T>(&self, key: &Q, look: impl FnOnce(&V) -> T) -> Option<T>
+    where
+        K: Borrow<Q>,
+    {
+        let mut seen = None;
+        self.inner.remove_if(key, |value| {
+            seen = Some(look(value));
+            false
+        });
+        seen
     }
 
     pub(crate) fn entries(&self) -> u64 {
@@ -144,7 +159,7 @@ impl<K, V> Weighter<K, V> for Weights<K, V> {
 struct Farewell;
 
 /// What leaves by one insertion.
-struct Leaving<K, V> {
+pub(crate) struct Leaving<K, V> {
     evicted: u64,
     first: Option<(K, V)>,
     /// Mostly there are none.

@@ -17,7 +17,8 @@ pub(crate) type Landed<V> = Result<Option<V>, Arc<Error>>;
 /// The loads under way, one per key at most.
 ///
 /// Its lock also orders loads against writes: whoever writes or removes a key first disowns the load of
-/// that key, so a load that read its data before an invalidation can never put it back after.
+/// that key, so a load that read its data before an invalidation can never put it back after. A load that
+/// ends keeps what it brought under the lock. Nothing of the user's is dropped under it.
 pub(crate) struct Flights<K, V> {
     table: Mutex<Table<K, V>>,
     under_way: AtomicUsize,
@@ -28,7 +29,7 @@ struct Table<K, V> {
     launched: u64,
 }
 
-struct Flight<V> {
+pub(crate) struct Flight<V> {
     number: u64,
     landing: watch::Receiver<Option<Landed<V>>>,
 }
@@ -42,6 +43,9 @@ pub(crate) struct Pilot<K, V> {
 
 /// A waiter's end of a flight.
 pub(crate) struct Waiter<V>(watch::Receiver<Option<Landed<V>>>);
+
+/// A flight that is under way no more, with its key, to be dropped when nothing is locked: that may look into the cache.
+pub(crate) type Gone<K, V> = Option<(K, Flight<V>)>;
 
 /// The loads under way, locked.
 pub(crate) struct Locked<'a, K, V> {
@@ -92,27 +96,29 @@ impl<K: Hash + Eq + Clone, V> Locked<'_, K, V> {
     }
 
     /// Forgets the load of `key`: it still answers those who wait, but its result is not kept.
-    pub(crate) fn disown<Q: Hash + Eq + ?Sized>(&mut self, key: &Q)
+    #[must_use]
+    pub(crate) fn disown<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Gone<K, V>
     where
         K: Borrow<Q>,
     {
-        if self.table.flights.remove(key).is_some() {
+        let gone = self.table.flights.remove_entry(key);
+        if gone.is_some() {
             self.under_way.fetch_sub(1, SeqCst);
         }
+        gone
     }
 
-    pub(crate) fn disown_all(&mut self) {
-        self.table.flights.clear();
+    #[must_use]
+    pub(crate) fn disown_all(&mut self) -> HashMap<K, Flight<V>> {
         self.under_way.store(0, SeqCst);
+        std::mem::take(&mut self.table.flights)
     }
 
-    /// Ends a load. `false` says that it had been disowned.
-    pub(crate) fn end(&mut self, pilot: &Pilot<K, V>) -> bool {
-        let owned = self.table.flights.get(&pilot.key).is_some_and(|flight| flight.number == pilot.number);
-        if owned {
-            self.disown(&pilot.key);
-        }
-        owned
+    /// Ends a load, unless it had been disowned.
+    #[must_use]
+    pub(crate) fn end(&mut self, pilot: &Pilot<K, V>) -> Gone<K, V> {
+        let flight = self.table.flights.get(&pilot.key);
+        flight.is_some_and(|flight| flight.number == pilot.number).then(|| self.disown(&pilot.key))?
     }
 }
 

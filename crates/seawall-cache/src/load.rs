@@ -8,6 +8,7 @@ use seawall_core::{CallContext, Error, Event, FailureKind, Name};
 use tokio::time::{Instant, timeout};
 
 use crate::clock::{Moment, nanoseconds};
+use crate::engine::Leaving;
 use crate::entry::Entry;
 use crate::flight::{Landed, Pilot, Waiter};
 use crate::shared::Shared;
@@ -55,13 +56,16 @@ impl<K: Key, V: Value> Shared<K, V> {
     {
         // Read before anything of the value is, so that an invalidation from now on ends it.
         let seen = self.versions.now();
+        // Before the lock, so that it is dropped after it.
+        let there;
         let (pilot, waiter) = {
             let mut flights = self.flights.lock();
             if let Some(waiter) = flights.join(&key) {
                 return Load::Joined(waiter, loader);
             }
             // Looked up again under the lock: a load may have landed since the caller looked.
-            if let Some(value) = self.landed(&key, request.renews) {
+            there = self.engine.look(&key, Entry::whole);
+            if let Some(value) = there.as_ref().and_then(|entry| self.landed(entry, request.renews)) {
                 return Load::Landed(value);
             }
             flights.launch(key)
@@ -73,13 +77,11 @@ impl<K: Key, V: Value> Shared<K, V> {
         Load::Launched(waiter)
     }
 
-    fn landed(&self, key: &K, renews: Moment) -> Option<V> {
+    /// The value of a whole entry, if it is as good as what a load would bring.
+    fn landed(&self, entry: &Entry<V>, renews: Moment) -> Option<V> {
         let now = self.clock.now();
-        let is_new = |entry: &Entry<V>| now < entry.fresh_until() && entry.fresh_until() != renews;
-        match self.engine.find(key)? {
-            Entry::Plain(value, quiet_until) if now < quiet_until => Some(value),
-            glance => self.whole(key, Some(glance), now).filter(is_new)?.value().map(V::share),
-        }
+        let is_new = now < entry.fresh_until() && entry.fresh_until() != renews;
+        if is_new && !entry.is_over(now, &self.versions) { entry.value().map(V::share) } else { None }
     }
 }
 
@@ -120,7 +122,7 @@ impl<K: Key, V: Value> InFlight<K, V> {
         let second = match second {
             Some(second) if is_fresh(&second) => {
                 shared.counters.second_tier_hits.count();
-                self.end(Ok(Some(second.0)), |_| Some(second.1));
+                self.end(Ok(Some(second.0)), Some(second.1));
                 return;
             }
             second => second,
@@ -130,12 +132,12 @@ impl<K: Key, V: Value> InFlight<K, V> {
         }
         let began = shared.clock.now();
         match run(loader, &self.request.name, shared.config.load_timeout).await {
-            Ok(None) => self.end(Ok(None), |_| None),
-            Ok(Some((value, None))) => self.end(Ok(Some(value)), |_| None),
+            Ok(None) => self.end(Ok(None), None),
+            Ok(Some((value, None))) => self.end(Ok(Some(value)), None),
             Ok(Some((value, Some(ttl)))) => {
                 let (ttl, cost) = (shared.spread(ttl), shared.clock.now().saturating_sub(began));
                 let entry = shared.entry(value.share(), ttl, 0, cost, self.request.tags.clone(), self.seen);
-                self.end(Ok(Some(value.share())), |_| Some(entry));
+                self.end(Ok(Some(value.share())), Some(entry));
                 if let Some(look) = look {
                     self.fill(look, &value, ttl, cost).await;
                 }
@@ -171,24 +173,29 @@ impl<K: Key, V: Value> InFlight<K, V> {
             shared.counters.stale_on_error.count();
             shared.tell(&Event::FellBack { kind: error.kind() });
             let value = value.share();
-            self.end(Ok(Some(value)), |now| Some(entry.rested(time.unwrap_or_default(), now)));
+            self.end(Ok(Some(value)), Some(entry.rested(time.unwrap_or_default(), now)));
             return;
         }
         let error = Arc::new(error);
         let told = Err(Arc::clone(&error));
-        self.end(told, |now| time.map(|time| Entry::of_failure(error, time, now)));
+        self.end(told, time.map(|time| Entry::of_failure(error, time, now)));
     }
 
     /// Keeps what is to be kept, unless the load was disowned, and tells those who wait.
-    fn end(&mut self, landed: Landed<V>, keep: impl FnOnce(Moment) -> Option<Entry<V>>) {
+    fn end(&mut self, landed: Landed<V>, entry: Option<Entry<V>>) {
         self.ended = true;
-        let mut flights = self.shared.flights.lock();
-        if flights.end(&self.pilot)
-            && let Some(entry) = keep(self.shared.clock.now())
+        // Before the lock, so that they are dropped after it.
+        let gone;
+        let mut leaving = Leaving::default();
         {
-            self.shared.keep(self.pilot.key.clone(), entry);
+            let mut flights = self.shared.flights.lock();
+            gone = flights.end(&self.pilot);
+            if gone.is_some()
+                && let Some(entry) = entry
+            {
+                self.shared.keep(self.pilot.key.clone(), entry, &mut leaving);
+            }
         }
-        drop(flights);
         self.pilot.announce(landed);
     }
 
@@ -211,7 +218,8 @@ impl<K: Key, V: Value> InFlight<K, V> {
 impl<K: Key, V> Drop for InFlight<K, V> {
     fn drop(&mut self) {
         if !self.ended {
-            self.shared.flights.lock().end(&self.pilot);
+            let gone = self.shared.flights.lock().end(&self.pilot);
+            drop(gone);
         }
     }
 }

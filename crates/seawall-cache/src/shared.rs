@@ -7,7 +7,7 @@ use seawall_core::{Error, Event};
 
 use crate::chance::{Chance, Jitter};
 use crate::clock::{Clock, Moment, nanoseconds};
-use crate::engine::Engine;
+use crate::engine::{Engine, Leaving};
 use crate::entry::{Circumstances, Entry, Rich};
 use crate::flight::Flights;
 use crate::stats::Counters;
@@ -185,7 +185,7 @@ impl<K: Key, V: Value> Shared<K, V> {
     pub(crate) fn set(&self, key: K, value: V, ttl: &Ttl, tags: Tags) {
         if ttl.is_plain() && tags.is_empty() && self.remote.is_none() && self.flights.is_quiet() {
             let end = self.clock.now() + self.jittered(ttl.fresh);
-            self.lay(key, Some(value), end, None);
+            self.lay(key, Some(value), end, None, &mut Leaving::default());
         } else {
             self.set_exactly(key, value, self.spread(*ttl), tags);
         }
@@ -196,19 +196,18 @@ impl<K: Key, V: Value> Shared<K, V> {
     #[inline(never)]
     fn set_exactly(&self, key: K, value: V, ttl: Ttl, tags: Tags) {
         let entry = self.entry(value, ttl, 0, 0, tags, self.versions.now());
-        if self.flights.is_quiet() {
-            return self.keep(key, entry);
+        if !self.flights.is_quiet() {
+            let gone = self.flights.lock().disown(&key);
+            drop(gone);
         }
-        let mut flights = self.flights.lock();
-        flights.disown(&key);
-        self.keep(key, entry);
+        self.keep(key, entry, &mut Leaving::default());
     }
 
-    /// Puts an entry into memory.
-    pub(crate) fn keep(&self, key: K, entry: Entry<V>) {
+    /// Puts an entry into memory. What goes for it is `leaving`, to be dropped when nothing is locked.
+    pub(crate) fn keep(&self, key: K, entry: Entry<V>, leaving: &mut Leaving<K, Entry<V>>) {
         match entry {
-            Entry::Plain(value, end) => self.lay(key, Some(value), end, None),
-            Entry::Rich(rich) => self.lay(key, None, 0, Some(rich)),
+            Entry::Plain(value, end) => self.lay(key, Some(value), end, None, leaving),
+            Entry::Rich(rich) => self.lay(key, None, 0, Some(rich), leaving),
         }
     }
 
@@ -216,27 +215,35 @@ impl<K: Key, V: Value> Shared<K, V> {
     /// becomes part of this; and in pieces, because as a whole an entry would be copied before the processor has finished
     /// writing it, which it has to wait for.
     #[inline(never)]
-    fn lay(&self, key: K, value: Option<V>, end: Moment, rich: Option<Arc<Rich<V>>>) {
+    fn lay(
+        &self,
+        key: K,
+        value: Option<V>,
+        end: Moment,
+        rich: Option<Arc<Rich<V>>>,
+        leaving: &mut Leaving<K, Entry<V>>,
+    ) {
         let entry = match (value, rich) {
             (Some(value), _) => Entry::Plain(value, end),
             (None, Some(rich)) => Entry::Rich(rich),
             (None, None) => return,
         };
-        self.engine.insert(key, entry);
+        self.engine.insert(key, entry, leaving);
     }
 
     pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {
-        let mut flights = self.flights.lock();
-        flights.disown(key);
+        // A load that begins from now on reads its data after this was called, so that the lock is held no longer.
+        let gone = self.flights.lock().disown(key);
+        drop(gone);
         self.engine.remove(key).is_some()
     }
 
     pub(crate) fn clear(&self) {
-        let mut flights = self.flights.lock();
-        flights.disown_all();
+        let gone = self.flights.lock().disown_all();
+        drop(gone);
         self.engine.clear();
     }
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use crate::engine::{Bounds, Engine};
+use crate::engine::{Bounds, Engine, Leaving};
 
 /// What an entry costs besides its key and value: the engine's slot and reference counts.
 pub(crate) const OVERHEAD: u64 = 128;
@@ -57,7 +57,7 @@ impl<V: Weigh + Clone> Shelf<V> {
     /// Puts a value in place of what was under `key`. `false` says that it is too heavy to be kept at all; what was
     /// there is gone all the same.
     pub fn insert(&self, key: Arc<str>, value: V) -> bool {
-        self.0.insert(key, value)
+        self.0.insert(key, value, &mut Leaving::default())
     }
 
     /// What one key and its value may weigh at most. It is less than the capacity, which is kept in parts.

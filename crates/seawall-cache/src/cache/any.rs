@@ -94,7 +94,10 @@ impl Cache {
     pub async fn remove(&self, key: &str) -> Result<bool, Error> {
         let removed = self.0.remove(key);
         if let Some(remote) = &self.0.remote {
-            Box::pin(remote.remove(&key.to_owned(), self.0.calendar())).await?;
+            let told = Box::pin(remote.remove(&key.to_owned(), self.0.calendar())).await;
+            // Again: meanwhile somebody may have read what the second tier had until now.
+            self.0.remove(key);
+            told?;
         }
         Ok(removed)
     }

@@ -140,7 +140,10 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     {
         let removed = self.0.remove(key);
         if let Some(remote) = &self.0.remote {
-            Box::pin(remote.remove(&key.to_owned(), self.0.calendar())).await?;
+            let told = Box::pin(remote.remove(&key.to_owned(), self.0.calendar())).await;
+            // Again: meanwhile somebody may have read what the second tier had until now.
+            self.0.remove(key);
+            told?;
         }
         Ok(removed)
     }
@@ -209,7 +212,12 @@ impl<K: Key, V: Value> Cache<K, V> {
         let tags = tags.into();
         self.0.invalidate(tags.hashes());
         match &self.0.remote {
-            Some(remote) if !tags.is_empty() => remote.invalidate(&tags, self.0.calendar()).await,
+            Some(remote) if !tags.is_empty() => {
+                let told = remote.invalidate(&tags, self.0.calendar()).await;
+                // Again: meanwhile somebody may have read what the second tier had until now.
+                self.0.invalidate(tags.hashes());
+                told
+            }
             _ => Ok(()),
         }
     }
@@ -221,7 +229,12 @@ impl<K: Key, V: Value> Cache<K, V> {
     pub async fn clear(&self) -> Result<(), Error> {
         self.0.clear();
         match &self.0.remote {
-            Some(remote) => remote.clear(self.0.calendar()).await,
+            Some(remote) => {
+                let told = remote.clear(self.0.calendar()).await;
+                // Again: meanwhile somebody may have read what the second tier had until now.
+                self.0.clear();
+                told
+            }
             None => Ok(()),
         }
     }

@@ -10,6 +10,7 @@ mod layer;
 mod loading;
 mod memory;
 mod model;
+mod reentry;
 mod second_tier;
 mod stampede;
 mod terms;

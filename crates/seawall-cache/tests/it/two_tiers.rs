@@ -111,6 +111,31 @@ async fn a_removal_reaches_the_memory_of_every_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_second_tier_had_until_it_was_told_does_not_come_back_from_there() {
+    for end in ["remove", "invalidate", "clear"] {
+        let store = Store::new();
+        let [cache] = processes(&store);
+        cache.set("a", &1, Ttl::fresh(MINUTE).tagged(["numbers"])).await.unwrap();
+        store.delay(50 * MILLISECOND);
+        let telling = tokio::spawn({
+            let cache = cache.clone();
+            async move {
+                match end {
+                    "remove" => cache.remove("a").await.map(drop),
+                    "invalidate" => cache.invalidate(["numbers"]).await,
+                    _ => cache.clear().await,
+                }
+            }
+        });
+        sleep(10 * MILLISECOND).await;
+        store.delay(10 * MILLISECOND);
+        assert_eq!(cache.get::<u8>("a").await.unwrap(), Some(1), "{end}: the second tier is not told yet");
+        telling.await.unwrap().unwrap();
+        assert_eq!(cache.get::<u8>("a").await.unwrap(), None, "{end}: now it is");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_one_process_sets_replaces_what_others_remember() {
     let store = Store::new();
     let [one, other] = processes(&store);
