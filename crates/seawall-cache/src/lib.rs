@@ -26,7 +26,7 @@ pub use cache::{Cache, CacheBuilder};
 pub use cached::{CacheLayer, Cached};
 pub use codec::{Codec, Encoded, Json, Postcard};
 pub use config::{CacheConfig, SecondTierConfig};
-pub use held::{Key, Value};
+pub use held::{Holds, Key, Value};
 #[cfg(feature = "macros")]
 pub use seawall_macros::cached;
 pub use shelf::{Shelf, Weigh};

@@ -156,7 +156,7 @@ impl Cache {
 }
 
 /// What memory has, for one who would load it otherwise.
-pub(crate) enum LookedUp<T> {
+enum LookedUp<T> {
     /// Nothing is to be loaded.
     Fresh(T),
     /// Something is; what is found can be read as a `T`.
@@ -164,13 +164,13 @@ pub(crate) enum LookedUp<T> {
 }
 
 /// Whether it can be read as a `T`. What another version of the type left cannot.
-pub(crate) fn is_a<T: DeserializeOwned>(value: &Encoded) -> bool {
+fn is_a<T: DeserializeOwned>(value: &Encoded) -> bool {
     decode::<T>("", value).is_ok()
 }
 
 impl Cache {
     /// Looks up and counts. An entry that is not a `T` is none: only a load can put it right.
-    pub(crate) fn look_up<T: DeserializeOwned>(&self, key: &str) -> LookedUp<T> {
+    fn look_up<T: DeserializeOwned>(&self, key: &str) -> LookedUp<T> {
         let found = self.0.look_up(key);
         match &found {
             Found::Fresh(value) | Found::Resting(value) => match decode(key, value) {

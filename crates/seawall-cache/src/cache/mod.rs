@@ -8,7 +8,6 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use any::{LookedUp, is_a};
 pub use builder::CacheBuilder;
 use futures_util::future::{Either, ready};
 use seawall_core::{BoxError, Error, FailureKind, Name};

@@ -11,8 +11,10 @@
 //! The layer is always ready, because a hit needs nothing of the service. That is asked for readiness in the task of
 //! a miss. A request without a key passes through.
 //!
-//! Responses go through serde, as all that a [`Cache`](crate::Cache) holds: what is not part of that form is lost, for
-//! the caller that missed too. Errors go through [`seawall_core::Error`], so that everybody who waits can have a copy:
+//! What is kept is up to the cache. [`Cache`](crate::Cache) holds JSON: responses go through serde, and what is not part of
+//! that form is lost, for the caller that missed too. `Cache<K, Response>` holds responses as they are, by keys of any type,
+//! and a hit clones one: they need no serde, unless it has a second tier, into which they go as the codec that was given
+//! with it writes them. Errors go through [`seawall_core::Error`], so that everybody who waits can have a copy:
 //! the service's error type is made from it, and one that is something else already becomes its source.
 //!
 //! Keys are those of the cache, shared with everybody who uses it: `cache.remove("user:1")` is how an answer is
@@ -43,6 +45,23 @@
 //! assert_eq!((cache.stats().misses, cache.stats().hits), (1, 1));
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! With keys and values of one type, and another codec than JSON for those that processes share:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use std::time::Duration;
+//! # use seawall_core::Error;
+//! # use tower::{Layer, ServiceExt, service_fn};
+//! use seawall_cache::{Cache, CacheLayer, Postcard, SecondTier};
+//!
+//! # async fn f(redis: Arc<dyn SecondTier>) -> Result<(), Box<dyn std::error::Error>> {
+//! let cache: Cache<u64, String> = Cache::builder("users").second_tier(redis, Postcard).build()?;
+//! let users = CacheLayer::new(cache, Duration::from_secs(60), |id: &u64| Some(*id))
+//!     .layer(service_fn(|id: u64| async move { Ok::<_, Error>(format!("user number {id}")) }));
+//! assert_eq!(users.oneshot(7).await?, "user number 7");
+//! # Ok(()) }
 //! ```
 
 pub mod future;

@@ -5,31 +5,26 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use seawall_core::{BoxError, Error, Event, FailureKind, Name};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use crate::cache::{LookedUp, is_a};
-use crate::codec::{decode, encode};
 use crate::flight::{Unloaded, Waiter};
 use crate::load::{Load, Made, Request};
 use crate::shared::Found;
 use crate::voice::{STRATEGY, Voice};
-use crate::{Cache, Encoded, TimeToLive, Ttl};
+use crate::{Cache, Encoded, Holds, Key, TimeToLive, Ttl};
 
 /// Answers from a cache. See the [module](super).
-#[derive(Clone)]
-pub struct Cached<S, K, T = Ttl> {
+pub struct Cached<S, F, T = Ttl, K = String, V = Encoded> {
     inner: S,
-    cache: Cache,
-    key: K,
+    cache: Cache<K, V>,
+    key: F,
     ttl: T,
     voice: Arc<Voice>,
 }
 
-impl<S, K, T> Cached<S, K, T> {
-    pub(super) const fn new(inner: S, cache: Cache, key: K, ttl: T, voice: Arc<Voice>) -> Self {
+impl<S, F, T, K, V> Cached<S, F, T, K, V> {
+    pub(super) const fn new(inner: S, cache: Cache<K, V>, key: F, ttl: T, voice: Arc<Voice>) -> Self {
         Self { inner, cache, key, ttl, voice }
     }
 
@@ -49,51 +44,16 @@ impl<S, K, T> Cached<S, K, T> {
     }
 }
 
-/// Makes the call of a request that waits for its turn.
-type MakeCall = Box<dyn FnOnce() -> BoxFuture<'static, Made<Encoded>> + Send>;
-
-impl<S, K, T> Cached<S, K, T> {
-    /// Starts the call that brings the value of `key`, or joins it. `renews` is when the entry expires that is renewed
-    /// before its time, or 0.
-    fn load<Req>(&self, key: &str, renews: u64, request: Req) -> Load<Encoded, MakeCall>
-    where
-        S: Service<Req> + Clone + Send + 'static,
-        S::Response: Serialize + DeserializeOwned + Send,
-        S::Error: Into<BoxError> + Send,
-        S::Future: Send,
-        T: TimeToLive<S::Response> + Clone + Send + 'static,
-        Req: Send + 'static,
-    {
-        let (inner, ttl, name) = (self.inner.clone(), self.ttl.clone(), Arc::clone(&self.voice.name));
-        let of_failure = self.ttl.clone();
-        let about = Request {
-            name: Name::from(&self.voice.name),
-            tags: self.ttl.tags(),
-            renews,
-            accepts: is_a::<S::Response>,
-        };
-        let loader: MakeCall = Box::new(move || {
-            Box::pin(async move {
-                let response = make(inner, request)
-                    .await
-                    .map_err(|error| Error::from_boxed(error.into(), STRATEGY, name.to_string()))?;
-                let time = ttl.time_to_live(&response);
-                Ok(Some((encode(&name, &response)?, time)))
-            })
-        });
-        let failure_time = move |error: &Error| of_failure.failure_time(error);
-        self.cache.shared().load(key.to_owned(), about, failure_time, loader)
-    }
-}
-
-impl<S, K, T, Req> Service<Req> for Cached<S, K, T>
+impl<S, F, T, K, V, Req> Service<Req> for Cached<S, F, T, K, V>
 where
     S: Service<Req> + Clone + Send + 'static,
-    S::Response: Serialize + DeserializeOwned + Send + 'static,
+    S::Response: Send + 'static,
     S::Error: Into<BoxError> + From<Error> + Send + 'static,
     S::Future: Send,
-    K: Fn(&Req) -> Option<String>,
+    F: Fn(&Req) -> Option<K>,
     T: TimeToLive<S::Response> + Clone + Send + 'static,
+    K: Key,
+    V: Holds<S::Response>,
     Req: Send + 'static,
 {
     type Response = S::Response;
@@ -110,57 +70,105 @@ where
         let Some(key) = (self.key)(&request) else {
             return ResponseFuture::waiting(make(self.inner.clone(), request));
         };
-        let read = |value: &Encoded| decode(&self.voice.name, value).map_err(S::Error::from);
-        let found = match self.cache.look_up(&key) {
-            LookedUp::Fresh(response) => {
-                self.voice.tell(&Event::Hit { stale: false });
-                return ResponseFuture::found(Ok(response));
-            }
-            LookedUp::Else(found) => found,
-        };
-        match found {
-            Found::Fresh(value) | Found::Resting(value) => ResponseFuture::found(read(&value)),
-            Found::Early(value, expiry) => {
-                self.voice.tell(&Event::Hit { stale: false });
-                if let Load::Launched(_) = self.load(&key, expiry, request) {
-                    self.cache.shared().counters.early_refreshes.count();
-                }
-                ResponseFuture::found(read(&value))
-            }
-            Found::Stale(value) => {
-                self.voice.tell(&Event::Hit { stale: true });
-                let _renewal = self.load(&key, 0, request);
-                ResponseFuture::found(read(&value))
-            }
+        let cache = self.cache.shared();
+        let (value, renews) = match cache.look_up(&key) {
+            Found::Fresh(value) | Found::Resting(value) => (value, None),
+            Found::Early(value, expiry) => (value, Some(expiry)),
+            Found::Stale(value) => (value, Some(STALE)),
             Found::Failed(error) => {
                 self.voice.tell(&Event::Hit { stale: false });
-                ResponseFuture::found(Err(S::Error::from(Arc::unwrap_or_clone(error))))
+                return ResponseFuture::found(Err(S::Error::from(Arc::unwrap_or_clone(error))));
             }
-            Found::Missing => {
-                self.voice.tell(&Event::Missed);
-                let name = Arc::clone(&self.voice.name);
-                match self.load(&key, 0, request) {
-                    Load::Landed(value) => ResponseFuture::found(read(&value)),
-                    Load::Launched(waiter) => ResponseFuture::waiting(wait(waiter, name)),
-                    Load::Joined(waiter, loader) => ResponseFuture::waiting(async move {
-                        let landed = waiter.wait(&Name::from(&name)).await.map_err(Unloaded::into_cause)?;
-                        if let Some(value) = landed {
-                            return Ok(decode(&name, &value)?);
-                        }
-                        // A look into the second tier was under way that found nothing.
-                        let made = loader().await?.map(|(value, _)| value);
-                        Ok(decode(&name, &made.ok_or_else(|| nothing(&name))?)?)
-                    }),
+            Found::Missing => return self.miss(key, request),
+        };
+        let Ok(response) = value.read(&self.voice.name) else {
+            // Only a call can put it right; fresh, it would be taken for what one has just brought.
+            cache.remove(&key);
+            return self.miss(key, request);
+        };
+        self.voice.tell(&Event::Hit { stale: renews == Some(STALE) });
+        if let Some(expiry) = renews {
+            let launched = matches!(self.load(key, expiry, request), Load::Launched(_));
+            if launched && expiry != STALE {
+                cache.counters.early_refreshes.count();
+            }
+        }
+        ResponseFuture::found(Ok(response))
+    }
+}
+
+/// In place of when an entry expires: it has.
+const STALE: u64 = 0;
+
+/// Makes the call of a request that waits for its turn.
+type MakeCall<V> = Box<dyn FnOnce() -> BoxFuture<'static, Made<V>> + Send>;
+
+impl<S, F, T, K: Key, V> Cached<S, F, T, K, V> {
+    /// Starts the call that brings the value of `key`, or joins it. `renews` is when the entry expires that is renewed.
+    fn load<Req>(&self, key: K, renews: u64, request: Req) -> Load<V, MakeCall<V>>
+    where
+        S: Service<Req> + Clone + Send + 'static,
+        S::Response: Send,
+        S::Error: Into<BoxError> + Send,
+        S::Future: Send,
+        T: TimeToLive<S::Response> + Clone + Send + 'static,
+        V: Holds<S::Response>,
+        Req: Send + 'static,
+    {
+        let (inner, ttl, name) = (self.inner.clone(), self.ttl.clone(), Arc::clone(&self.voice.name));
+        let of_failure = self.ttl.clone();
+        let about = Request {
+            name: Name::from(&self.voice.name),
+            tags: self.ttl.tags(),
+            renews,
+            accepts: V::is_readable,
+        };
+        let loader: MakeCall<V> = Box::new(move || {
+            Box::pin(async move {
+                let response = make(inner, request)
+                    .await
+                    .map_err(|error| Error::from_boxed(error.into(), STRATEGY, name.to_string()))?;
+                let time = ttl.time_to_live(&response);
+                Ok(Some((V::hold(response, &name)?, time)))
+            })
+        });
+        let failure_time = move |error: &Error| of_failure.failure_time(error);
+        self.cache.shared().load(key, about, failure_time, loader)
+    }
+
+    /// Answers with what a call brings.
+    fn miss<Req>(&self, key: K, request: Req) -> ResponseFuture<S::Response, S::Error>
+    where
+        S: Service<Req> + Clone + Send + 'static,
+        S::Response: Send + 'static,
+        S::Error: Into<BoxError> + From<Error> + Send + 'static,
+        S::Future: Send,
+        T: TimeToLive<S::Response> + Clone + Send + 'static,
+        V: Holds<S::Response>,
+        Req: Send + 'static,
+    {
+        self.voice.tell(&Event::Missed);
+        let name = Arc::clone(&self.voice.name);
+        match self.load(key, STALE, request) {
+            Load::Landed(value) => ResponseFuture::found(value.read(&name).map_err(S::Error::from)),
+            Load::Launched(waiter) => ResponseFuture::waiting(async move {
+                let landed = wait(waiter, &name).await?;
+                Ok(landed.ok_or_else(|| nothing(&name))?.read(&name)?)
+            }),
+            Load::Joined(waiter, loader) => ResponseFuture::waiting(async move {
+                if let Some(value) = wait(waiter, &name).await? {
+                    return Ok(value.read(&name)?);
                 }
-            }
+                // A look into the second tier was under way that found nothing.
+                let made = loader().await?.map(|(value, _)| value);
+                Ok(made.ok_or_else(|| nothing(&name))?.read(&name)?)
+            }),
         }
     }
 }
 
-/// Waits for a load of our own.
-async fn wait<R: DeserializeOwned, E: From<Error>>(waiter: Waiter<Encoded>, name: Arc<str>) -> Result<R, E> {
-    let landed = waiter.wait(&Name::from(&name)).await.map_err(Unloaded::into_cause)?;
-    Ok(decode(&name, &landed.ok_or_else(|| nothing(&name))?)?)
+async fn wait<V: crate::Value>(waiter: Waiter<V>, name: &Arc<str>) -> Result<Option<V>, Error> {
+    waiter.wait(&Name::from(name)).await.map_err(Unloaded::into_cause)
 }
 
 fn nothing(name: &Arc<str>) -> Error {
@@ -173,7 +181,20 @@ async fn make<S: Service<Req>, Req>(mut inner: S, request: Req) -> Result<S::Res
     inner.call(request).await
 }
 
-impl<S: fmt::Debug, K, T> fmt::Debug for Cached<S, K, T> {
+impl<S: Clone, F: Clone, T: Clone, K, V> Clone for Cached<S, F, T, K, V> {
+    fn clone(&self) -> Self {
+        let Self { inner, cache, key, ttl, voice } = self;
+        Self {
+            inner: inner.clone(),
+            cache: cache.clone(),
+            key: key.clone(),
+            ttl: ttl.clone(),
+            voice: Arc::clone(voice),
+        }
+    }
+}
+
+impl<S: fmt::Debug, F, T, K, V> fmt::Debug for Cached<S, F, T, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cached")
             .field("inner", &self.inner)

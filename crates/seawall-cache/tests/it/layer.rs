@@ -2,7 +2,7 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use seawall_cache::{Cache, CacheLayer, Cached, Ttl};
+use seawall_cache::{Cache, CacheLayer, Cached, Codec, Postcard, Ttl};
 use seawall_core::{BoxError, CallContext, Error, Event, FailureKind, Observer, Origin, Priority};
 use seawall_testkit::hostile::{Answer, Hostile, HostileService, Readiness};
 use tokio::time::{Instant, sleep};
@@ -10,6 +10,7 @@ use tokio_test::{assert_ready, task};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
+use crate::second_tier::Store;
 use crate::{MINUTE, exact};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -267,4 +268,49 @@ fn everything_crosses_threads_and_is_cloned() {
     shared::<CacheLayer<Key>>();
     shared::<Cached<Inner, Key>>();
     sent::<seawall_cache::cached::future::ResponseFuture<u32, Error>>();
+}
+
+/// No serde type.
+#[derive(Clone, Debug, PartialEq)]
+struct Answered(u32);
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_of_one_type_keeps_responses_as_they_are_by_keys_of_any_type() {
+    let cache: Cache<u32, Answered> = Cache::builder("answers").build().unwrap();
+    let calls = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&calls);
+    let inner = service_fn(move |number: u32| {
+        *counted.lock().unwrap() += 1;
+        async move { Ok::<_, Error>(Answered(number)) }
+    });
+    let service = CacheLayer::new(cache.clone(), MINUTE, |number: &u32| Some(*number)).layer(inner);
+    for _ in 0..3 {
+        assert_eq!(service.clone().oneshot(7).await.unwrap(), Answered(7));
+    }
+    assert_eq!(*calls.lock().unwrap(), 1);
+    assert_eq!(cache.get(&7), Some(Answered(7)), "as everybody who has the cache sees it");
+
+    cache.remove(&7).await.unwrap();
+    service.oneshot(7).await.unwrap();
+    assert_eq!(*calls.lock().unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn responses_go_into_the_second_tier_by_the_codec_that_came_with_it() {
+    let store = Store::new();
+    let process = |answer: u32| {
+        let tier = Arc::<Store>::clone(&store);
+        let cache = Cache::<u32, u32>::builder("answers").second_tier(tier, Postcard).build().unwrap();
+        let inner = service_fn(move |_: u32| async move { Ok::<_, Error>(answer) });
+        CacheLayer::new(cache, MINUTE, |number: &u32| Some(*number)).layer(inner)
+    };
+    assert_eq!(process(1000).oneshot(7).await.unwrap(), 1000);
+    sleep(SECOND).await;
+    let [(key, bytes)] = store.held("answers:k:").try_into().unwrap();
+    assert_eq!(key, "answers:k:7");
+    let mut written = Vec::new();
+    Codec::<u32>::encode(&Postcard, &1000, &mut written).unwrap();
+    assert_eq!(bytes[1], Codec::<u32>::id(&Postcard));
+    assert!(bytes.ends_with(&written) && !bytes.ends_with(b"1000"), "{bytes:?}");
+    assert_eq!(process(2000).oneshot(7).await.unwrap(), 1000, "another process finds it there");
 }
