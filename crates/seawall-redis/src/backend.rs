@@ -55,7 +55,7 @@ impl Backend {
 
     pub(crate) async fn close(&self, deadline: Instant) -> usize {
         match self {
-            Self::One(stack) => stack.node.close(deadline).await,
+            Self::One(stack) => stack.close(deadline).await,
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cluster.close(deadline).await,
         }
@@ -71,7 +71,7 @@ impl Backend {
 
     pub(crate) fn stats(&self) -> RedisStats {
         match self {
-            Self::One(stack) => stack.node.stats(),
+            Self::One(stack) => stack.stats(),
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cluster.stats(),
         }

@@ -12,6 +12,7 @@ pub struct Command<'a> {
     place: Place<'a>,
     words: Cmd,
     idempotency: Idempotency,
+    at_primary: bool,
 }
 
 /// Where a command goes.
@@ -31,7 +32,7 @@ impl<'a> Command<'a> {
     }
 
     fn new(place: Place<'a>, name: &str) -> Self {
-        Self { place, words: redis::cmd(name), idempotency: Idempotency::Unspecified }
+        Self { place, words: redis::cmd(name), idempotency: Idempotency::Unspecified, at_primary: false }
     }
 
     /// Adds an argument, or several: a number, a text, bytes, a list or a map of these.
@@ -53,6 +54,12 @@ impl<'a> Command<'a> {
         self
     }
 
+    /// Has it answered by the primary, whatever [`ReadFrom`](crate::ReadFrom) prefers: it must see what was written before.
+    pub const fn at_primary(mut self) -> Self {
+        self.at_primary = true;
+        self
+    }
+
     /// Sends it, and reads the answer as a `T`.
     ///
     /// # Errors
@@ -64,6 +71,7 @@ impl<'a> Command<'a> {
             Idempotency::Unspecified => request,
             said => request.with_idempotency(said),
         };
+        let request = if self.at_primary { request.at_primary() } else { request };
         match self.place {
             Place::Client(client) => client.ask(request).await,
             Place::Session(session) => session.ask(request).await,

@@ -1,8 +1,10 @@
+mod read_from;
 mod tls;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+pub use read_from::ReadFrom;
 use seawall_core::{CircuitBreakerConfig, InvalidConfig, or_off};
 use seawall_tower::PipelineConfig;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -27,6 +29,7 @@ pub use tls::TlsConfig;
 /// | `dedicated.size` | 16 | connections for what needs one of its own: blocking commands, sessions |
 /// | `dedicated.max_waiters` | 256 | callers that may wait for one of these; one more is refused at once |
 /// | `dedicated.wait_timeout` | 5s | how long a caller waits for one of these |
+/// | `read_from` | `"primary"` | or `"prefer_replica"`: see [`ReadFrom`], for sentinels and clusters |
 /// | `protocol` | `"resp3"` | or `"resp2"`, for servers older than Redis 6 |
 /// | `tls` | the authorities of the system | see [`TlsConfig`], for URLs that begin with `rediss` |
 /// | `pipeline` | see [`PipelineConfig`] | deadline, retry, circuit breaker, limits |
@@ -84,6 +87,8 @@ pub struct RedisConfig {
     pub blocking_margin: Duration,
     /// Connections for what needs one of its own.
     pub dedicated: DedicatedConfig,
+    /// Who answers reads, where there are replicas.
+    pub read_from: ReadFrom,
     /// Which version of the protocol is spoken.
     pub protocol: Protocol,
     /// How TLS is spoken, to a server whose URL begins with `rediss`.
@@ -109,6 +114,7 @@ impl Default for RedisConfig {
             slow_timeout: Duration::from_secs(5),
             blocking_margin: Duration::from_secs(1),
             dedicated: DedicatedConfig::default(),
+            read_from: ReadFrom::default(),
             protocol: Protocol::default(),
             tls: TlsConfig::default(),
             pipeline: pipeline(),

@@ -17,7 +17,7 @@ use crate::config::Protocol;
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
 use crate::tls;
-#[cfg(feature = "cluster")]
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
 use crate::url;
 use crate::url::{Address, Topology};
 
@@ -32,6 +32,8 @@ pub(crate) struct Dialer {
     connect_timeout: Duration,
     max_queued: usize,
     protocol: Protocol,
+    /// Whether its server is a replica of a cluster, which sends readers away unless they say that they only read.
+    only_reads: bool,
 }
 
 /// Which server it is.
@@ -67,18 +69,20 @@ impl Dialer {
             connect_timeout: config.connect_timeout,
             max_queued: config.max_queued.get(),
             protocol: config.protocol,
+            only_reads: false,
         })
     }
 
-    /// For another server of the same cluster.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn at(&self, host: String, port: u16) -> Self {
+    /// For another server, which is spoken to as this one; where it `only_reads`, for a replica of a cluster.
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    pub(crate) fn at(&self, host: String, port: u16, only_reads: bool) -> Self {
         let info = match &self.server {
             Server::Fixed(info) => url::at(info, host, port),
             #[cfg(feature = "sentinel")]
-            Server::Named(_) => unreachable!("the servers of a cluster are named by their addresses"),
+            Server::Named(sentinels) => sentinels.at(host, port),
         };
         Self {
+            only_reads,
             name: info.addr().to_string().into(),
             server: Server::Fixed(Box::new(info)),
             connect_timeout: self.connect_timeout,
@@ -135,9 +139,7 @@ impl Dialer {
         let client = Client::open(info).map_err(|cause| self.failed(cause))?;
         match tokio::time::timeout(self.connect_timeout, client.get_async_pubsub()).await {
             Ok(result) => result.map_err(|cause| self.failed(cause)),
-            Err(_elapsed) => Err(Error::new(FailureKind::Timeout, LAYER, self.name())
-                .not_executed()
-                .with_message("no connection to the server in time")),
+            Err(_elapsed) => Err(self.too_late()),
         }
     }
 
@@ -166,6 +168,15 @@ impl Dialer {
             Server::Fixed(_) => std::future::pending().await,
             #[cfg(feature = "sentinel")]
             Server::Named(sentinels) => sentinels.moved(from).await,
+        }
+    }
+
+    /// Where the replicas are that follow the server, as the sentinels know.
+    #[cfg(feature = "sentinel")]
+    pub(crate) async fn replicas(&self) -> Result<Vec<(String, u16)>, Error> {
+        match &self.server {
+            Server::Fixed(_) => Ok(Vec::new()),
+            Server::Named(sentinels) => sentinels.replicas().await,
         }
     }
 
@@ -203,10 +214,25 @@ impl Dialer {
         settings: &AsyncConnectionConfig,
     ) -> Result<MultiplexedConnection, Error> {
         let client = Client::open(info.clone()).map_err(|cause| self.failed(cause))?;
-        client
+        let mut connection = client
             .get_multiplexed_async_connection_with_config(settings)
             .await
-            .map_err(|cause| self.failed(cause))
+            .map_err(|cause| self.failed(cause))?;
+        if self.only_reads {
+            let reads = redis::cmd("READONLY");
+            let said = tokio::time::timeout(self.connect_timeout, reads.exec_async(&mut connection)).await;
+            match said {
+                Ok(result) => result.map_err(|cause| self.failed(cause))?,
+                Err(_elapsed) => return Err(self.too_late()),
+            }
+        }
+        Ok(connection)
+    }
+
+    fn too_late(&self) -> Error {
+        Error::new(FailureKind::Timeout, LAYER, self.name())
+            .not_executed()
+            .with_message("no connection to the server in time")
     }
 
     /// Response time-outs are the business of whoever calls, who knows what was asked for.

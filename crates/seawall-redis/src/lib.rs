@@ -20,6 +20,8 @@ mod operations;
 mod pipelined;
 mod pubsub;
 mod rate_limit;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+mod replica;
 mod request;
 mod script;
 #[cfg(feature = "sentinel")]
@@ -38,7 +40,7 @@ pub use classify::RedisClassifier;
 pub use client::Redis;
 pub use command::Command;
 pub use commands::SetOptions;
-pub use config::{DedicatedConfig, Protocol, RedisConfig, TlsConfig};
+pub use config::{DedicatedConfig, Protocol, ReadFrom, RedisConfig, TlsConfig};
 pub use consumer::{Consumer, Entry};
 pub use lease::Lease;
 pub use operations::{Claim, Operation, Operations, Progress, State};

@@ -188,11 +188,17 @@ impl Node {
         self.replacements.generation()
     }
 
+    /// Whether there is any connection that is shared.
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    pub(crate) fn is_connected(&self) -> bool {
+        self.shared.iter().any(Keeper::is_up)
+    }
+
     pub(crate) fn stats(&self) -> RedisStats {
         let keepers = || self.shared.iter().chain(self.bulk.get());
         RedisStats {
             connections: keepers().count(),
-            connected: keepers().filter(|keeper| keeper.in_flight().is_some()).count(),
+            connected: keepers().filter(|keeper| keeper.is_up()).count(),
             in_flight: keepers().filter_map(Keeper::in_flight).sum(),
             generation: self.generation(),
             replaced: self.replacements.stats(),

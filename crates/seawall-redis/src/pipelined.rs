@@ -15,6 +15,7 @@ pub struct Pipelined<'a> {
     client: Option<&'a Redis>,
     pipeline: Pipeline,
     idempotency: Idempotency,
+    at_primary: bool,
 }
 
 impl<'a> Pipelined<'a> {
@@ -52,6 +53,12 @@ impl<'a> Pipelined<'a> {
     /// Says that executing all of them twice does the same as executing them once, so that they may be retried.
     pub fn idempotent(mut self) -> Self {
         self.idempotency = Idempotency::Idempotent;
+        self
+    }
+
+    /// Has them answered by the primary, whatever [`ReadFrom`](crate::ReadFrom) prefers, though all of them only read.
+    pub const fn at_primary(mut self) -> Self {
+        self.at_primary = true;
         self
     }
 
@@ -109,6 +116,7 @@ impl<'a> Pipelined<'a> {
     }
 
     fn into_request(self) -> Result<Request, Error> {
+        let at_primary = self.at_primary;
         let natures = || self.pipeline.cmd_iter().map(Nature::of);
         let idempotency = match self.idempotency {
             Idempotency::Unspecified if natures().all(|one| one.idempotency == Idempotency::Idempotent) => {
@@ -119,14 +127,19 @@ impl<'a> Pipelined<'a> {
         };
         let lane = if natures().any(|one| one.lane == Lane::Slow) { Lane::Slow } else { Lane::Shared };
         let name = if self.pipeline.is_transaction() { "MULTI" } else { "PIPELINE" };
-        Ok(Request::pipelined(self.into_pipeline()?, Nature { name, lane, idempotency }))
+        Ok(Request::pipelined(self.into_pipeline()?, Nature { name, lane, idempotency, at_primary }))
     }
 }
 
 /// None yet, and no client to send them: for the body of a [`transaction`](Redis::transaction).
 impl Default for Pipelined<'_> {
     fn default() -> Self {
-        Self { client: None, pipeline: Pipeline::new(), idempotency: Idempotency::Unspecified }
+        Self {
+            client: None,
+            pipeline: Pipeline::new(),
+            idempotency: Idempotency::Unspecified,
+            at_primary: false,
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use redis::{Cmd, Value};
 use seawall_core::Idempotency;
 
 use crate::Session;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use crate::nature::is_read;
 use crate::nature::{Lane, Nature};
 
 /// One call to a server, as it passes through the stack of a [`Redis`](crate::Redis) client. Cheap to clone.
@@ -47,8 +49,12 @@ impl Request {
     }
 
     pub(crate) fn session(keys: Vec<Vec<u8>>) -> Self {
-        let nature =
-            Nature { name: "SESSION", lane: Lane::Blocking(None), idempotency: Idempotency::Idempotent };
+        let nature = Nature {
+            name: "SESSION",
+            lane: Lane::Blocking(None),
+            idempotency: Idempotency::Idempotent,
+            at_primary: true,
+        };
         Self { action: Action::Session(keys.into()), nature, size: 0 }
     }
 
@@ -56,6 +62,26 @@ impl Request {
     pub fn with_idempotency(mut self, idempotency: Idempotency) -> Self {
         self.nature.idempotency = idempotency;
         self
+    }
+
+    /// The same, answered by the primary whatever [`ReadFrom`](crate::ReadFrom) prefers.
+    pub const fn at_primary(mut self) -> Self {
+        self.nature.at_primary = true;
+        self
+    }
+
+    /// Whether a replica may answer it.
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    pub(crate) fn may_be_stale(&self) -> bool {
+        !self.nature.at_primary
+            && match &self.action {
+                Action::Command(_) => is_read(self.nature.name),
+                Action::Pipelined(pipeline) => {
+                    !pipeline.is_transaction()
+                        && pipeline.cmd_iter().all(|command| is_read(Nature::of(command).name))
+                }
+                Action::Session(_) => false,
+            }
     }
 
     /// What it asks for.

@@ -8,7 +8,7 @@ use std::task::Poll;
 use seawall_core::{Error, Observer};
 use seawall_tower::pipeline::{FailedPassage, FastPath};
 use seawall_tower::{Pipeline, PipelineService};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 use tower::Layer;
 
 use crate::classify::{self, LAYER};
@@ -18,12 +18,14 @@ use crate::lanes::{Lanes, Times, yield_after};
 use crate::nature::Lane;
 use crate::node::Node;
 use crate::pubsub::Post;
+#[cfg(feature = "sentinel")]
+use crate::replica::AtReplicas;
 use crate::request::Action;
 use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
-use crate::url::Address;
+use crate::url::{Address, Topology};
 use crate::wire::Wire;
-use crate::{RedisClassifier, RedisConfig, Reply, Request};
+use crate::{ReadFrom, RedisClassifier, RedisConfig, RedisStats, Reply, Request};
 
 type Guarded = PipelineService<Observed<Wire>, RedisClassifier>;
 
@@ -35,6 +37,9 @@ pub(crate) struct Stack {
     /// For first attempts of what shares connections.
     fast: FastPath<RedisClassifier>,
     lanes: Lanes<Guarded>,
+    /// For what replicas may answer, if they are preferred.
+    #[cfg(feature = "sentinel")]
+    at_replicas: Option<Box<AtReplicas>>,
 }
 
 impl Stack {
@@ -44,18 +49,35 @@ impl Stack {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
         config.validate().map_err(classify::invalid)?;
+        if config.read_from == ReadFrom::PreferReplica && matches!(address.topology, Topology::One) {
+            return Err(classify::misconfigured(
+                "`read_from` prefers replicas, but the URL names one server, of which none are known: let it name sentinels \
+                 or a cluster",
+            ));
+        }
         let dialer = Dialer::new(address, config)?;
         let name = dialer.name();
         let peer = Arc::new(Peer::new(&dialer, Arc::clone(&observer)));
-        let pipeline =
-            Pipeline::new(LAYER, &config.pipeline, RedisClassifier, observer).map_err(classify::invalid)?;
+        let pipeline = Pipeline::new(LAYER, &config.pipeline, RedisClassifier, Arc::clone(&observer))
+            .map_err(classify::invalid)?;
         let node = Arc::new(Node::new(dialer, config));
         let wire = Observed::new(Wire::new(Arc::clone(&node)), Arc::clone(&peer));
         let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
+        #[cfg(feature = "sentinel")]
+        let at_replicas = (config.read_from == ReadFrom::PreferReplica)
+            .then(|| Box::new(AtReplicas::new(&node.dialer, &wire, config, &pipeline, observer)));
         let dedicated = pipeline.layer(&format!("{name} dedicated")).layer(wire);
         let lanes = Lanes::new(ordinary, dedicated, Times::new(config));
         let fast = pipeline.fast_path(&name);
-        Ok(Self { node, pipeline, peer, fast, lanes })
+        Ok(Self {
+            node,
+            pipeline,
+            peer,
+            fast,
+            lanes,
+            #[cfg(feature = "sentinel")]
+            at_replicas,
+        })
     }
 
     /// Listens at the server.
@@ -65,11 +87,36 @@ impl Stack {
         Post::new(dialer.name(), patience, node.closed(), move || Ok(Arc::clone(&dialer)))
     }
 
+    pub(crate) fn stats(&self) -> RedisStats {
+        let stats = self.node.stats();
+        #[cfg(feature = "sentinel")]
+        if let Some(at_replicas) = &self.at_replicas {
+            return RedisStats { generation: stats.generation, ..stats.plus(at_replicas.stats()) };
+        }
+        stats
+    }
+
+    /// Makes no more calls, and waits for those under way until `deadline`. Says how many were left.
+    pub(crate) async fn close(&self, deadline: Instant) -> usize {
+        let left = self.node.close(deadline).await;
+        #[cfg(feature = "sentinel")]
+        if let Some(at_replicas) = &self.at_replicas {
+            return left + at_replicas.close(deadline).await;
+        }
+        left
+    }
+
     /// Makes a call: past the layers while a connection is there and none of them has a say, else through them.
     ///
     /// All of the short way is in this one future, which is as large as what it awaits: what is nested is moved from future
     /// to future, and that takes longer than what the layers do.
     pub(crate) async fn call(&self, request: Request) -> Result<Reply, Error> {
+        #[cfg(feature = "sentinel")]
+        if let Some(at_replicas) = &self.at_replicas
+            && request.may_be_stale()
+        {
+            return Box::pin(at_replicas.call(request)).await;
+        }
         if let (Action::Command(command), Lane::Shared) = (&request.action, request.nature.lane)
             && let Some(mut at_hand) = self.node.line(request.size)
             && let Some(passage) = self.fast.enter()

@@ -22,7 +22,7 @@ pub struct RedisStats {
     pub dedicated: DedicatedStats,
 }
 
-#[cfg(feature = "cluster")]
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
 impl RedisStats {
     /// Those of two servers together.
     pub(crate) fn plus(self, other: Self) -> Self {

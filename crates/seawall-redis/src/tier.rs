@@ -67,10 +67,11 @@ impl SecondTier for RedisTier {
         Box::pin(async move {
             let found: Vec<Option<Vec<u8>>> = match keys {
                 [] => Vec::new(),
-                [key] => vec![redis.get(self.key(key)).await?],
+                // What a replica still has may have been invalidated.
+                [key] => vec![redis.command("GET").arg(self.key(key)).at_primary().query().await?],
                 keys => {
                     let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
-                    redis.mget(&keys).await?
+                    redis.command("MGET").arg(&keys).at_primary().query().await?
                 }
             };
             Ok(found.into_iter().map(|value| value.map(Bytes::from)).collect())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::member::Member;
 use super::slot::SLOTS;
+use crate::replica::Replica;
 
 /// No server has the slot, as far as is known.
 const NOBODY: u16 = u16::MAX;
@@ -22,20 +23,28 @@ impl fmt::Display for Address {
     }
 }
 
-/// A range of slots, first and last, and where they are.
-pub(super) type Range = (u16, u16, Address);
+/// A range of slots, and where they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) first: u16,
+    pub(super) last: u16,
+    pub(super) owner: Address,
+    pub(super) replicas: Vec<Address>,
+}
 
 /// The servers of a cluster, and which of them has each slot.
 #[derive(Clone)]
 pub(super) struct Map {
     pub(super) members: Vec<Arc<Member>>,
+    /// Of each of them, if replicas are read from.
+    replicas: Vec<Vec<Arc<Replica>>>,
     /// By slot, the place of its server among them.
     owners: Vec<u16>,
 }
 
 impl Map {
     pub(super) fn empty() -> Self {
-        Self { members: Vec::new(), owners: vec![NOBODY; usize::from(SLOTS)] }
+        Self { members: Vec::new(), replicas: Vec::new(), owners: vec![NOBODY; usize::from(SLOTS)] }
     }
 
     /// The one that has this slot.
@@ -68,6 +77,25 @@ impl Map {
         if let Some(slots) = self.owners.get_mut(usize::from(first)..=usize::from(last)) {
             slots.fill(place);
         }
+    }
+
+    /// Those that follow a member.
+    pub(super) fn replicas_of(&self, member: &Arc<Member>) -> &[Arc<Replica>] {
+        let place = self.members.iter().position(|known| Arc::ptr_eq(known, member));
+        place.and_then(|place| self.replicas.get(place)).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn replicas(&self) -> impl Iterator<Item = &Arc<Replica>> {
+        self.replicas.iter().flatten()
+    }
+
+    /// Says who follows a member.
+    pub(super) fn follow(&mut self, member: &Arc<Member>, replicas: Vec<Arc<Replica>>) {
+        let place = usize::from(self.place_of(member));
+        if self.replicas.len() <= place {
+            self.replicas.resize(place + 1, Vec::new());
+        }
+        self.replicas[place] = replicas;
     }
 
     /// Remembers a member, whether it has slots or not.

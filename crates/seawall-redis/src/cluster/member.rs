@@ -52,6 +52,6 @@ impl Member {
     }
 
     pub(super) fn is_connected(&self) -> bool {
-        self.node.stats().connected > 0
+        self.node.is_connected()
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
+use redis::{RedisError, Value};
 use seawall_core::{Error, FailureKind, Observer};
 use seawall_tower::Pipeline;
 use tokio::sync::{Notify, watch};
@@ -12,9 +13,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::map::{Address, Map, Range};
 use super::member::Member;
 use super::topology;
-use crate::classify::LAYER;
+use crate::classify::{self, LAYER};
 use crate::dial::Dialer;
-use crate::{RedisClassifier, RedisConfig};
+use crate::replica::{self, Replica};
+use crate::{ReadFrom, RedisClassifier, RedisConfig, Reply, Request};
 
 /// The cluster is asked again who has which slot after so long, though nothing went wrong.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -150,16 +152,23 @@ impl Members {
                 addresses.push(seed);
             }
         }
-        addresses.into_iter().map(|address| self.template.at(address.host.clone(), address.port)).collect()
+        addresses
+            .into_iter()
+            .map(|address| self.template.at(address.host.clone(), address.port, false))
+            .collect()
     }
 
     fn install(&self, ranges: Vec<Range>) {
         let mut current = self.map.write().unwrap_or_else(PoisonError::into_inner);
         let mut map = Map::empty();
-        for (first, last, address) in ranges {
-            let known = map.find(&address).cloned();
-            let member = known.unwrap_or_else(|| self.join(&current, address));
+        for Range { first, last, owner, replicas } in ranges {
+            let known = map.find(&owner).cloned();
+            let member = known.unwrap_or_else(|| self.join(&current, owner));
             map.give(first, last, &member);
+            // Each range of a member says the same.
+            if self.config.read_from == ReadFrom::PreferReplica && map.replicas_of(&member).is_empty() {
+                map.follow(&member, self.following(&current, replicas));
+            }
         }
         for member in &current.members {
             // One without slots may be about to get some.
@@ -179,8 +188,32 @@ impl Members {
         if let Some(member) = map.find(&address) {
             return Arc::clone(member);
         }
-        let dialer = self.template.at(address.host.clone(), address.port);
+        let dialer = self.template.at(address.host.clone(), address.port, false);
         Arc::new(Member::new(address, dialer, &self.config, &self.pipeline, Arc::clone(&self.observer)))
+    }
+
+    /// Replicas that are known, or new ones.
+    fn following(&self, map: &Map, addresses: Vec<Address>) -> Vec<Arc<Replica>> {
+        let known: Vec<Arc<Replica>> = map.replicas().cloned().collect();
+        let join = |(host, port): (String, u16)| {
+            let dialer = self.template.at(host.clone(), port, true);
+            Replica::new((host, port), dialer, &self.config, &self.pipeline, Arc::clone(&self.observer))
+        };
+        replica::at(addresses.into_iter().map(|address| (address.host, address.port)).collect(), &known, join)
+    }
+
+    /// What a replica of a member answers, if it may and can.
+    pub(super) async fn read(&self, member: &Arc<Member>, request: &Request) -> Option<Result<Reply, Error>> {
+        if self.config.read_from == ReadFrom::Primary || !request.may_be_stale() {
+            return None;
+        }
+        let replica = replica::any(self.map().replicas_of(member)).cloned()?;
+        let answer = replica.read(request.clone()).await;
+        let answer = answer.filter(|answer| !answer.as_ref().is_ok_and(is_refused_by_one));
+        if answer.is_none() {
+            self.doubted.notify_one();
+        }
+        answer
     }
 
     fn part_with(&self, member: &Arc<Member>) {
@@ -195,6 +228,17 @@ impl Members {
             .not_executed()
             .with_message("no server of the cluster has the slot, as far as is known")
     }
+}
+
+/// Whether one of several commands was refused in a way that another server may not.
+fn is_refused_by_one(reply: &Reply) -> bool {
+    let is_refused = |value: &Value| match value {
+        Value::ServerError(error) => {
+            classify::judge(&RedisError::from(error.clone())).kind != FailureKind::Permanent
+        }
+        _ => false,
+    };
+    matches!(reply, Reply::Value(Value::Array(values)) if values.iter().any(is_refused))
 }
 
 /// Asks the cluster again whenever that may help, until the client is gone.

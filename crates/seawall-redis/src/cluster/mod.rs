@@ -91,7 +91,8 @@ impl Cluster {
 
     pub(crate) fn stats(&self) -> RedisStats {
         let map = self.members.map();
-        let each = map.members.iter().map(|member| member.node.stats());
+        let members = map.members.iter().map(|member| member.node.stats());
+        let each = members.chain(map.replicas().map(|replica| replica.node.stats()));
         RedisStats { generation: self.generation(), ..each.fold(RedisStats::default(), RedisStats::plus) }
     }
 
@@ -130,6 +131,9 @@ impl Cluster {
         let mut left = 0;
         for member in &map.members {
             left += member.node.close(deadline).await;
+        }
+        for replica in map.replicas() {
+            left += replica.node.close(deadline).await;
         }
         left
     }

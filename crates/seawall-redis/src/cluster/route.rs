@@ -76,6 +76,9 @@ impl Members {
     /// Sends a request to where a slot is, or anywhere, and from there to where it is sent.
     pub(super) async fn follow(&self, slot: Option<u16>, request: Request) -> Result<Reply, Error> {
         let mut member = self.owner(slot).await?;
+        if let Some(answer) = self.read(&member, &request).await {
+            return answer;
+        }
         let mut asked = false;
         for _ in 0..MOST_REDIRECTS {
             let sent = if asked { self.asking(&request)? } else { request.clone() };

@@ -103,7 +103,12 @@ impl Members {
             pipeline.add_command(commands[*number].clone());
         }
         pipeline.ignore_errors();
-        match member.call(Request::pipelined(pipeline, nature)).await {
+        let request = Request::pipelined(pipeline, nature);
+        let answer = match self.read(member, &request).await {
+            Some(answer) => answer,
+            None => member.call(request).await,
+        };
+        match answer {
             Ok(Reply::Value(Value::Array(answers))) if answers.len() == numbers.len() => Ok(answers),
             Ok(_) => Err(crate::client::strange("fewer answers than commands")),
             Err(error) => {
@@ -117,7 +122,10 @@ impl Members {
     async fn again(&self, command: &Cmd, nature: Nature) -> Result<Value, Error> {
         let own = Nature::of(command);
         let slot = self.slot(own.name, command)?;
-        let request = Request::known(command.clone(), Nature { lane: nature.lane, ..own });
+        let request = Request::known(
+            command.clone(),
+            Nature { lane: nature.lane, at_primary: nature.at_primary, ..own },
+        );
         match self.follow(slot, request).await {
             Ok(Reply::Value(value)) => Ok(value),
             Ok(Reply::Session(_)) => Err(crate::client::strange("a session in place of a value")),

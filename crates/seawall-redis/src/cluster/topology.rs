@@ -38,28 +38,38 @@ pub(super) async fn ask(dialer: &Dialer) -> Result<Vec<Range>, Error> {
     }
 }
 
-/// Of each range the first slot, the last, and the server that takes writes; replicas follow.
+/// Of each range the first slot, the last, the server that takes writes, and its replicas.
 fn ranges(answer: Value, asked: &str) -> Option<Vec<Range>> {
     let Value::Array(ranges) = answer else { return None };
     let read = |range: Value| {
         let Value::Array(range) = range else { return None };
-        let (Some(Value::Int(first)), Some(Value::Int(last)), Some(Value::Array(server))) =
-            (range.first(), range.get(1), range.get(2))
-        else {
+        let (Some(Value::Int(first)), Some(Value::Int(last))) = (range.first(), range.get(1)) else {
             return None;
         };
         let slot = |number: i64| u16::try_from(number).ok().filter(|slot| *slot < SLOTS);
-        let host = match server.first()? {
-            Value::BulkString(host) if !host.is_empty() && host != b"?" => {
-                String::from_utf8(host.clone()).ok()?
-            }
-            // It does not know what it is called by others.
-            _ => asked.to_owned(),
-        };
-        let Value::Int(port) = server.get(1)? else { return None };
-        Some((slot(*first)?, slot(*last)?, Address { host, port: u16::try_from(*port).ok()? }))
+        let mut servers = range.get(2..)?.iter().map(|server| address(server, asked));
+        Some(Range {
+            first: slot(*first)?,
+            last: slot(*last)?,
+            owner: servers.next()??,
+            replicas: servers.collect::<Option<_>>()?,
+        })
     };
     ranges.into_iter().map(read).collect()
+}
+
+/// Host, port, and what does not matter here.
+fn address(server: &Value, asked: &str) -> Option<Address> {
+    let Value::Array(server) = server else { return None };
+    let host = match server.first()? {
+        Value::BulkString(host) if !host.is_empty() && host != b"?" => {
+            String::from_utf8(host.clone()).ok()?
+        }
+        // It does not know what it is called by others.
+        _ => asked.to_owned(),
+    };
+    let Value::Int(port) = server.get(1)? else { return None };
+    Some(Address { host, port: u16::try_from(*port).ok()? })
 }
 
 #[cfg(test)]
@@ -74,7 +84,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_know_its_name_is_where_it_was_asked() {
         let read = ranges(Value::Array(vec![range(0, 5, b""), range(6, 16383, b"b")]), "a").unwrap();
-        let hosts: Vec<&str> = read.iter().map(|(_, _, address)| &*address.host).collect();
+        let hosts: Vec<&str> = read.iter().map(|range| &*range.owner.host).collect();
         assert_eq!(hosts, ["a", "b"]);
     }
 

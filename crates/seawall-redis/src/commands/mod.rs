@@ -35,5 +35,5 @@ fn request(name: &'static str, idempotency: Idempotency, arguments: impl FnOnce(
     let mut command = Cmd::with_capacity(4, USUAL_SIZE);
     command.arg(name);
     arguments(&mut command);
-    Request::known(command, Nature { name, lane: Lane::Shared, idempotency })
+    Request::known(command, Nature { name, lane: Lane::Shared, idempotency, at_primary: false })
 }

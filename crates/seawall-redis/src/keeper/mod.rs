@@ -147,6 +147,11 @@ impl Keeper {
         }
     }
 
+    /// Whether there is a connection now.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(&*self.shared.state(), State::Up(_))
+    }
+
     /// How many calls are under way over the connection; `None` while there is none.
     pub(crate) fn in_flight(&self) -> Option<usize> {
         match &*self.shared.state() {

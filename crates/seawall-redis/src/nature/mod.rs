@@ -11,6 +11,8 @@ use redis::{Arg, Cmd, RedisError};
 use seawall_core::Idempotency;
 
 use crate::classify::{self, Verdict};
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+pub(crate) use table::is_read;
 
 /// Where a command belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub(crate) struct Nature {
     pub(crate) name: &'static str,
     pub(crate) lane: Lane,
     pub(crate) idempotency: Idempotency,
+    /// Whether no replica may answer it.
+    pub(crate) at_primary: bool,
 }
 
 impl Nature {

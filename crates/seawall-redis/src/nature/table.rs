@@ -75,6 +75,40 @@ const TABLE: [(Class, &str); 10] = [
     (Class::Listens, "PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE UNSUBSCRIBE"),
 ];
 
+/// Those that read, and that only the server they were meant for can answer: it speaks of itself, counts what it is asked,
+/// keeps the script, or goes on from a cursor.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+const OF_ONE_SERVER: [&str; 21] = [
+    "COMMAND",
+    "DBSIZE",
+    "ECHO",
+    "EVALSHA_RO",
+    "HSCAN",
+    "INFO",
+    "KEYS",
+    "LASTSAVE",
+    "LOLWUT",
+    "MEMORY",
+    "OBJECT",
+    "PING",
+    "PUBSUB",
+    "RANDOMKEY",
+    "ROLE",
+    "SCAN",
+    "SLOWLOG",
+    "SSCAN",
+    "TIME",
+    "TOUCH",
+    "ZSCAN",
+];
+
+/// Whether a replica answers a command as its primary would, but for what it has not heard of yet.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+pub(crate) fn is_read(name: &str) -> bool {
+    let class = find(name.as_bytes()).map(|(_, class)| class);
+    matches!(class, Some(Class::Reads | Class::ReadsSlowly)) && !OF_ONE_SERVER.contains(&name)
+}
+
 /// The class of a command, and its name in capitals.
 pub(super) fn find(name: &[u8]) -> Option<(&'static str, Class)> {
     static BY_NAME: LazyLock<HashMap<&'static [u8], (&'static str, Class)>> = LazyLock::new(|| {
@@ -104,6 +138,6 @@ impl Class {
             Self::ByArguments if name == "XREAD" => Idempotency::Idempotent,
             _ => Idempotency::NotIdempotent,
         };
-        Nature { name, lane, idempotency }
+        Nature { name, lane, idempotency, at_primary: false }
     }
 }

@@ -98,7 +98,7 @@ impl Operations {
     /// As any call.
     pub async fn progress(&self, id: &str) -> Result<Option<Progress>, Error> {
         let [hash, _] = self.keys(id);
-        let fields: Value = self.0.redis.hmget(hash, &FIELDS).await?;
+        let fields: Value = self.0.redis.command("HMGET").arg(hash).arg(&FIELDS).at_primary().query().await?;
         match &fields {
             Value::Array(values) if values.first() == Some(&Value::Nil) => Ok(None),
             _ => read(fields).map(Some),
@@ -122,6 +122,7 @@ impl Operations {
             .arg("LIMIT")
             .arg(0)
             .arg(limit)
+            .at_primary()
             .query()
             .await
     }

@@ -7,11 +7,12 @@
 
 mod watch;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, Value};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, Value};
 use seawall_core::{BoxError, Error, FailureKind};
 use tokio::sync::watch as channel;
 use tokio::task::AbortHandle;
@@ -86,6 +87,21 @@ impl Sentinels {
         let place = self.shared.place.borrow();
         let (host, port) = place.address.clone()?;
         Some((at(&self.shared.server, host, port), place.moves))
+    }
+
+    /// How another server is spoken to that they know.
+    pub(crate) fn at(&self, host: String, port: u16) -> ConnectionInfo {
+        at(&self.shared.server, host, port)
+    }
+
+    /// Where the replicas are that are in touch with the primary, as the first sentinel says.
+    pub(crate) async fn replicas(&self) -> Result<Vec<(String, u16)>, Error> {
+        let replicas = self.shared.replicas().await;
+        if replicas.is_err() {
+            // The next one is asked next time.
+            self.shared.order().rotate_left(1);
+        }
+        replicas
     }
 
     /// How often it has moved.
@@ -168,16 +184,27 @@ impl Shared {
     }
 
     async fn ask(&self, sentinel: &ConnectionInfo) -> Result<(String, u16), Error> {
+        let answer: Option<(String, u16)> = self.question(sentinel, "GET-MASTER-ADDR-BY-NAME").await?;
+        let unknown =
+            || self.unknown("the sentinels know no primary of this name", sentinel.addr().to_string());
+        answer.ok_or_else(unknown)
+    }
+
+    async fn replicas(&self) -> Result<Vec<(String, u16)>, Error> {
+        let first = self.order().first().cloned();
+        let first = first.ok_or_else(|| self.unknown("there is no sentinel to ask", "none is named"))?;
+        let replicas: Vec<HashMap<String, String>> = self.question(&first, "REPLICAS").await?;
+        Ok(replicas.iter().filter_map(in_touch).collect())
+    }
+
+    /// Asks one sentinel something about the primary.
+    async fn question<T: FromRedisValue>(&self, sentinel: &ConnectionInfo, what: &str) -> Result<T, Error> {
         let failed = |cause| classify::connect_error(format!("sentinel {}", sentinel.addr()), cause);
         let client = Client::open(sentinel.clone()).map_err(failed)?;
         let mut connection =
             client.get_multiplexed_async_connection_with_config(&self.settings).await.map_err(failed)?;
         let mut question = redis::cmd("SENTINEL");
-        question.arg("GET-MASTER-ADDR-BY-NAME").arg(&*self.name);
-        let answer: Option<(String, u16)> = question.query_async(&mut connection).await.map_err(failed)?;
-        let unknown =
-            || self.unknown("the sentinels know no primary of this name", sentinel.addr().to_string());
-        answer.ok_or_else(unknown)
+        question.arg(what).arg(&*self.name).query_async(&mut connection).await.map_err(failed)
     }
 
     /// Takes note of where the primary is, and says how often it has moved.
@@ -233,6 +260,19 @@ async fn is_primary(name: &Arc<str>, connection: &mut MultiplexedConnection) -> 
             Err(no_primary(name, why).with_source(elapsed))
         }
     }
+}
+
+/// Where a replica is, if it hears of its primary and may be named to clients.
+fn in_touch(replica: &HashMap<String, String>) -> Option<(String, u16)> {
+    let is = |field: &str, value: &str| replica.get(field).is_some_and(|said| said == value);
+    let is_gone = |flag| matches!(flag, "s_down" | "o_down" | "disconnected");
+    if !is("master-link-status", "ok") || is("replica-announced", "0") {
+        return None;
+    }
+    if replica.get("flags")?.split(',').any(is_gone) {
+        return None;
+    }
+    Some((replica.get("ip")?.clone(), replica.get("port")?.parse().ok()?))
 }
 
 fn is_word(value: Option<&Value>, word: &[u8]) -> bool {

@@ -50,7 +50,8 @@ impl Session {
         let pipeline = commands.into_pipeline()?;
         let ends_watch = pipeline.is_transaction();
         let name = if ends_watch { "MULTI" } else { "PIPELINE" };
-        let nature = Nature { name, lane: Lane::Slow, idempotency: Idempotency::NotIdempotent };
+        let nature =
+            Nature { name, lane: Lane::Slow, idempotency: Idempotency::NotIdempotent, at_primary: true };
         let ask =
             async |connection: &mut MultiplexedConnection| pipeline.query_async::<Value>(connection).await;
         let value = self.node.ask(&mut self.lent, nature, ask).await?;

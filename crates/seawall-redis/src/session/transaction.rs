@@ -53,7 +53,7 @@ impl Redis {
             match session.command("WATCH").arg(&keys).execute().await {
                 Err(error) if code_of(&error) == Some("MOVED") => {
                     // Any call follows to where they are by now, and has the client know.
-                    self.exists(&keys).await?;
+                    self.command("EXISTS").arg(&keys).at_primary().execute().await?;
                     session = self.begin_session(keys.clone()).await?;
                     continue;
                 }

@@ -23,6 +23,7 @@ fn the_defaults_are_those_that_are_documented() {
         ("slow_timeout", serde_json::json!("5s")),
         ("blocking_margin", serde_json::json!("1s")),
         ("dedicated", serde_json::json!({"size": 16, "max_waiters": 256, "wait_timeout": "5s"})),
+        ("read_from", serde_json::json!("primary")),
         ("protocol", serde_json::json!("resp3")),
         ("tls", serde_json::json!({"roots": []})),
     ] {
@@ -69,6 +70,14 @@ async fn a_url_that_cannot_be_read_is_an_error_that_shows_no_password() {
         assert!(!error.may_have_executed());
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn replicas_are_preferred_only_where_some_are_known() {
+    let config: RedisConfig = serde_json::from_str(r#"{"read_from": "prefer_replica"}"#).unwrap();
+    let error = Redis::lazy("redis://127.0.0.1:1", &config, Arc::new(())).unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Permanent);
+    assert!(error.to_string().contains("let it name sentinels or a cluster"), "{error}");
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ mod operations;
 mod pubsub;
 mod rate_limit;
 mod rate_limit_layer;
+#[cfg(all(feature = "cluster", feature = "sentinel"))]
+mod replicas;
 mod script_errors;
 #[cfg(feature = "sentinel")]
 mod sentinel;

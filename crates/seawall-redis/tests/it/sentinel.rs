@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::faults::{Load, Writes};
 use crate::support::{connect_to, connect_with, until};
 
-async fn start(replicas: usize, sentinels: usize) -> Sentinels {
+pub(crate) async fn start(replicas: usize, sentinels: usize) -> Sentinels {
     tokio::task::spawn_blocking(move || Sentinels::start(replicas, sentinels)).await.unwrap().unwrap()
 }
 
@@ -21,7 +21,7 @@ async fn announced(set: &Sentinels, before: usize) {
 }
 
 /// A server of the set, past the sentinels.
-async fn direct(set: &Sentinels, which: usize) -> Redis {
+pub(crate) async fn direct(set: &Sentinels, which: usize) -> Redis {
     connect_to(&set.servers[which].url().replace("redis://", "redis://:of-the-servers@")).await
 }
 
