@@ -5,12 +5,12 @@ use seawall_redis::Redis;
 use seawall_redis::redis::Value;
 
 use crate::cluster::{home_of, is_refused, start};
-use crate::support::connect_to;
+use crate::support::{connect_patiently, connect_to};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_done_key_by_key_is_done_wherever_the_keys_are_and_summed() {
     let cluster = start(3, 0).await;
-    let redis = connect_to(&cluster.url()).await;
+    let redis = connect_patiently(&cluster.url(), |_| {}).await;
     let keys: Vec<String> = (0..50).map(|number| format!("key{number}")).collect();
     for key in &keys {
         redis.set(key, 1).await.unwrap();
@@ -34,7 +34,7 @@ async fn what_is_done_key_by_key_is_done_wherever_the_keys_are_and_summed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_needs_its_keys_together_is_refused_with_both_slots_and_what_to_do() {
     let cluster = start(3, 0).await;
-    let redis = connect_to(&cluster.url()).await;
+    let redis = connect_patiently(&cluster.url(), |_| {}).await;
     let direct = connect_to(&cluster.nodes[0].url()).await;
     let (a, b) = (home_of(&direct, "a").await.0, home_of(&direct, "b").await.0);
     let words = format!("{a} and {b} among them");
@@ -76,7 +76,7 @@ async fn what_needs_its_keys_together_is_refused_with_both_slots_and_what_to_do(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_whose_keys_only_the_server_knows_is_refused_by_it() {
     let cluster = start(3, 0).await;
-    let redis = connect_to(&cluster.url()).await;
+    let redis = connect_patiently(&cluster.url(), |_| {}).await;
     let sort = redis.command("SORT").arg(&["a", "STORE", "b"]);
     let error = sort.execute().await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Permanent, "{error}");
@@ -86,7 +86,7 @@ async fn a_command_whose_keys_only_the_server_knows_is_refused_by_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_in_part_says_that_it_may_have_been() {
     let mut cluster = start(3, 0).await;
-    let redis: Redis = connect_to(&cluster.url()).await;
+    let redis: Redis = connect_patiently(&cluster.url(), |_| {}).await;
     let keys: Vec<String> = (0..50).map(|number| format!("key{number}")).collect();
     for key in &keys {
         redis.set(key, 1).await.unwrap();

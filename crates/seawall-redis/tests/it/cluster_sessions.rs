@@ -4,7 +4,7 @@ use seawall_core::FailureKind;
 use seawall_redis::{Pipelined, Redis};
 
 use crate::cluster::{Migration, each, home_of, start};
-use crate::support::connect_to;
+use crate::support::connect_patiently;
 
 /// Adds one by reading first, so that only the watch keeps it from being lost.
 async fn add_one(redis: &Redis, key: &str) {
@@ -18,7 +18,7 @@ async fn add_one(redis: &Redis, key: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_watches_keys_of_one_slot_wherever_that_is() {
     let cluster = start(3, 0).await;
-    let redis = connect_to(&cluster.url()).await;
+    let redis = connect_patiently(&cluster.url(), |_| {}).await;
     let keys: Vec<String> = (0..8).map(|number| format!("key{number}")).collect();
     for _ in 0..2 {
         let adding = keys.iter().flat_map(|key| [add_one(&redis, key), add_one(&redis, key)]);
@@ -39,7 +39,7 @@ async fn a_transaction_watches_keys_of_one_slot_wherever_that_is() {
 async fn a_transaction_follows_a_slot_that_has_moved_and_a_session_says_that_it_cannot() {
     let cluster = start(3, 0).await;
     let servers = each(&cluster).await;
-    let redis = connect_to(&cluster.url()).await;
+    let redis = connect_patiently(&cluster.url(), |_| {}).await;
     add_one(&redis, "{t}count").await;
     let mut session = redis.session_for("{t}count").await.unwrap();
     let (slot, from) = home_of(&servers[0], "t").await;

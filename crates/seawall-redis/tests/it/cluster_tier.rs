@@ -8,7 +8,7 @@ use seawall_cache::{Cache, CacheConfig, Postcard, SecondTier, Ttl};
 use seawall_redis::{Redis, RedisTier};
 
 use crate::cluster::start;
-use crate::support::{connect_to, until};
+use crate::support::{connect_patiently, until};
 
 const LONG: Duration = Duration::from_mins(10);
 
@@ -29,8 +29,8 @@ fn keys() -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_one_process_set_others_read_from_whichever_server_has_it_and_hear_when_it_is_gone() {
     let cluster = start(3, 0).await;
-    let redis = connect_to(&cluster.url()).await;
-    let (one, other) = (process(&redis), process(&connect_to(&cluster.url()).await));
+    let redis = connect_patiently(&cluster.url(), |_| {}).await;
+    let (one, other) = (process(&redis), process(&connect_patiently(&cluster.url(), |_| {}).await));
     for (number, key) in (0..).zip(keys()) {
         let tag = if number % 2 == 0 { "even" } else { "odd" };
         one.set(key, number, Ttl::fresh(LONG).tagged([tag])).await.unwrap();
@@ -50,7 +50,7 @@ async fn what_one_process_set_others_read_from_whichever_server_has_it_and_hear_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_is_killed_fails_no_read_that_memory_or_the_source_can_answer() {
     let mut cluster = start(3, 0).await;
-    let redis = connect_to(&cluster.url()).await;
+    let redis = connect_patiently(&cluster.url(), |_| {}).await;
     let (one, other) = (process(&redis), process(&redis));
     for key in keys() {
         one.set(key, 1, LONG).await.unwrap();

@@ -5,11 +5,11 @@ use std::time::Duration;
 use seawall_redis::redis::Value;
 use seawall_redis::{ReadFrom, Redis};
 
-use crate::support::{connect_to, connect_with, until};
+use crate::support::{connect_patiently, connect_with, until};
 use crate::{cluster, sentinel};
 
 async fn preferring_replicas(url: &str) -> Redis {
-    connect_with(url, |config| config.read_from = ReadFrom::PreferReplica).await
+    connect_patiently(url, |config| config.read_from = ReadFrom::PreferReplica).await
 }
 
 /// How often a server was asked for something since its counts were reset.
@@ -69,6 +69,8 @@ async fn are_left_alone(replicas: &[Redis], redis: &Redis, key: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_that_sentinels_know_are_read_from_and_dead_ones_are_not_missed() {
     let mut set = sentinel::start(2, 1).await;
+    // The primary stays the one that it is, however slow the machine is.
+    set.give_up_after(Duration::from_mins(5)).unwrap();
     let redis = preferring_replicas(&set.url()).await;
     let keys: Vec<String> = (0..5).map(|number| format!("key{number}")).collect();
     for key in &keys {
@@ -78,17 +80,16 @@ async fn replicas_that_sentinels_know_are_read_from_and_dead_ones_are_not_missed
     are_read_from(&replicas, &redis, &keys).await;
     are_left_alone(&replicas, &redis, &keys[0]).await;
     for key in &keys {
-        redis.incr(key, 1).await.unwrap();
+        redis.set(key, 2).await.unwrap();
     }
 
-    // One hangs, the other is gone: not one read fails.
-    set.servers[1].freeze();
+    // Not one read fails.
     set.servers[2].kill();
     for round in 0..20 {
         redis.get::<Option<u64>>(&keys[round % keys.len()]).await.unwrap();
     }
-    until("the primary is read from", async || redis.get::<u64>(&keys[0]).await.unwrap() == 2).await;
     set.servers[1].kill();
+    until("the primary is read from", async || redis.get::<u64>(&keys[0]).await.unwrap() == 2).await;
     assert_eq!(redis.mget::<Vec<u64>>(&keys).await.unwrap(), [2; 5]);
 
     let back = &mut set.servers[2];
@@ -111,6 +112,14 @@ async fn replicas_of_a_cluster_are_read_from_and_dead_ones_are_not_missed() {
         redis.set(key, 1).await.unwrap();
     }
     let servers = cluster::each(&cluster).await;
+    let give_up_after = async |milliseconds: u64| {
+        for server in &servers {
+            let set = server.command("CONFIG").arg("SET").arg("cluster-node-timeout").arg(milliseconds);
+            set.execute().await.unwrap();
+        }
+    };
+    // Each stays what it is, however slow the machine is.
+    give_up_after(300_000).await;
     are_read_from(&servers[3..], &redis, &keys).await;
     are_left_alone(&servers[3..], &redis, &keys[0]).await;
     for server in &servers[3..] {
@@ -121,6 +130,7 @@ async fn replicas_of_a_cluster_are_read_from_and_dead_ones_are_not_missed() {
         .await;
     }
 
+    give_up_after(1000).await;
     cluster.nodes[3].kill();
     for _ in 0..5 {
         assert_eq!(redis.mget::<Vec<u64>>(&keys).await.unwrap(), [1; 30]);
@@ -138,9 +148,33 @@ async fn replicas_of_a_cluster_are_read_from_and_dead_ones_are_not_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_hangs_costs_its_time_and_no_read() {
+    let set = sentinel::start(1, 1).await;
+    set.give_up_after(Duration::from_mins(5)).unwrap();
+    let redis = connect_with(&set.url(), |config| {
+        config.read_from = ReadFrom::PreferReplica;
+        config.pipeline.attempt_timeout = Some(Duration::from_secs(1));
+    })
+    .await;
+    redis.set("key", 1).await.unwrap();
+    let replica = [sentinel::direct(&set, 1).await];
+    until("it is asked", async || {
+        redis.get::<Option<u64>>("key").await.unwrap();
+        asked_all(&replica, "get").await > 0
+    })
+    .await;
+    set.servers[1].freeze();
+    redis.set("key", 2).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(redis.get::<u64>("key").await.unwrap(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn by_default_no_replica_is_asked() {
     let set = sentinel::start(1, 1).await;
-    let redis = connect_to(&set.url()).await;
+    let redis = connect_patiently(&set.url(), |_| {}).await;
+    set.give_up_after(Duration::from_mins(5)).unwrap();
     redis.set("key", 1).await.unwrap();
     for _ in 0..50 {
         assert_eq!(redis.get::<u64>("key").await.unwrap(), 1, "what was written is there");

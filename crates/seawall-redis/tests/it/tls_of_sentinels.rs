@@ -26,11 +26,11 @@ async fn a_primary_is_asked_for_reached_and_followed_by_tls() {
     redis.set("greeting", "hello").await.unwrap();
     assert_eq!(redis.get::<String>("greeting").await.unwrap(), "hello");
     // One of its own, and one that listens.
-    redis.rpush("jobs", "one").await.unwrap();
+    until("a job is there", async || redis.rpush("jobs", "one").await.is_ok()).await;
     assert!(redis.blpop::<String>("jobs", Duration::from_mins(1)).await.unwrap().is_some());
     let mut news = redis.subscribe(["news"]).await.unwrap();
-    redis.publish("news", "heard").await.unwrap();
-    assert!(matches!(news.next().await, Some(Heard::Message(_))));
+    until("it is heard", async || redis.publish("news", "heard").await.is_ok_and(|heard| heard > 0)).await;
+    until("it hears", async || matches!(news.next().await, Some(Heard::Message(_)))).await;
 
     set.servers[0].kill();
     until("another primary is announced", async || set.primary().is_ok_and(|now| now == 1)).await;

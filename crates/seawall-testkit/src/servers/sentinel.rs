@@ -1,6 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use super::binary::Binary;
 use super::redis::{Connection, SERVER};
@@ -100,6 +101,16 @@ impl Sentinels {
     /// If it refuses.
     pub fn fail_over(&self) -> io::Result<()> {
         login(self.running()?)?.ask(&format!("SENTINEL FAILOVER {NAME}")).map(drop)
+    }
+
+    /// Has all sentinels give a primary up only after it was silent for so long.
+    ///
+    /// # Errors
+    /// If one does not answer.
+    pub fn give_up_after(&self, silence: Duration) -> io::Result<()> {
+        let milliseconds = silence.as_millis();
+        let set = format!("SENTINEL SET {NAME} down-after-milliseconds {milliseconds}");
+        self.watchers.iter().try_for_each(|sentinel| login(sentinel)?.ask(&set).map(drop))
     }
 
     /// Kills one of the sentinels.
