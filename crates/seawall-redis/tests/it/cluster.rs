@@ -42,7 +42,7 @@ pub(crate) fn is_refused(result: Result<Value, Error>, words: &str) {
 async fn each_command_goes_to_the_server_of_its_key() {
     let cluster = start(3, 0).await;
     let redis = connect_to(&cluster.url()).await;
-    redis.ping().await.unwrap();
+    until("every server answers", async || redis.ping().await.is_ok()).await;
     let keys: Vec<String> = (0..100).map(|number| format!("key{number}")).collect();
     for (number, key) in keys.iter().enumerate() {
         redis.set(key, number).await.unwrap();

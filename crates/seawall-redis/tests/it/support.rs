@@ -21,16 +21,18 @@ pub(crate) async fn connect_with(url: &str, adjust: impl FnOnce(&mut RedisConfig
     Redis::connect(url, &config, Arc::new(())).await.unwrap()
 }
 
-/// A client that waits for an answer however slow the machine is.
+/// A client that has all of its connections, and waits for an answer however slow the machine is.
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) async fn connect_patiently(url: &str, adjust: impl FnOnce(&mut RedisConfig)) -> Redis {
     const LONG: Duration = Duration::from_mins(5);
-    connect_with(url, |config| {
+    let redis = connect_with(url, |config| {
         config.pipeline.attempt_timeout = Some(LONG);
         config.slow_timeout = LONG;
         adjust(config);
     })
-    .await
+    .await;
+    until("every server answers", async || redis.ping().await.is_ok()).await;
+    redis
 }
 
 /// The same server and database through a proxy.

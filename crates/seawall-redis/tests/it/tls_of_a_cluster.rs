@@ -21,7 +21,7 @@ async fn all_servers_of_a_cluster_are_spoken_to_by_tls_and_by_the_name_they_anno
     // The certificates are made out to no address.
     let mut cluster = start(3, 1, &authority, "localhost");
     let redis = connect(&cluster.url(), files.trusting(&authority)).await.unwrap();
-    redis.ping().await.unwrap();
+    until("every server answers", async || redis.ping().await.is_ok()).await;
     let keys: Vec<String> = (0..50).map(|number| format!("key{number}")).collect();
     for key in &keys {
         redis.set(key, 1).await.unwrap();
