@@ -70,7 +70,7 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         }
         self.inner.insert_with_lifecycle(key, value, leaving);
         if leaving.evicted > 0 {
-            self.evictions.lane().add(leaving.evicted);
+            self.evictions.add(|lane| lane, leaving.evicted);
         }
         true
     }

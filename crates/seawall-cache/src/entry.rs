@@ -9,42 +9,30 @@ use crate::versions::Versions;
 use crate::{Tags, Ttl, Value, early};
 
 /// What is kept under a key. Every hit copies one and every set moves three, so it is small: what few entries have is
-/// behind a pointer.
-pub(crate) enum Entry<V> {
-    /// Serves until that moment, and is of no use after.
-    Plain(V, Moment),
-    /// One that has something before its end, or after it, or other ends.
-    Rich(Arc<Rich<V>>),
+/// behind a pointer, which hits do not follow.
+pub(crate) struct Entry<V> {
+    /// Nothing, if it is a failure that is remembered.
+    pub(crate) value: Option<V>,
+    /// Until then a look-up needs nothing but the value; zero if every one has to read the terms. The end of an entry that
+    /// has none.
+    pub(crate) quiet_until: Moment,
+    /// Of one that has something before its end, or after it, or other ends.
+    pub(crate) terms: Option<Arc<Terms>>,
 }
 
-/// A glance at the entry, as look-ups take it: as long as one needs nothing but the value, it looks plain. Threads that
-/// share a rich one would wait for each other to count who holds it. See [`Entry::whole`].
+/// A glance at the entry, as look-ups take it: as long as one needs nothing but the value, it comes without terms. Threads
+/// that share these would wait for each other to count who holds them. See [`Entry::whole`].
 impl<V: Value> Clone for Entry<V> {
     #[inline]
     fn clone(&self) -> Self {
-        match self {
-            Self::Plain(value, end) => Self::Plain(value.share(), *end),
-            Self::Rich(rich) => match &rich.value {
-                Some(value) if rich.terms.quiet_until > 0 => {
-                    Self::Plain(value.share(), rich.terms.quiet_until)
-                }
-                _ => Self::Rich(Arc::clone(rich)),
-            },
-        }
+        let terms = if self.quiet_until > 0 { None } else { self.terms.clone() };
+        Self { value: self.value.as_ref().map(V::share), quiet_until: self.quiet_until, terms }
     }
-}
-
-pub(crate) struct Rich<V> {
-    /// Nothing, if it is a failure that is remembered.
-    value: Option<V>,
-    terms: Terms,
 }
 
 /// What decides how long an entry is of use.
 #[derive(Clone)]
-struct Terms {
-    /// Until then a look-up needs nothing but the value; zero if every one has to read these.
-    quiet_until: Moment,
+pub(crate) struct Terms {
     fresh_until: Moment,
     /// Until then it may be served while it is renewed.
     stale_until: Moment,
@@ -95,54 +83,43 @@ impl<V> Entry<V> {
         let error_until = stale_until.max(end + ttl.on_error);
         let is_watched = ttl.idle.is_some() || !tags.is_empty();
         if cost == 0 && error_until == fresh_until && !is_watched {
-            return Self::Plain(value, fresh_until);
+            return Self { value: Some(value), quiet_until: fresh_until, terms: None };
         }
         let quiet_until = if is_watched { 0 } else { early::begins(fresh_until, cost, beta) };
         let idle = ttl.idle.map(|limit| Idle { limit: nanoseconds(limit), used: now.into() });
         let ends = Terms::that_end_at(fresh_until);
-        let terms = Terms { quiet_until, stale_until, error_until, cost, tags, seen, idle, ..ends };
-        Self::Rich(Arc::new(Rich { value: Some(value), terms }))
+        let terms = Terms { stale_until, error_until, cost, tags, seen, idle, ..ends };
+        Self { value: Some(value), quiet_until, terms: Some(Arc::new(terms)) }
     }
 
     pub(crate) fn of_failure(error: Arc<Error>, time: Duration, now: Moment) -> Self {
         let terms = Terms { failure: Some(error), ..Terms::that_end_at(now + nanoseconds(time)) };
-        Self::Rich(Arc::new(Rich { value: None, terms }))
+        Self { value: None, quiet_until: 0, terms: Some(Arc::new(terms)) }
     }
 
     /// The same entry, left alone for `time` after a load that failed.
-    pub(crate) fn rested(self, time: Duration, now: Moment) -> Self
-    where
-        V: Value,
-    {
-        let (value, mut terms) = match self {
-            Self::Plain(value, end) => (Some(value), Terms::that_end_at(end)),
-            Self::Rich(rich) => (rich.value.as_ref().map(V::share), rich.terms.clone()),
-        };
+    pub(crate) fn rested(self, time: Duration, now: Moment) -> Self {
+        let plain = || Terms::that_end_at(self.quiet_until);
+        let mut terms = self.terms.map_or_else(plain, Arc::unwrap_or_clone);
         terms.rests_until = (now + nanoseconds(time)).min(terms.error_until);
         terms.stale_until = terms.stale_until.max(terms.rests_until);
-        Self::Rich(Arc::new(Rich { value, terms }))
+        Self { value: self.value, quiet_until: 0, terms: Some(Arc::new(terms)) }
     }
 
     /// Whether it is more than a glance for certain.
     pub(crate) const fn is_whole(&self) -> bool {
-        matches!(self, Self::Rich(_))
+        self.terms.is_some()
     }
 
     pub(crate) fn whole(&self) -> Self
     where
         V: Value,
     {
-        match self {
-            Self::Plain(value, end) => Self::Plain(value.share(), *end),
-            Self::Rich(rich) => Self::Rich(Arc::clone(rich)),
-        }
+        Self { terms: self.terms.clone(), ..self.clone() }
     }
 
-    pub(crate) fn value(&self) -> Option<&V> {
-        match self {
-            Self::Plain(value, _) => Some(value),
-            Self::Rich(rich) => rich.value.as_ref(),
-        }
+    pub(crate) const fn value(&self) -> Option<&V> {
+        self.value.as_ref()
     }
 }
 
@@ -189,25 +166,18 @@ impl<V> Entry<V> {
     }
 
     fn terms(&self) -> Option<&Terms> {
-        match self {
-            Self::Plain(..) => None,
-            Self::Rich(rich) => Some(&rich.terms),
-        }
+        self.terms.as_deref()
     }
 
-    /// A moment of the terms; a plain entry has only one.
+    /// A moment of the terms; an entry without has only one.
     fn ask(&self, which: fn(&Terms) -> Moment) -> Moment {
-        match self {
-            Self::Plain(_, end) => *end,
-            Self::Rich(rich) => which(&rich.terms),
-        }
+        self.terms().map_or(self.quiet_until, which)
     }
 }
 
 impl Terms {
     const fn that_end_at(end: Moment) -> Self {
         Self {
-            quiet_until: 0,
             fresh_until: end,
             stale_until: end,
             error_until: end,
@@ -232,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_no_larger_than_it_was_made() {
-        assert_eq!(size_of::<Entry<Arc<str>>>(), 24);
-        assert_eq!(size_of::<Entry<u64>>(), 24);
+        assert_eq!(size_of::<Entry<Arc<str>>>(), 32);
+        assert_eq!(size_of::<Entry<u64>>(), 32);
     }
 }

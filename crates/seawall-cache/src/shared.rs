@@ -8,7 +8,7 @@ use seawall_core::{Error, Event};
 use crate::chance::{Chance, Jitter};
 use crate::clock::{Clock, Moment, nanoseconds};
 use crate::engine::{Engine, Leaving};
-use crate::entry::{Circumstances, Entry, Rich};
+use crate::entry::{Circumstances, Entry, Terms};
 use crate::flight::Flights;
 use crate::stats::Counters;
 use crate::tier::{Message, Remote, TierListener, Write};
@@ -54,12 +54,11 @@ impl<K: Key, V: Value> Shared<K, V> {
     {
         let now = self.clock.now();
         let found = self.engine.find(key).and_then(|entry| match entry {
-            Entry::Plain(value, quiet_until) if now < quiet_until => Some(value),
+            Entry { value: Some(value), quiet_until, .. } if now < quiet_until => Some(value),
             glance => self.fresh(key, glance, now),
         });
-        let lane = self.counters.look_ups.lane();
-        let count = if found.is_some() { &lane.hits } else { &lane.misses };
-        count.count();
+        let is_hit = found.is_some();
+        self.counters.look_ups.add(|lane| if is_hit { &lane.hits } else { &lane.misses }, 1);
         found
     }
 
@@ -70,13 +69,15 @@ impl<K: Key, V: Value> Shared<K, V> {
         K: Borrow<Q>,
     {
         let found = self.find(key);
-        let lane = self.counters.look_ups.lane();
-        match &found {
-            Found::Fresh(_) | Found::Early(..) => lane.hits.count(),
-            Found::Stale(_) | Found::Resting(_) => lane.stale_hits.count(),
-            Found::Failed(_) => lane.failure_hits.count(),
-            Found::Missing => lane.misses.count(),
-        }
+        self.counters.look_ups.add(
+            |lane| match &found {
+                Found::Fresh(_) | Found::Early(..) => &lane.hits,
+                Found::Stale(_) | Found::Resting(_) => &lane.stale_hits,
+                Found::Failed(_) => &lane.failure_hits,
+                Found::Missing => &lane.misses,
+            },
+            1,
+        );
         found
     }
 
@@ -88,7 +89,7 @@ impl<K: Key, V: Value> Shared<K, V> {
         let Some(entry) = self.engine.find(key) else { return Found::Missing };
         let now = self.clock.now();
         match entry {
-            Entry::Plain(value, quiet_until) if now < quiet_until => Found::Fresh(value),
+            Entry { value: Some(value), quiet_until, .. } if now < quiet_until => Found::Fresh(value),
             glance => self.closer(key, glance, now),
         }
     }
@@ -205,30 +206,22 @@ impl<K: Key, V: Value> Shared<K, V> {
 
     /// Puts an entry into memory. What goes for it is `leaving`, to be dropped when nothing is locked.
     pub(crate) fn keep(&self, key: K, entry: Entry<V>, leaving: &mut Leaving<K, Entry<V>>) {
-        match entry {
-            Entry::Plain(value, end) => self.lay(key, Some(value), end, None, leaving),
-            Entry::Rich(rich) => self.lay(key, None, 0, Some(rich), leaving),
-        }
+        self.lay(key, entry.value, entry.quiet_until, entry.terms, leaving);
     }
 
-    /// Puts a plain entry into memory, or a rich one. The one place from which the engine is filled, so that its code
-    /// becomes part of this; and in pieces, because as a whole an entry would be copied before the processor has finished
-    /// writing it, which it has to wait for.
+    /// Puts an entry into memory. The one place from which the engine is filled, so that its code becomes part of this; and
+    /// in pieces, because as a whole an entry would be copied before the processor has finished writing it, which it has to
+    /// wait for.
     #[inline(never)]
     fn lay(
         &self,
         key: K,
         value: Option<V>,
-        end: Moment,
-        rich: Option<Arc<Rich<V>>>,
+        quiet_until: Moment,
+        terms: Option<Arc<Terms>>,
         leaving: &mut Leaving<K, Entry<V>>,
     ) {
-        let entry = match (value, rich) {
-            (Some(value), _) => Entry::Plain(value, end),
-            (None, Some(rich)) => Entry::Rich(rich),
-            (None, None) => return,
-        };
-        self.engine.insert(key, entry, leaving);
+        self.engine.insert(key, Entry { value, quiet_until, terms }, leaving);
     }
 
     pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> bool

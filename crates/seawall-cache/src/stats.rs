@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// What a [`Cache`](crate::Cache) has done since it was made, and what it holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -65,7 +68,8 @@ pub(crate) struct LookUps {
 }
 
 /// What is counted at every turn. Threads that count in one place would wait for each other longer than for what they
-/// count, so they have lanes of their own, as far as these reach.
+/// count, so each has a lane of its own, which it counts in without locking the memory, as far as these reach; the others
+/// share the last.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes<T>([Lane<T>; LANES]);
 
@@ -73,19 +77,48 @@ pub(crate) struct Lanes<T>([Lane<T>; LANES]);
 #[repr(align(128))]
 struct Lane<T>(T);
 
-const LANES: usize = 8;
+const LANES: usize = 16;
+const SHARED: usize = LANES - 1;
 
-static THREADS: AtomicUsize = AtomicUsize::new(0);
+/// Which lanes have an owner, by bit.
+static OWNED: AtomicU32 = AtomicU32::new(0);
 
 thread_local! {
-    static LANE: usize = THREADS.fetch_add(1, Relaxed) % LANES;
+    static LANE: Lease = Lease::take();
+}
+
+/// A thread's lane, until it ends.
+struct Lease(usize);
+
+impl Lease {
+    fn take() -> Self {
+        let free = |owned: u32| (!owned).trailing_zeros() as usize;
+        // What its last owner has counted is to be seen.
+        let own = |owned: u32| (free(owned) < SHARED).then(|| owned | 1 << free(owned));
+        Self(OWNED.fetch_update(Acquire, Relaxed, own).map_or(SHARED, free))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.0 < SHARED {
+            OWNED.fetch_and(!(1 << self.0), Release);
+        }
+    }
 }
 
 impl<T> Lanes<T> {
     #[inline]
-    pub(crate) fn lane(&self) -> &T {
+    pub(crate) fn add(&self, which: impl FnOnce(&T) -> &Counter, number: u64) {
         // A thread that is ending has no lane any more.
-        &self.0[LANE.try_with(|lane| *lane).unwrap_or(0)].0
+        let lane = LANE.try_with(|lease| lease.0).unwrap_or(SHARED);
+        let counter = which(&self.0[lane % LANES].0);
+        if lane == SHARED {
+            counter.add(number);
+        } else {
+            // Nobody else writes there.
+            counter.0.store(counter.total().wrapping_add(number), Relaxed);
+        }
     }
 
     pub(crate) fn sum(&self, of: fn(&T) -> &Counter) -> u64 {
@@ -110,5 +143,33 @@ impl Counter {
 
     pub(crate) fn total(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Barrier};
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn no_count_is_lost_however_many_threads_come_and_go() {
+        const AT_ONCE: usize = 3 * LANES;
+        let lanes = Lanes::<Counter>::default();
+        for _ in 0..5 {
+            let together = Arc::new(Barrier::new(AT_ONCE));
+            thread::scope(|scope| {
+                for _ in 0..AT_ONCE {
+                    scope.spawn(|| {
+                        // So that there are more of them than lanes.
+                        together.wait();
+                        (0..1000).for_each(|_| lanes.add(|lane| lane, 1));
+                        together.wait();
+                    });
+                }
+            });
+        }
+        assert_eq!(lanes.sum(|lane| lane), 5 * 1000 * AT_ONCE as u64);
     }
 }

@@ -1,5 +1,6 @@
 mod any;
 mod builder;
+mod fetch;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::CacheBuilder;
-use futures_util::future::{Either, ready};
+use fetch::Fetch;
+use futures_util::future::{BoxFuture, Either, ready};
 use seawall_core::{BoxError, Error, FailureKind, Name};
 
 use crate::flight::Unloaded;
@@ -71,7 +73,8 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
         self.0.get(key)
     }
 
-    /// What memory or, if that has nothing, the second tier has under `key`.
+    /// What memory or, if that has nothing, the second tier has under `key`. Memory is asked as this is called; what is
+    /// awaited is the second tier.
     ///
     /// # Errors
     /// At the deadline of the call. What fails in the second tier counts as nothing there.
@@ -81,16 +84,22 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     ///
     /// # Panics
     /// Outside a tokio runtime, when the second tier is to be asked.
-    pub async fn fetch<Q>(&self, key: &Q) -> Result<Option<V>, Error>
+    #[inline]
+    pub fn fetch<Q>(&self, key: &Q) -> impl Future<Output = Result<Option<V>, Error>> + Send
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
     {
+        // At once, so that there is no future to be made of what memory has.
         match self.0.get(key) {
-            Some(value) => Ok(Some(value)),
-            None if self.0.remote.is_none() => Ok(None),
-            None => Box::pin(self.fetch_named(key.to_owned(), self.name(), |_| true)).await,
+            None if self.0.remote.is_some() => Fetch::Far(self.fetch_far(key.to_owned())),
+            found => Fetch::Near(found),
         }
+    }
+
+    #[cold]
+    fn fetch_far(&self, key: K) -> BoxFuture<'_, Result<Option<V>, Error>> {
+        Box::pin(self.fetch_named(key, self.name(), |_| true))
     }
 
     /// Keeps `value` under `key` for `ttl` (give or take the jitter), in place of what was there, in both tiers.
