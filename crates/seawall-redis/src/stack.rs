@@ -8,7 +8,7 @@ use std::task::Poll;
 use seawall_core::{Error, Observer};
 use seawall_tower::pipeline::{FailedPassage, FastPath};
 use seawall_tower::{Pipeline, PipelineService};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tower::Layer;
 
 use crate::classify::{self, LAYER};
@@ -123,18 +123,18 @@ impl Stack {
         {
             let until = passage.until();
             let mut record = self.peer.record(&request, until);
-            let (live, connection, timer) = at_hand.parts();
+            let (live, connection) = at_hand.parts();
             let watch = Watch::new(live, until);
             let answer = {
                 let mut sent = pin!(connection.send_packed_command(command));
-                timer.begin();
+                let mut timer = pin!(until.map(|until| sleep_until(until.into())));
                 poll_fn(|cx| {
                     let _within = record.as_ref().map(|record| record.span().enter());
                     if let Poll::Ready(answer) = sent.as_mut().poll(cx) {
                         return Poll::Ready(Some(answer));
                     }
-                    let Some(until) = until else { return Poll::Pending };
-                    timer.poll_until(until.into(), cx).map(|()| None)
+                    let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
+                    timer.poll(cx).map(|()| None)
                 })
                 .await
             };

@@ -9,7 +9,6 @@ mod live;
 mod reason;
 mod stock;
 mod task;
-mod timer;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -25,7 +24,6 @@ pub use reason::ReplacementStats;
 pub(crate) use reason::{Reason, Replacements};
 pub(crate) use stock::Line;
 use stock::Stock;
-pub(crate) use timer::Timer;
 
 use crate::RedisConfig;
 use crate::classify::LAYER;

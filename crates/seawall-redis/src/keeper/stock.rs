@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 
-use super::{Keeper, Live, Timer};
+use super::{Keeper, Live};
 use crate::shards::{shards, thread};
 
 /// A thread keeps no more of them: more are cloned when they are needed.
@@ -31,7 +31,6 @@ struct Shelf(Mutex<Vec<Handle>>);
 struct Handle {
     live: Arc<Live>,
     connection: MultiplexedConnection,
-    timer: Timer,
 }
 
 impl Stock {
@@ -104,14 +103,14 @@ impl<'a> Line<'a> {
 
     pub(super) fn new(keeper: &'a Keeper, live: Arc<Live>) -> Self {
         let connection = live.connection.clone();
-        Self { keeper, handle: Some(Handle { live, connection, timer: Timer::default() }) }
+        Self { keeper, handle: Some(Handle { live, connection }) }
     }
 
-    /// The connection, what it is used by, and a timer for the call.
-    pub(crate) fn parts(&mut self) -> (&Live, &mut MultiplexedConnection, &mut Timer) {
-        let Handle { live, connection, timer } =
+    /// The connection, and what it is used by.
+    pub(crate) fn parts(&mut self) -> (&Live, &mut MultiplexedConnection) {
+        let Handle { live, connection } =
             self.handle.as_mut().expect("a handle is there until its line is dropped");
-        (live, connection, timer)
+        (live, connection)
     }
 }
 
