@@ -134,13 +134,15 @@ impl Reader {
     /// Reads on, as far as there is room on the belt.
     fn read(mut self, belt: &Belt, abandoned: &Abandoned) {
         for visited in 1.. {
-            let (part, then) = self.splitter.next(&self.file, self.engine.buffers());
+            let file = &self.file;
+            let (part, then) = self.splitter.next(self.engine.buffers(), |data| splitter::fill(file, data));
             let (there, fault) = belt.put(part, self.engine.buffers());
             let then = match (fault, then) {
                 (Some(fault), _) | (None, splitter::Then::Failed(fault)) => {
                     Then::Over(Some(fault.label(&self.label)))
                 }
                 (None, splitter::Then::End) => Then::Over(None),
+                (None, splitter::Then::Interrupted(never)) => match never {},
                 (None, splitter::Then::More) if visited == VISIT || there >= AHEAD => Then::More(self),
                 (None, splitter::Then::More) if abandoned.is_set() => return,
                 (None, splitter::Then::More) => continue,

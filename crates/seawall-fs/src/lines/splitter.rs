@@ -1,20 +1,24 @@
+use std::convert::Infallible;
 use std::fs::File;
 use std::io;
 
 use memchr::{memchr_iter, memrchr};
 
 use super::{LineBatch, LineEnding, LineOptions};
-use crate::engine::Buffers;
+use crate::engine::{Buffers, turn};
 use crate::fault::Fault;
 use crate::sys;
+use crate::work::INLINE_MOST;
 
 /// Cuts what is read into parts of whole lines, and keeps the beginning of a line for the next one.
 #[derive(Debug)]
 pub(super) struct Splitter {
     options: LineOptions,
     chunk: usize,
-    /// The beginning of a line whose end was not read yet.
+    /// What was read and not given out: the beginning of a line whose end was not read yet.
     carried: Vec<u8>,
+    /// In so much of it there is no ending.
+    searched: usize,
     /// Where it begins in the file.
     offset: u64,
 }
@@ -29,45 +33,77 @@ pub(super) struct Part {
 
 /// How it goes on after a part.
 #[derive(Debug)]
-pub(super) enum Then {
+pub(super) enum Then<I> {
     More,
     End,
     Failed(Fault),
+    /// There is no part: it is to be gone on with later, from where it stands.
+    Interrupted(I),
+}
+
+/// How filling a buffer has ended.
+pub(super) enum Filled<I> {
+    Full,
+    Ended,
+    Failed(io::Error),
+    Interrupted(I),
 }
 
 impl Splitter {
     pub(super) fn new(options: LineOptions, chunk: usize) -> Self {
-        Self { options, chunk, carried: Vec::new(), offset: 0 }
+        Self { options, chunk, carried: Vec::new(), searched: 0, offset: 0 }
     }
 
     /// Reads on until there is at least one whole line, or the end.
-    pub(super) fn next(&mut self, source: &File, buffers: &Buffers) -> (Part, Then) {
-        let mut data = buffers.take(self.chunk.max(self.carried.len() * 2));
-        data.append(&mut self.carried);
+    pub(super) fn next<I>(
+        &mut self,
+        buffers: &Buffers,
+        mut fill: impl FnMut(&mut Vec<u8>) -> Filled<I>,
+    ) -> (Part, Then<I>) {
+        let mut searched = std::mem::take(&mut self.searched);
+        let mut data = self.take_up(buffers);
         loop {
-            let searched = data.len();
-            let filled = fill(source, &mut data);
-            if matches!(filled, Ok(false)) {
-                return (self.part(data), Then::End);
+            let filled = fill(&mut data);
+            match filled {
+                Filled::Ended => return (self.part(data), Then::End),
+                Filled::Interrupted(cause) => {
+                    (self.carried, self.searched) = (data, searched);
+                    return (self.part(Vec::new()), Then::Interrupted(cause));
+                }
+                Filled::Full | Filled::Failed(_) => {}
             }
             let last = memrchr(b'\n', &data[searched..]);
-            if last.is_some() || filled.is_err() {
+            if last.is_some() || matches!(filled, Filled::Failed(_)) {
                 self.carried.extend_from_slice(&data[last.map_or(0, |last| searched + last + 1)..]);
+                self.searched = self.carried.len();
                 data.truncate(data.len() - self.carried.len());
             }
             match filled {
                 // What was read before is good, but a line without its end is not one.
-                Err(cause) => return (self.part(data), Then::Failed(cause.into())),
-                Ok(_) if last.is_some() => return (self.part(data), Then::More),
+                Filled::Failed(cause) => return (self.part(data), Then::Failed(cause.into())),
+                _ if last.is_some() => return (self.part(data), Then::More),
                 // The ending itself does not count.
-                Ok(_) if data.len() > self.options.max_length.saturating_add(1) => {
+                _ if data.len() > self.options.max_length.saturating_add(1) => {
                     let fault = self.options.too_long(self.offset);
                     return (self.part(Vec::new()), Then::Failed(fault));
                 }
-                // Twice as much each time, so that a long line is not copied again and again.
-                Ok(_) => data.reserve_exact(data.len()),
+                _ => {
+                    searched = data.len();
+                    // Twice as much each time, so that a long line is not copied again and again.
+                    data.reserve_exact(data.len());
+                }
             }
         }
+    }
+
+    /// A buffer that begins with what is carried.
+    fn take_up(&mut self, buffers: &Buffers) -> Vec<u8> {
+        if self.carried.capacity() >= self.chunk {
+            return std::mem::take(&mut self.carried);
+        }
+        let mut data = buffers.take(self.chunk.max(self.carried.len() * 2));
+        data.append(&mut self.carried);
+        data
     }
 
     fn part(&mut self, data: Vec<u8>) -> Part {
@@ -87,7 +123,11 @@ impl Part {
         let Self { mut data, offset, options } = self;
         let mut ends = Vec::with_capacity(data.len() / 64 + 1);
         // A chunk is 1 GiB at the most, and a line that is longer is refused before it is 4 GiB.
-        ends.extend(memchr_iter(b'\n', &data).map(|end| end as u32));
+        let mut has_cr_lf = false;
+        ends.extend(memchr_iter(b'\n', &data).map(|end| {
+            has_cr_lf |= end > 0 && data[end - 1] == b'\r';
+            end as u32
+        }));
         if ends.last().map_or(0, |end| *end as usize + 1) < data.len() {
             ends.push(data.len() as u32);
         }
@@ -98,8 +138,8 @@ impl Part {
             ends.truncate(first);
             data.truncate(start);
         }
-        let batch =
-            (!ends.is_empty()).then(|| LineBatch::new(buffers.share(data), ends, options.ending, offset));
+        has_cr_lf &= options.ending == LineEnding::LfOrCrLf;
+        let batch = (!ends.is_empty()).then(|| LineBatch::new(buffers.share(data), ends, has_cr_lf, offset));
         (batch, fault)
     }
 }
@@ -132,13 +172,44 @@ impl LineOptions {
     }
 }
 
-/// Reads until the buffer is full; `false` at the end of the file.
-fn fill(source: &File, buffer: &mut Vec<u8>) -> io::Result<bool> {
+/// Reads until the buffer is full, where it may block.
+pub(super) fn fill(source: &File, buffer: &mut Vec<u8>) -> Filled<Infallible> {
     while buffer.len() < buffer.capacity() {
         let room = buffer.capacity() - buffer.len();
-        if sys::read(source, buffer, room)? == 0 {
-            return Ok(false);
+        match sys::read(source, buffer, room) {
+            Ok(0) => return Filled::Ended,
+            Ok(_) => {}
+            Err(cause) => return Filled::Failed(cause),
         }
     }
-    Ok(true)
+    Filled::Full
+}
+
+/// Why it goes on later, or elsewhere.
+pub(super) enum Interruption {
+    TurnOver,
+    /// The page cache does not hold it, or, if that is why, cannot be asked for it.
+    Missed {
+        refused: bool,
+    },
+}
+
+/// Reads until the buffer is full what the page cache holds, in steps that keep nobody waiting.
+pub(super) fn fill_cached(source: &File, buffer: &mut Vec<u8>) -> Filled<Interruption> {
+    while buffer.len() < buffer.capacity() {
+        if turn::is_over() {
+            return Filled::Interrupted(Interruption::TurnOver);
+        }
+        let room = (buffer.capacity() - buffer.len()).min(INLINE_MOST as usize);
+        match turn::count(|| sys::read_cached(source, buffer, room, None)) {
+            Ok(0) if sys::is_at_end(source) => return Filled::Ended,
+            Ok(0) => return Filled::Interrupted(Interruption::Missed { refused: false }),
+            Ok(_) => {}
+            Err(cause) => {
+                let refused = cause.kind() != io::ErrorKind::WouldBlock;
+                return Filled::Interrupted(Interruption::Missed { refused });
+            }
+        }
+    }
+    Filled::Full
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt};
 use rustix::fs::{Advice, CWD, FileType, Mode, fadvise, mknodat};
 use seawall_core::Error;
-use seawall_fs::{Fs, FsConfig, OpenOptions, Tiers};
+use seawall_fs::{Fs, FsConfig, LineOptions, OpenOptions, Tiers};
 
 use crate::drop_after;
 
@@ -103,6 +103,15 @@ async fn answers(fs: &Fs, path: &Path) -> Vec<String> {
         answers.push(told(chunks, |chunks| {
             let lengths: Vec<_> = chunks.iter().map(bytes::Bytes::len).collect();
             format!("{lengths:?} {}", summary(&chunks.concat()))
+        }));
+    }
+    for max_length in [1 << 20, 1000, 100] {
+        let options = LineOptions { max_length, ..LineOptions::default() };
+        let batches: Result<Vec<_>, _> = fs.line_batches(path, options).try_collect().await;
+        answers.push(told(batches, |batches| {
+            let lengths: Vec<_> = batches.iter().map(|batch| (batch.offset(), batch.len())).collect();
+            let content: Vec<_> = batches.iter().flat_map(|batch| batch.data().to_vec()).collect();
+            format!("{lengths:?} {}", summary(&content))
         }));
     }
     match fs.open(path, OpenOptions::reading()).await {

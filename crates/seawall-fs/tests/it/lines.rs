@@ -1,15 +1,24 @@
 use std::fs;
 use std::io::BufRead;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 use seawall_core::{CallContext, Error, FailureKind};
-use seawall_fs::{Fs, LineBatch, LineEnding, LineOptions};
+use seawall_fs::{Fs, FsConfig, LineBatch, LineEnding, LineOptions, Tiers};
 
-use crate::{client, drop_after, with_chunks_of};
+use crate::{client, drop_after};
 
 const LF: LineOptions = LineOptions { ending: LineEnding::Lf, max_length: 1 << 20 };
+
+/// Clients with chunks of so many bytes: one that reads where it is asked, if it can, and one that reads on threads.
+fn with_chunks_of(bytes: usize) -> [Fs; 2] {
+    let chunk_size = NonZeroUsize::new(bytes).unwrap();
+    [Tiers::Auto, Tiers::Threads]
+        .map(|tiers| Fs::new(&FsConfig { chunk_size, tiers, ..FsConfig::default() }, Arc::new(())).unwrap())
+}
 
 async fn lines_of(fs: &Fs, content: &[u8], options: LineOptions) -> Result<Vec<Vec<u8>>, Error> {
     let directory = tempfile::tempdir().unwrap();
@@ -48,8 +57,10 @@ async fn lines_end_with_the_file_or_with_one_of_the_endings_but_an_empty_file_ha
         ("a\rb\r\r\nend\r", vec!["a\rb\r", "end\r"]),
     ] {
         for chunk in [1, 2, 3, 4096] {
-            let lines = lines_of(&with_chunks_of(chunk), content.as_bytes(), both).await.unwrap();
-            assert_eq!(lines, expected.iter().map(|line| line.as_bytes().to_vec()).collect::<Vec<_>>());
+            for fs in with_chunks_of(chunk) {
+                let lines = lines_of(&fs, content.as_bytes(), both).await.unwrap();
+                assert_eq!(lines, expected.iter().map(|line| line.as_bytes().to_vec()).collect::<Vec<_>>());
+            }
         }
     }
     let kept = lines_of(&client(), b"one\r\ntwo\n", LF).await.unwrap();
@@ -61,8 +72,7 @@ async fn a_line_too_long_is_an_error_that_says_where_after_the_lines_before_it()
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     fs::write(&path, format!("short\r\n{}\r\nnever seen\n", "x".repeat(11))).unwrap();
-    for chunk in [1, 4, 16, 4096] {
-        let fs = with_chunks_of(chunk);
+    for fs in [1, 4, 16, 4096].into_iter().flat_map(with_chunks_of) {
         let options = LineOptions { max_length: 10, ..LineOptions::default() };
         let mut lines = fs.lines(&path, options);
         assert_eq!(lines.try_next().await.unwrap().unwrap(), "short");
@@ -119,8 +129,9 @@ async fn a_wait_for_lines_dropped_at_any_point_loses_none() {
     let path = directory.path().join("file");
     let content: Vec<String> = (0..2000).map(|number| number.to_string()).collect();
     fs::write(&path, content.join("\n")).unwrap();
-    for polls in 1..4 {
-        let mut lines = with_chunks_of(100).lines(&path, LineOptions::default());
+    let clients = (1..4).flat_map(|polls| with_chunks_of(100).map(|fs| (polls, fs)));
+    for (polls, fs) in clients {
+        let mut lines = fs.lines(&path, LineOptions::default());
         let mut read = Vec::new();
         loop {
             match drop_after(polls, lines.next()).await {
@@ -162,7 +173,9 @@ proptest! {
     fn any_chunking_gives_the_lines_that_the_standard_library_gives(content in text(), chunk in 1_usize..40) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let expected: Vec<Vec<u8>> = BufRead::split(&content[..], b'\n').map(Result::unwrap).collect();
-        let lines = runtime.block_on(lines_of(&with_chunks_of(chunk), &content, LF)).unwrap();
-        prop_assert_eq!(&lines, &expected);
+        for fs in with_chunks_of(chunk) {
+            let lines = runtime.block_on(lines_of(&fs, &content, LF)).unwrap();
+            prop_assert_eq!(&lines, &expected);
+        }
     }
 }

@@ -22,6 +22,7 @@ mod log;
 mod names;
 mod operations;
 mod process;
+mod quota;
 mod retries;
 mod root;
 mod spans;
