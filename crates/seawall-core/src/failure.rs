@@ -127,8 +127,9 @@ pub trait Classify<R, E> {
     /// Does nothing unless the error type has a place for it.
     fn note_attempts(&self, _error: &mut E, _attempts: u32, _elapsed: Duration) {}
 
-    /// Called by a retry that gives up after an attempt before the last may have been executed, whatever the error of
-    /// the last one says of itself. Does nothing unless the error type has a place for it.
+    /// Called by a retry that gives up after an attempt before the last may have been executed, and by a hedge one of
+    /// whose other attempts may have been, whatever the error that is told says of itself. Does nothing unless the error
+    /// type has a place for it.
     fn note_may_have_executed(&self, _error: &mut E) {}
 }
 

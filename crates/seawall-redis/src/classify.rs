@@ -228,6 +228,10 @@ impl Classify<Reply, Error> for RedisClassifier {
     fn note_attempts(&self, error: &mut Error, attempts: u32, elapsed: Duration) {
         Classify::<Reply, Error>::note_attempts(&ByKind, error, attempts, elapsed);
     }
+
+    fn note_may_have_executed(&self, error: &mut Error) {
+        Classify::<Reply, Error>::note_may_have_executed(&ByKind, error);
+    }
 }
 
 impl Replay<Request> for RedisClassifier {
@@ -261,4 +265,16 @@ pub(crate) fn code_of(error: &Error) -> Option<&'static str> {
         cause = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_attempt_may_have_done_is_noted() {
+        let mut error = Error::new(FailureKind::Transient, LAYER, "server").not_executed();
+        Classify::<Reply, Error>::note_may_have_executed(&RedisClassifier, &mut error);
+        assert!(error.may_have_executed());
+    }
 }

@@ -77,7 +77,7 @@ where
         }
     }
     loop {
-        if let Some(answer) = race.poll_hedges(cx) {
+        if let Some(answer) = race.poll_hedges(first.is_none(), cx) {
             return Poll::Ready(answer);
         }
         if let Some(answer) = race.answer_if_over(first.is_none()) {

@@ -15,7 +15,7 @@
 //!   is left for hedges.
 //! - **Which answer**: the first success. A failure does not win while another attempt is under way, unless it is
 //!   [`Permanent`](seawall_core::FailureKind::Permanent): then the other would fail the same. If all fail, the caller
-//!   gets the first failure that is not a refusal.
+//!   gets the first failure that is not a refusal. It says that nothing was executed only if that is so of all attempts.
 //! - **The loser** is dropped, which cancels it. Its late answer counts for nothing, neither here nor in layers below.
 //!
 //! - **Where**: around a [balance](crate::balance), a hedge goes to another endpoint than the first attempt.

@@ -4,7 +4,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use seawall_core::{CallContext, Classify, Event, FailureKind, Narrowed, Outcome};
+use seawall_core::{CallContext, Classify, Event, Failure, FailureKind, Narrowed, Outcome};
 use tokio::time::Sleep;
 use tower_service::Service;
 
@@ -25,6 +25,8 @@ pub(super) struct Race<S: Service<Req>, Req, C> {
     sent: u32,
     /// The failure to answer with if nothing better comes.
     failed: Option<(FailureKind, Answer<S, Req>)>,
+    /// Whether an attempt that failed may have been executed, whatever the failure that is the answer says of itself.
+    executed: bool,
 }
 
 /// What the next hedge waits for.
@@ -51,7 +53,7 @@ where
     C: Classify<S::Response, S::Error> + Replay<Req>,
 {
     pub(super) const fn new(first: First<C>, spare: Option<(S, Req)>) -> Self {
-        Self { first, spare, step: Step::Start, hedges: Vec::new(), sent: 0, failed: None }
+        Self { first, spare, step: Step::Start, hedges: Vec::new(), sent: 0, failed: None, executed: false }
     }
 
     /// Takes the first attempt's result. `Some` is the answer of the call.
@@ -62,11 +64,15 @@ where
             self.first.settings.handle.tell(&Event::Attempted { attempt: 1, outcome, elapsed });
         }
         self.first.record(outcome == Outcome::Success, || way_out.now());
-        self.weigh(outcome, result)
+        self.weigh(outcome, result, !self.hedges.is_empty())
     }
 
     /// Polls the hedges under way. `Some` is the answer of the call.
-    pub(super) fn poll_hedges(&mut self, cx: &mut Context<'_>) -> Option<Answer<S, Req>> {
+    pub(super) fn poll_hedges(
+        &mut self,
+        first_is_over: bool,
+        cx: &mut Context<'_>,
+    ) -> Option<Answer<S, Req>> {
         let mut next = 0;
         while let Some(hedged) = self.hedges.get_mut(next) {
             let Poll::Ready(result) = hedged.future.as_mut().poll(cx) else {
@@ -84,7 +90,7 @@ where
                 let elapsed = now().saturating_duration_since(began);
                 self.first.settings.handle.tell(&Event::Attempted { attempt: number, outcome, elapsed });
             }
-            if let Some(answer) = self.weigh(outcome, result) {
+            if let Some(answer) = self.weigh(outcome, result, !first_is_over || !self.hedges.is_empty()) {
                 return Some(answer);
             }
         }
@@ -171,10 +177,13 @@ where
         self.first.settings.classifier.classify(result.as_ref())
     }
 
-    /// Answers with a result that is acceptable or final, and keeps any other.
-    fn weigh(&mut self, outcome: Outcome, result: Answer<S, Req>) -> Option<Answer<S, Req>> {
-        let Some(kind) = outcome.failure_kind() else { return Some(result) };
+    /// Answers with a result that is acceptable or final, and keeps any other. `others` are under way.
+    fn weigh(&mut self, outcome: Outcome, result: Answer<S, Req>, others: bool) -> Option<Answer<S, Req>> {
+        let Outcome::Failure(Failure { kind, may_have_executed }) = outcome else { return Some(result) };
+        self.executed |= may_have_executed;
         if kind == FailureKind::Permanent {
+            // Those are cancelled, which may be too late.
+            self.executed |= others;
             return Some(self.noted(result));
         }
         if matches!(kind, FailureKind::Timeout | FailureKind::Overloaded { .. }) {
@@ -196,6 +205,9 @@ where
         {
             let elapsed: Duration = self.first.elapsed();
             self.first.settings.classifier.note_attempts(error, self.sent + 1, elapsed);
+            if self.executed {
+                self.first.settings.classifier.note_may_have_executed(error);
+            }
         }
         result
     }
