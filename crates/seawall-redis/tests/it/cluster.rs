@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use seawall_core::{Error, FailureKind};
 use seawall_redis::redis::Value;
-use seawall_redis::{Heard, Redis, RedisConfig, RedisTier, Script};
+use seawall_redis::{Heard, Redis, RedisTier, Script};
 use seawall_testkit::servers::RedisCluster;
 use tokio::time::Instant;
 
 use crate::faults::{Load, Writes};
-use crate::support::{connect_to, until};
+use crate::support::{connect_to, patient, until};
 
 pub(crate) async fn start(primaries: usize, replicas: usize) -> RedisCluster {
     tokio::task::spawn_blocking(move || RedisCluster::start(primaries, replicas)).await.unwrap().unwrap()
@@ -124,8 +124,7 @@ async fn what_a_cluster_cannot_do_is_refused_with_a_word_on_what_to_do() {
     is_refused(redis.command("SUBSCRIBE").arg("a").query().await, "listen with `subscribe`");
     is_refused(redis.session().await.map(|_| Value::Nil), "say by `session_for` for which keys it is");
 
-    let connect =
-        async |url: &str| Redis::connect(url, &RedisConfig::default(), Arc::new(())).await.unwrap_err();
+    let connect = async |url: &str| Redis::connect(url, &patient(), Arc::new(())).await.unwrap_err();
     let alone = seawall_testkit::servers::redis_url().unwrap().replace("redis:", "redis-cluster:");
     let error = connect(alone.rsplit_once('/').unwrap().0).await;
     assert!(error.to_string().contains("of no cluster: let the URL begin with `redis`"), "{error}");
@@ -233,7 +232,12 @@ async fn slots_that_move_under_load_lose_nothing_and_count_nothing_twice() {
     let servers = each(&cluster).await;
     let redis = connect_to(&cluster.url()).await;
     let load = Load::on(&redis);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until("all have counted", async || {
+        let counts: Vec<String> = (0..8).map(|writer| format!("count{writer}")).collect();
+        let there: Vec<Option<i64>> = redis.mget(&counts).await.unwrap();
+        there.iter().all(Option::is_some)
+    })
+    .await;
     for round in 0..2 {
         for writer in 0..8 {
             let (slot, home) = home_of(&servers[0], &format!("count{writer}")).await;

@@ -4,11 +4,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::FailureKind;
+use seawall_redis::RedisConfig;
 use seawall_testkit::proxy::{Direction, Fault, FaultProxy, Faults};
 use seawall_testkit::servers::{Redis as Server, redis_url};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{address, connect_to, connect_with, through, until};
+use crate::support::{address, connect_to, connect_with, overtaken, settle, through, until};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// No time passes for the connection itself.
+fn one_attempt_of_an_hour(config: &mut RedisConfig) {
+    config.pipeline.attempt_timeout = Some(HOUR);
+    config.pipeline.retry.max_attempts = 1.try_into().unwrap();
+    config.max_age = None;
+}
 
 #[tokio::test]
 async fn a_connection_that_breaks_is_replaced_though_nobody_calls() {
@@ -84,14 +94,10 @@ async fn only_so_many_calls_wait_for_a_connection_and_the_next_is_refused() {
 async fn a_connection_that_answers_too_late_three_times_in_a_row_is_replaced() {
     let url = redis_url().unwrap();
     let proxy = FaultProxy::start(address(&url), 7).await.unwrap();
-    let redis = connect_with(&through(&url, &proxy), |config| {
-        config.pipeline.attempt_timeout = Some(Duration::from_millis(100));
-        config.pipeline.retry.max_attempts = 1.try_into().unwrap();
-    })
-    .await;
+    let redis = connect_with(&through(&url, &proxy), one_attempt_of_an_hour).await;
     proxy.set(Faults::always(Fault::HalfOpen { dead: Direction::Down }));
     for in_a_row in 1..=3 {
-        let error = redis.incr("n", 1).await.unwrap_err();
+        let error = overtaken(redis.incr("n", 1), settle(), HOUR).await.unwrap_err();
         assert_eq!(error.kind(), FailureKind::Timeout, "{error}");
         assert!(error.may_have_executed());
         assert_eq!(redis.stats().unwrap().connected, usize::from(in_a_row < 3));
@@ -101,30 +107,19 @@ async fn a_connection_that_answers_too_late_three_times_in_a_row_is_replaced() {
     redis.set("a", 1).await.unwrap();
 }
 
-/// Keeps the server busy for 1.2 seconds.
-const BUSY: &str = "local s = redis.call('TIME') while true do local n = redis.call('TIME') \
-    if (n[1] - s[1]) * 1000000 + n[2] - s[2] > 1200000 then return 1 end end";
-
 #[tokio::test]
 async fn an_answer_in_between_forgives_the_time_outs_before() {
     let server = Server::start().unwrap();
-    let redis = connect_with(&server.url(), |config| {
-        config.pipeline.attempt_timeout = Some(Duration::from_millis(500));
-        config.pipeline.retry.max_attempts = 1.try_into().unwrap();
-    })
-    .await;
+    let redis = connect_with(&server.url(), one_attempt_of_an_hour).await;
     let other = connect_to(&server.url()).await;
     for _ in 0..2 {
-        // Two late ones in a row, never three.
-        let asleep = tokio::spawn({
-            let other = other.clone();
-            async move { other.command("EVAL").arg(BUSY).arg(0).execute().await }
-        });
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Two late ones in a row, never three. What writes waits, and nothing else.
+        other.command("CLIENT").arg(&["PAUSE", "3600000", "WRITE"]).execute().await.unwrap();
         for _ in 0..2 {
-            redis.set("a", 1).await.unwrap_err();
+            let error = overtaken(redis.set("a", 1), settle(), HOUR).await.unwrap_err();
+            assert_eq!(error.kind(), FailureKind::Timeout, "{error}");
         }
-        asleep.await.unwrap().unwrap();
+        other.command("CLIENT").arg("UNPAUSE").execute().await.unwrap();
         redis.set("a", 1).await.unwrap();
     }
     assert_eq!(redis.stats().unwrap().replaced.timed_out, 0);
@@ -169,16 +164,19 @@ async fn a_connection_to_a_demoted_server_follows_the_name_to_the_new_one() {
 
 #[tokio::test]
 async fn a_closed_client_refuses_calls_and_waits_for_those_under_way() {
-    let redis = connect_to(&redis_url().unwrap()).await;
+    let url = redis_url().unwrap();
+    let (redis, other) = (connect_to(&url).await, connect_to(&url).await);
     let waiting = tokio::spawn({
         let redis = redis.clone();
-        async move { redis.blpop::<String>("jobs", Duration::from_secs(3)).await }
+        async move { redis.blpop::<String>("jobs", Duration::ZERO).await }
     });
     until("it waits", async || redis.stats().unwrap().dedicated.in_use == 1).await;
     let error = redis.close(Duration::ZERO).await.unwrap_err();
     assert!(error.to_string().contains("still under way"), "{error}");
-    redis.close(Duration::from_secs(30)).await.unwrap();
-    assert_eq!(waiting.await.unwrap().unwrap(), None);
+    let (closed, pushed) = tokio::join!(redis.close(HOUR), other.rpush("jobs", "one"));
+    closed.unwrap();
+    pushed.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap(), Some(("jobs".to_owned(), "one".to_owned())));
     let error = redis.get::<Option<i64>>("a").await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Refused, "{error}");
     assert_eq!(redis.session().await.unwrap_err().kind(), FailureKind::Refused);

@@ -4,7 +4,9 @@ use seawall_core::{CallContext, FailureKind};
 use seawall_redis::redis::Value;
 use seawall_testkit::servers::redis_url;
 
-use crate::support::{connect, connect_to, connect_with, until};
+use crate::support::{connect, connect_to, connect_with, overtaken, pass, until};
+
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn a_command_that_blocks_stalls_nobody() {
@@ -37,10 +39,15 @@ async fn a_command_that_blocks_has_the_time_it_asks_for_and_not_the_attempts() {
 
 #[tokio::test]
 async fn a_caller_that_gives_up_closes_the_connection_that_still_waits_for_him() {
-    let redis = connect().await;
+    let redis = connect_with(&redis_url().unwrap(), |config| config.max_age = None).await;
     let began = tokio::time::Instant::now().into_std();
-    let waiting = CallContext::default().within(Duration::from_millis(100), began);
-    let error = waiting.scope(redis.blpop::<String>("jobs", Duration::ZERO)).await.unwrap_err();
+    let waiting = CallContext::default().within(HOUR, began);
+    let waiting = waiting.scope(redis.blpop::<String>("jobs", Duration::ZERO));
+    let waits = until("it waits", async || {
+        let clients: String = redis.command("CLIENT").arg("LIST").query().await.unwrap();
+        clients.contains("cmd=blpop")
+    });
+    let error = overtaken(waiting, waits, HOUR).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout, "{error}");
     until("the connection is closed", async || redis.stats().unwrap().dedicated.open == 0).await;
     // Nobody takes it any more.
@@ -59,7 +66,8 @@ async fn only_so_many_wait_for_a_dedicated_connection_and_the_next_is_refused() 
     let redis = connect_with(&redis_url().unwrap(), |config| {
         config.dedicated.size = 1.try_into().unwrap();
         config.dedicated.max_waiters = 1;
-        config.dedicated.wait_timeout = Duration::from_millis(200);
+        config.dedicated.wait_timeout = HOUR;
+        config.max_age = None;
     })
     .await;
     let held = redis.session().await.unwrap();
@@ -71,6 +79,7 @@ async fn only_so_many_wait_for_a_dedicated_connection_and_the_next_is_refused() 
     let refused = redis.session().await.unwrap_err();
     assert!(matches!(refused.kind(), FailureKind::Overloaded { .. }), "{refused}");
     assert_eq!(refused.layer(), "redis_pool");
+    pass(HOUR).await;
     let late = waiting.await.unwrap().unwrap_err();
     assert!(matches!(late.kind(), FailureKind::Overloaded { .. }), "{late}");
     drop(held);

@@ -81,16 +81,17 @@ async fn a_call_waits_for_its_turn_within_its_deadline_and_leaves_the_line_with_
     assert_eq!((calls.load(Ordering::Relaxed), limiter.waiting()), (3, 0));
 
     limiter.reconfigure(&SharedRateLimitConfig { max_wait: Some(HOUR), ..ten(HOUR) }).unwrap();
-    while limiter.take("ann", 1).await.unwrap().allowed {}
+    // Of somebody else, so that the next one comes after an hour and not sooner.
+    assert!(limiter.take("bob", 10).await.unwrap().allowed);
     let soon = tokio::time::Instant::now().into_std();
-    let context = CallContext::default().within(Duration::from_millis(100), soon);
-    let refused = context.scope(service.clone().oneshot("ann")).await.unwrap_err();
+    let context = CallContext::default().within(Duration::from_mins(5), soon);
+    let refused = context.scope(service.clone().oneshot("bob")).await.unwrap_err();
     assert!(matches!(refused.kind(), FailureKind::Overloaded { retry_after: Some(_) }), "{refused}");
 
     // One that has the time stands in line, and is gone with its task.
     let line = tokio::spawn(CallContext::default().scope({
         let limiter = limiter.clone();
-        async move { limiter.acquire("ann", 1).await }
+        async move { limiter.acquire("bob", 1).await }
     }));
     until("it waits", async || limiter.waiting() == 1).await;
     line.abort();

@@ -9,7 +9,7 @@ use seawall_testkit::servers::Sentinels;
 use tokio::time::Instant;
 
 use crate::faults::{Load, Writes};
-use crate::support::{connect_to, connect_with, until};
+use crate::support::{connect_to, connect_with, patient, until};
 
 pub(crate) async fn start(replicas: usize, sentinels: usize) -> Sentinels {
     tokio::task::spawn_blocking(move || Sentinels::start(replicas, sentinels)).await.unwrap().unwrap()
@@ -98,8 +98,7 @@ async fn a_primary_that_is_demoted_under_load_is_left_again_and_again() {
 #[tokio::test]
 async fn what_the_sentinels_do_not_know_is_said() {
     let set = start(0, 1).await;
-    let connect =
-        async |url: String| Redis::connect(&url, &RedisConfig::default(), Arc::new(())).await.unwrap_err();
+    let connect = async |url: String| Redis::connect(&url, &patient(), Arc::new(())).await.unwrap_err();
     let error = connect(set.url().replace("shop", "unknown")).await;
     assert!(error.to_string().contains("know no primary of this name"), "{error}");
     assert_eq!(error.kind(), FailureKind::Transient);

@@ -1,10 +1,10 @@
 use std::sync::{Arc, Mutex};
 
 use seawall_core::{AttributeValue, Event, Measurement, Observer, Origin};
-use seawall_redis::{Redis, RedisConfig};
+use seawall_redis::Redis;
 use seawall_testkit::servers::redis_url;
 
-use crate::support::address;
+use crate::support::{address, patient};
 
 #[derive(Default)]
 struct Recorder(Mutex<Vec<Told>>);
@@ -29,8 +29,7 @@ impl Observer for Recorder {
 #[tokio::test]
 async fn each_attempt_is_measured_in_the_words_of_the_convention() {
     let (url, recorder) = (redis_url().unwrap(), Arc::new(Recorder::default()));
-    let redis =
-        Redis::connect(&url, &RedisConfig::default(), Arc::<Recorder>::clone(&recorder)).await.unwrap();
+    let redis = Redis::connect(&url, &patient(), Arc::<Recorder>::clone(&recorder)).await.unwrap();
     redis.set("secret-key", "secret-value").await.unwrap();
     redis.incr("secret-key", 1).await.unwrap_err();
     redis.pipelined().command("PING").command("PING").execute().await.unwrap();

@@ -10,7 +10,7 @@ use seawall_testkit::servers::{RedisTls, ServerTls};
 use seawall_testkit::tls::{Authority, Identity};
 use tempfile::TempDir;
 
-use crate::support::until;
+use crate::support::{patient, until};
 
 pub(crate) fn authority() -> Authority {
     Authority::new().unwrap()
@@ -44,7 +44,7 @@ impl Files {
 }
 
 pub(crate) async fn connect(url: &str, tls: TlsConfig) -> Result<Redis, Error> {
-    let config = RedisConfig { tls, ..RedisConfig::default() };
+    let config = RedisConfig { tls, ..patient() };
     Redis::connect(url, &config, Arc::new(())).await
 }
 

@@ -224,7 +224,7 @@ async fn drop_everything(sql: &Sql, direct: &Sql, sessions_in_transactions: &str
         }
     }
     // A commit that nobody waits for may still be under way.
-    sql.close(Duration::from_secs(30)).await.expect("a connection is leaked");
+    sql.close(Duration::from_mins(3)).await.expect("a connection is leaked");
     let halves =
         "select count(*) from (select id from pair group by id having count(*) <> 2 or id < 0) as halves";
     let (halves,): (i64,) = direct.query(halves).fetch_one().await.unwrap();
@@ -235,7 +235,7 @@ async fn drop_everything(sql: &Sql, direct: &Sql, sessions_in_transactions: &str
 }
 
 async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> Result<(), tokio::time::error::Elapsed> {
-    tokio::time::timeout(Duration::from_secs(30), async {
+    tokio::time::timeout(Duration::from_mins(3), async {
         while !holds().await {
             tokio::task::yield_now().await;
         }

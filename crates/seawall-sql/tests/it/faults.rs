@@ -6,17 +6,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error};
-use seawall_sql::{COMMIT_UNKNOWN, Sql};
+use seawall_sql::{COMMIT_UNKNOWN, Sql, SqlConfig};
 use seawall_testkit::proxy::{Direction, Fault, Faults, Rule};
 use seawall_testkit::servers::{MariaDb, Postgres, mariadb_url, postgres_url};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::support::{connect, connect_with, proxied, through};
+use crate::support::{connect, proxied, through};
 
 /// What a caller gives a write, and by how much later it has to have its answer at the latest.
 const DEADLINE: Duration = Duration::from_secs(3);
 const SLACK: Duration = Duration::from_secs(10);
+
+async fn connect_with(url: &str, adjust: impl FnOnce(&mut SqlConfig)) -> Sql {
+    let mut config = SqlConfig::default();
+    adjust(&mut config);
+    Sql::connect(url, &config, Arc::new(())).await.unwrap()
+}
 
 /// What came of the writes, by their numbers.
 #[derive(Default)]

@@ -1,12 +1,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::{CallContext, FailureKind};
+use seawall_core::{Error, FailureKind};
 use seawall_sql::ColumnType::{self, Boolean, Integer, Real, Text, Timestamp};
 use seawall_sql::{Cell, Row, RowBatch, Value};
 use seawall_testkit::servers::{MariaDb, mariadb_url};
 
-use crate::support::{connect, connect_with, count, table};
+use crate::support::{connect, connect_with, count, out_of_time, table, within};
 
 #[tokio::test]
 async fn values_survive_the_way_there_and_back() {
@@ -149,12 +149,11 @@ async fn a_deadlock_undoes_all_and_lets_nothing_follow() {
 #[tokio::test]
 async fn a_cancelled_statement_stops_on_the_server_too() {
     let sql = connect(&mariadb_url().unwrap()).await;
-    let soon =
-        CallContext::default().within(Duration::from_millis(50), tokio::time::Instant::now().into_std());
-    let error = soon.scope(sql.query("select sleep(599)").fetch_all::<Row>()).await.unwrap_err();
+    let call = async |time| within(time).scope(sql.query("select sleep(599)").fetch_all::<Row>()).await;
+    let error = out_of_time(call, Error::may_have_executed).await;
     assert_eq!(error.kind(), FailureKind::Timeout);
     let running = "select count(*) from information_schema.processlist where info like '%sleep(599)%' and id <> connection_id()";
-    tokio::time::timeout(Duration::from_secs(30), async {
+    tokio::time::timeout(Duration::from_mins(3), async {
         while sql.query(running).fetch_one::<(i64,)>().await.unwrap().0 > 0 {
             tokio::task::yield_now().await;
         }
@@ -232,13 +231,10 @@ async fn a_login_that_fails_shows_no_password() {
     let mut closed = wrong.clone();
     closed.set_port(Some(1)).unwrap();
     for (url, words) in [(wrong, "user"), (missing, "database of the URL"), (closed, "refused")] {
-        let error = seawall_sql::Sql::connect(
-            url.as_str(),
-            &seawall_sql::SqlConfig::default(),
-            std::sync::Arc::new(()),
-        )
-        .await
-        .unwrap_err();
+        let error =
+            seawall_sql::Sql::connect(url.as_str(), &crate::support::patient(), std::sync::Arc::new(()))
+                .await
+                .unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }

@@ -61,7 +61,7 @@ impl Bouncer {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), listens).await.expect("pgbouncer does not listen");
+        tokio::time::timeout(Duration::from_mins(3), listens).await.expect("pgbouncer does not listen");
         connect_with(&self.url, |config| config.pool.pooler = Pooler::Transaction).await
     }
 }

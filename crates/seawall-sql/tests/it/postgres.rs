@@ -1,12 +1,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use seawall_core::{CallContext, FailureKind};
+use seawall_core::{Error, FailureKind};
 use seawall_sql::{COMMIT_UNKNOWN, Row, Sql};
 use seawall_testkit::proxy::{Direction, Fault, Faults};
 use seawall_testkit::servers::{Postgres, postgres_url};
 
-use crate::support::{connect, connect_with, count, proxied, through};
+use crate::support::{connect, connect_with, count, out_of_time, proxied, through, within};
 
 #[tokio::test]
 async fn values_take_the_type_that_the_server_expects() {
@@ -136,13 +136,15 @@ async fn a_commit_without_an_answer_is_unknown_and_says_so() {
     let sql = connect(&through(&url, &proxy)).await;
     sql.execute("create table t (n integer)").await.unwrap();
 
-    let mut transaction = sql.begin().await.unwrap();
-    transaction.execute("insert into t values (1)").await.unwrap();
-    // The COMMIT arrives and its answer does not.
-    proxy.set(Faults::always(Fault::HalfOpen { dead: Direction::Down }));
-    let soon =
-        CallContext::default().within(Duration::from_millis(100), tokio::time::Instant::now().into_std());
-    let error = soon.scope(transaction.commit()).await.unwrap_err();
+    let call = async |time| {
+        proxy.set(Faults::none());
+        let mut transaction = sql.begin().await.unwrap();
+        transaction.execute("insert into t values (1)").await.unwrap();
+        // The COMMIT arrives and its answer does not.
+        proxy.set(Faults::always(Fault::HalfOpen { dead: Direction::Down }));
+        within(time).scope(transaction.commit()).await
+    };
+    let error = out_of_time(call, Error::may_have_executed).await;
     assert_eq!((error.layer(), error.kind()), (COMMIT_UNKNOWN, FailureKind::Timeout), "{error}");
     assert!(error.may_have_executed() && error.to_string().contains("unknown"), "{error}");
     let direct = connect(&url).await;
@@ -164,9 +166,8 @@ async fn a_commit_without_an_answer_is_unknown_and_says_so() {
 async fn a_cancelled_statement_stops_on_the_server_too() {
     let url = postgres_url().unwrap();
     let sql = connect(&url).await;
-    let soon =
-        CallContext::default().within(Duration::from_millis(50), tokio::time::Instant::now().into_std());
-    let error = soon.scope(sql.query("select pg_sleep(600)").fetch_all::<Row>()).await.unwrap_err();
+    let call = async |time| within(time).scope(sql.query("select pg_sleep(600)").fetch_all::<Row>()).await;
+    let error = out_of_time(call, Error::may_have_executed).await;
     assert_eq!(error.kind(), FailureKind::Timeout);
     until_nobody(&sql, "query like '%pg_sleep(600)' and state = 'active'").await;
 }
@@ -180,7 +181,7 @@ async fn a_dropped_transaction_leaves_no_session_behind() {
 
 async fn until_nobody(sql: &Sql, condition: &str) {
     let text = format!("select count(*) from pg_stat_activity where pid <> pg_backend_pid() and {condition}");
-    tokio::time::timeout(Duration::from_secs(30), async {
+    tokio::time::timeout(Duration::from_mins(3), async {
         while sql.query(&text).fetch_one::<(i64,)>().await.unwrap().0 > 0 {
             tokio::task::yield_now().await;
         }

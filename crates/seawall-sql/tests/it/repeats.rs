@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, Event, FailureKind, Observer, Origin};
-use seawall_sql::{Isolation, Sql, SqlConfig, Transaction};
+use seawall_sql::{Isolation, Sql, Transaction};
 
 use crate::support::{connect, connect_with, count, on_every_database};
 
@@ -97,12 +97,13 @@ on_every_database! {
         let sql = connect(url).await;
         sql.execute("create table t (n integer)").await.unwrap();
         let runs = Cell::new(0);
-        let error = sql.build_transaction().timeout(Duration::from_millis(100)).run(async |tx| {
+        let call = async |time| sql.build_transaction().timeout(time).run(async |tx| {
             runs.update(|runs| runs + 1);
             tx.execute("insert into t values (1)").await?;
             std::future::pending::<()>().await;
             Ok::<_, Error>(())
-        }).await.unwrap_err();
+        }).await;
+        let error = crate::support::out_of_time(call, |_| runs.get() > 0).await;
         assert_eq!((error.kind(), error.may_have_executed(), runs.get()), (FailureKind::Timeout, false, 1), "{error}");
         assert_eq!(count(&sql, "t").await, 0);
     }
@@ -217,7 +218,7 @@ mod servers {
     on_every_server! {
         async fn a_serialization_failure_runs_all_of_it_again_whatever_the_work_made_of_it(url: &str) {
             let told = Arc::new(Told::default());
-            let sql = Sql::connect(url, &SqlConfig::default(), Arc::clone(&told) as _)
+            let sql = Sql::connect(url, &crate::support::patient(), Arc::clone(&told) as _)
                 .await
                 .unwrap();
             two_rows(&sql).await;
@@ -332,12 +333,14 @@ mod servers {
             })
             .await;
             sql.execute("create table t (n integer)").await.unwrap();
-            let mut transaction = sql.begin().await.unwrap();
-            transaction.execute("insert into t values (1)").await.unwrap();
-            proxy.set(Faults::always(Fault::HalfOpen { dead: Direction::Down }));
-            let soon = tokio::time::Instant::now().into_std();
-            let soon = CallContext::default().within(Duration::from_millis(100), soon);
-            let error = soon.scope(transaction.commit()).await.unwrap_err();
+            let call = async |time| {
+                proxy.set(Faults::none());
+                let mut transaction = sql.begin().await.unwrap();
+                transaction.execute("insert into t values (1)").await.unwrap();
+                proxy.set(Faults::always(Fault::HalfOpen { dead: Direction::Down }));
+                crate::support::within(time).scope(transaction.commit()).await
+            };
+            let error = crate::support::out_of_time(call, Error::may_have_executed).await;
             assert_eq!(error.layer(), COMMIT_UNKNOWN, "{error}");
             proxy.set(Faults::none());
             // The one place of the pool: its connection hangs for ever.
@@ -401,17 +404,17 @@ mod servers {
         async fn while_nobody_can_be_asked_a_lost_commit_stays_unknown(url: &str) {
             let proxy = proxied(url).await;
             let sql = keyed(url, &proxy).await;
-            let error = sql
-                .build_transaction()
-                .idempotency_key("request 3")
-                .timeout(Duration::from_millis(500))
-                .run(async |tx| {
+            let call = async |time| {
+                proxy.set(Faults::none());
+                let transaction = sql.build_transaction().idempotency_key("request 3").timeout(5 * time);
+                let run = transaction.run(async |tx| {
                     tx.execute("insert into t values (1)").await?;
                     proxy.set(Faults::always(Fault::Reset));
                     Ok::<_, Error>(())
-                })
-                .await
-                .unwrap_err();
+                });
+                run.await
+            };
+            let error = crate::support::out_of_time(call, Error::may_have_executed).await;
             assert_eq!((error.layer(), error.may_have_executed()), (COMMIT_UNKNOWN, true), "{error}");
         }
 
@@ -562,7 +565,7 @@ impl Observer for Again {
 async fn a_lock_that_sqlite_waited_for_in_vain_is_waited_for_again() {
     let file = crate::support::File::new();
     let again = Arc::new(Again::default());
-    let mut config = SqlConfig::default();
+    let mut config = crate::support::patient();
     config.sqlite.busy_timeout = Duration::ZERO;
     config.pipeline.retry.max_attempts = std::num::NonZeroU32::new(100).unwrap();
     config.pipeline.retry_budget.reserve = 100.0;

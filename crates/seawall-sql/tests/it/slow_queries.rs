@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall_core::{Event, Observer, Origin};
-use seawall_sql::{Row, Sql, SqlConfig};
+use seawall_sql::{Row, Sql};
 
 use crate::support::{connect_with, on_every_database};
 
@@ -22,7 +22,7 @@ impl Observer for Slow {
 on_every_database! {
     async fn what_is_slow_is_listed_without_its_values(url: &str) {
         let heard = Arc::new(Slow::default());
-        let mut config = SqlConfig::default();
+        let mut config = crate::support::patient();
         // Whatever is done takes at least no time at all.
         config.slow_queries.threshold = Some(Duration::ZERO);
         let sql = Sql::connect(url, &config, Arc::<Slow>::clone(&heard)).await.unwrap();

@@ -1,5 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use seawall_core::{CallContext, Error};
 use seawall_sql::{Cell, Column, ColumnType, RowBatch, Sql, SqlConfig, TableSchema};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use seawall_testkit::proxy::FaultProxy;
@@ -24,9 +26,55 @@ pub(crate) async fn connect(url: &str) -> Sql {
 }
 
 pub(crate) async fn connect_with(url: &str, adjust: impl FnOnce(&mut SqlConfig)) -> Sql {
-    let mut config = SqlConfig::default();
+    let mut config = patient();
     adjust(&mut config);
     Sql::connect(url, &config, Arc::new(())).await.unwrap()
+}
+
+/// The default, but for times that a machine which stands still for a while would use up.
+pub(crate) fn patient() -> SqlConfig {
+    let mut config = SqlConfig::default();
+    config.pool.wait_timeout = PATIENCE;
+    config.pool.connect_timeout = PATIENCE;
+    config.sqlite.busy_timeout = PATIENCE;
+    // The deadline is enough.
+    config.pipeline.attempt_timeout = None;
+    config
+}
+
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The error of a call with so little time that it is soon over, and enough for what is to have been `reached` by then.
+/// On a machine that stood still meanwhile it is made again with more.
+pub(crate) async fn out_of_time<T: std::fmt::Debug>(
+    mut call: impl AsyncFnMut(Duration) -> Result<T, Error>,
+    reached: impl Fn(&Error) -> bool,
+) -> Error {
+    let mut time = Duration::from_millis(100);
+    loop {
+        let error = call(time).await.unwrap_err();
+        if reached(&error) || time > Duration::from_mins(1) {
+            return error;
+        }
+        time *= 5;
+    }
+}
+
+/// A context of a caller who has so much time.
+pub(crate) fn within(time: Duration) -> CallContext {
+    CallContext::default().within(time, tokio::time::Instant::now().into_std())
+}
+
+/// How a call ends whose time passes while it waits: at once, by the clock of a runtime of one thread.
+pub(crate) async fn overtaken<T>(call: impl Future<Output = T>, time: Duration) -> T {
+    tokio::join!(call, pass(time)).0
+}
+
+/// Lets this much time pass at once.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }
 
 /// The tests of a body, one for every server that is compiled in.

@@ -2,7 +2,7 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use seawall_core::{AttributeValue, Event, Measurement, Observer, Origin};
-use seawall_sql::{Row, Sql, SqlConfig};
+use seawall_sql::{Row, Sql};
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -63,7 +63,7 @@ impl<S: tracing::Subscriber> Layer<S> for Spans {
 
 async fn told_of(url: &str, refuses_spans: bool) -> (Arc<Told>, Vec<String>) {
     let told = Arc::new(Told { refuses_spans, ..Told::default() });
-    let sql = Sql::connect(url, &SqlConfig::default(), Arc::<Told>::clone(&told)).await.unwrap();
+    let sql = Sql::connect(url, &crate::support::patient(), Arc::<Told>::clone(&told)).await.unwrap();
     let spans = Spans::default();
     let subscriber = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans.clone()));
     sql.execute("create table t (n integer)").await.unwrap();

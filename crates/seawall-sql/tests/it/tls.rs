@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use seawall_core::{Error, FailureKind};
-use seawall_sql::{Sql, SqlConfig};
+use seawall_sql::Sql;
 use seawall_testkit::tls::{Authority, Identity};
 use url::Url;
 
@@ -73,7 +73,7 @@ impl Scene {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        Sql::connect(url.as_str(), &SqlConfig::default(), Arc::new(())).await
+        Sql::connect(url.as_str(), &crate::support::patient(), Arc::new(())).await
     }
 
     async fn is_encrypted(&self, mode: Option<&str>, root: Option<&str>) -> bool {

@@ -9,7 +9,7 @@ use super::binary::Binary;
 use super::user::User;
 
 /// How long a server may take to start or to stop.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) const SETPRIV: Binary = Binary { name: "setpriv", package: "util-linux" };

@@ -128,7 +128,7 @@ fn serve(tls: Option<SetTls<'_>>) -> io::Result<(Redis, Ports)> {
         let options = [
             ("--cluster-enabled", "yes"),
             ("--cluster-port", &bus),
-            ("--cluster-node-timeout", "1000"),
+            ("--cluster-node-timeout", "5000"),
             ("--cluster-require-full-coverage", "no"),
             // A replica stands for election however long it has not heard of its primary.
             ("--cluster-replica-validity-factor", "0"),

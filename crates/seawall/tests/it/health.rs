@@ -135,8 +135,15 @@ mod postgres {
     #[tokio::test]
     async fn a_database_that_says_nothing_is_down_at_the_callers_deadline() {
         let (io, _proxy, _server) = silenced().await;
-        let context = CallContext::current().within(Duration::from_millis(50), Instant::now().into_std());
-        let health = context.scope(io.health()).await;
+        let second = Duration::from_secs(1);
+        let context = CallContext::current().within(second, Instant::now().into_std());
+        // It passes while the database is asked, and not before.
+        let passes = async {
+            tokio::time::pause();
+            tokio::time::advance(second).await;
+            tokio::time::resume();
+        };
+        let (health, ()) = tokio::join!(context.scope(io.health()), passes);
         assert_eq!(health.status, HealthStatus::Down);
         assert!(reason(&health, "sql").contains("deadline"), "{health:?}");
     }
