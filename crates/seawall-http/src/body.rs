@@ -242,7 +242,9 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.content {
             Content::Whole(bytes) => write!(f, "Body({} bytes)", bytes.len()),
-            Content::Answer(_) | Content::Stream(_) | Content::Made(_) => f.write_str("Body(stream)"),
+            Content::Answer(_) | Content::Carried(_) | Content::Stream(_) | Content::Made(_) => {
+                f.write_str("Body(stream)")
+            }
         }
     }
 }

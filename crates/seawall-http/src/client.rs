@@ -19,7 +19,7 @@ use crate::{Body, HttpBackend, HttpConfig, RequestBuilder};
 
 /// An HTTP client: a name for one tower service from `http::Request<Body>` to `http::Response<Body>`.
 ///
-/// [`new`](Self::new) makes it of a `reqwest::Client` behind a [`Pipeline`]: deadline, retry with a budget, and for
+/// [`new`](Self::new) makes it of hyper's client behind a [`Pipeline`]: deadline, retry with a budget, and for
 /// each `scheme://host:port` a circuit breaker and an attempt time-out. Clones share connections and all that state.
 ///
 /// It has two doors for middleware of your own: [`layer`](Self::layer) puts any tower layer around it, and
@@ -52,7 +52,7 @@ impl Http {
         Self::around(builder::client(config)?, config, observer)
     }
 
-    /// The same around a client of your own. Of the configuration all is used but what says how to connect, which is the
+    /// The same around a client of your own, which costs a call more than hyper's does. Of the configuration all is used but what says how to connect, which is the
     /// client's: `user_agent`, `http_version`, `https_only`, `connect_timeout`, `pool_*`, `http2_ping_interval`,
     /// `decompress`, `cookies`, `proxy` and `tls`. It should follow no redirects itself
     /// (`redirect(reqwest::redirect::Policy::none())`): those that it follows are seen by no guard and no policy.
@@ -217,10 +217,10 @@ impl Http {
         }
     }
 
-    /// The client that carries the calls, for what Seawall does not cover: it knows no policies.
-    /// `None` in a client made by [`from_service`](Self::from_service).
+    /// The client that [`from_reqwest`](Self::from_reqwest) was given, for what Seawall does not cover: it knows no policies.
+    /// `None` in any other client.
     pub fn reqwest(&self) -> Option<&reqwest::Client> {
-        self.standard().map(|stack| stack.client())
+        self.standard().and_then(|stack| stack.reqwest())
     }
 
     /// The cookies that the client keeps, if it was told to ([`HttpConfig::cookies`]).

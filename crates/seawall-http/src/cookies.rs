@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cookie_store::{Cookie, CookieDomain, CookieStore};
-use http::HeaderValue;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue};
 use url::Url;
 
 /// How many cookies a jar keeps in all, and of one domain, and how long one may be: what RFC 6265 §6.1 asks for.
@@ -49,6 +50,12 @@ impl Cookies {
         Some(header)
     }
 
+    /// Keeps those that a response from `url` sets.
+    pub(crate) fn keep_those_of(&self, headers: &HeaderMap, url: &Url) {
+        let set = headers.get_all(SET_COOKIE).iter().filter_map(|header| header.to_str().ok());
+        set.for_each(|cookie| self.set(cookie, url));
+    }
+
     /// Forgets all.
     pub fn clear(&self) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
@@ -89,16 +96,6 @@ fn domain_of<'a>(cookie: &'a Cookie<'_>) -> &'a str {
     match &cookie.domain {
         CookieDomain::HostOnly(domain) | CookieDomain::Suffix(domain) => domain,
         CookieDomain::NotPresent | CookieDomain::Empty => "",
-    }
-}
-
-impl reqwest::cookie::CookieStore for Cookies {
-    fn set_cookies(&self, headers: &mut dyn Iterator<Item = &HeaderValue>, url: &Url) {
-        headers.filter_map(|header| header.to_str().ok()).for_each(|cookie| self.set(cookie, url));
-    }
-
-    fn cookies(&self, url: &Url) -> Option<HeaderValue> {
-        self.of(url)
     }
 }
 

@@ -1,18 +1,21 @@
-//! What reqwest's errors mean.
+//! What the errors of hyper and reqwest mean.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use seawall_core::{Error, FailureKind, Name};
+use hyper_util::client::legacy;
+use seawall_core::{BoxError, Error, FailureKind, Name};
 
+use crate::connect::ConnectTimedOut;
 use crate::guard::PrivateName;
+use crate::transport::NotHttps;
 
 /// An attempt that got no response.
-pub(crate) fn of_request(error: reqwest::Error, name: Name) -> Error {
+pub(crate) fn of_request(error: BoxError, name: Name) -> Error {
     use FailureKind::{Permanent, Refused, Timeout, Transient};
-    let find = |is: fn(&(dyn StdError + 'static)) -> bool| causes(&error).any(is);
-    let (kind, may_have_executed, message) = if error.is_builder() {
+    let find = |is: fn(&(dyn StdError + 'static)) -> bool| causes(&*error).any(is);
+    let (kind, may_have_executed, message) = if find(is_invalid) {
         (Permanent, false, "the request is invalid")
     } else if find(<dyn StdError>::is::<PrivateName>) {
         (Refused, false, "the host is not called")
@@ -23,13 +26,13 @@ pub(crate) fn of_request(error: reqwest::Error, name: Name) -> Error {
         (Refused, true, "the response has more or longer headers than a client of HTTP/1 reads")
     } else if find(is_not_looked_at) {
         (Transient, false, "the server turned the request away unread")
-    } else if error.is_connect() && error.is_timeout() {
+    } else if find(is_connect) && find(is_timeout) {
         (Timeout, false, "could not connect in time")
-    } else if error.is_connect() && is_tls(&error) {
+    } else if find(is_connect) && find(is_tls) {
         (Permanent, false, "could not agree on a secure connection")
-    } else if error.is_connect() {
+    } else if find(is_connect) {
         (Transient, false, "could not connect")
-    } else if error.is_timeout() {
+    } else if find(is_timeout) {
         (Timeout, true, "no response in time")
     } else {
         (Transient, true, "the connection broke before the response")
@@ -39,8 +42,8 @@ pub(crate) fn of_request(error: reqwest::Error, name: Name) -> Error {
 }
 
 /// A response whose body ended before it was whole.
-pub(crate) fn of_response_body(error: reqwest::Error, name: Name) -> Error {
-    let (kind, message) = if error.is_timeout() {
+pub(crate) fn of_response_body(error: BoxError, name: Name) -> Error {
+    let (kind, message) = if causes(&*error).any(is_timeout) {
         (FailureKind::Timeout, "the response body did not arrive in time")
     } else {
         (FailureKind::Transient, "the response body broke off")
@@ -48,21 +51,20 @@ pub(crate) fn of_response_body(error: reqwest::Error, name: Name) -> Error {
     Error::new(kind, "http", name).with_message(message).with_source(RootCause::new(error))
 }
 
-/// A `reqwest::Error` that shows what lies at the bottom of it (`connection refused`), where reqwest itself shows
-/// the top (`error sending request`), and that has lost its URL, which may hold secrets.
-/// The whole chain is still there by `source`.
+/// An error that shows what lies at the bottom of it (`connection refused`), where itself it shows the top (`client error
+/// (Connect)`). The whole chain is still there by `source`.
 #[derive(Debug)]
-pub(crate) struct RootCause(reqwest::Error);
+pub(crate) struct RootCause(BoxError);
 
 impl RootCause {
-    pub(crate) fn new(error: reqwest::Error) -> Self {
-        Self(error.without_url())
+    pub(crate) fn new(error: impl Into<BoxError>) -> Self {
+        Self(error.into())
     }
 }
 
 impl fmt::Display for RootCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match causes(&self.0).last() {
+        match causes(&*self.0).last() {
             Some(root) => write!(f, "{root}"),
             None => write!(f, "{}", self.0),
         }
@@ -71,8 +73,27 @@ impl fmt::Display for RootCause {
 
 impl StdError for RootCause {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.0)
+        Some(&*self.0)
     }
+}
+
+/// It could not even be put together.
+fn is_invalid(cause: &(dyn StdError + 'static)) -> bool {
+    cause.is::<url::ParseError>()
+        || cause.is::<http::uri::InvalidUri>()
+        || cause.is::<NotHttps>()
+        || cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_builder)
+}
+
+fn is_connect(cause: &(dyn StdError + 'static)) -> bool {
+    cause.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect)
+}
+
+fn is_timeout(cause: &(dyn StdError + 'static)) -> bool {
+    cause.is::<ConnectTimedOut>()
+        || cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        || cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_timeout)
+        || cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout)
 }
 
 /// More than hyper's own limit, which stands behind those of the guards.
@@ -95,16 +116,13 @@ fn is_not_looked_at(cause: &(dyn StdError + 'static)) -> bool {
 
 /// A broken certificate, or a server that does not speak TLS, stays what it is; the rest may pass.
 /// rustls reports both through `io::ErrorKind::InvalidData`.
-fn is_tls(error: &reqwest::Error) -> bool {
-    causes(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|io| io.kind() == io::ErrorKind::InvalidData)
+fn is_tls(cause: &(dyn StdError + 'static)) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 /// The error and everything that caused it, outermost first.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    let first: &(dyn StdError + 'static) = error;
-    std::iter::successors(Some(first), |&cause| match cause.downcast_ref::<io::Error>() {
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&cause| match cause.downcast_ref::<io::Error>() {
         // An I/O error's `source` skips the error that it wraps.
         Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
         None => cause.source(),

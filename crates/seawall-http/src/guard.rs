@@ -15,7 +15,7 @@ use crate::target::CallName;
 
 pub(crate) use addresses::is_public;
 pub(crate) use hosts::HostRule;
-pub(crate) use resolver::{PrivateName, PublicResolver};
+pub(crate) use resolver::{PrivateName, Resolver};
 
 /// The guards of one client.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ mod body;
 mod builder;
 mod client;
 mod config;
+mod connect;
 mod connections;
 mod cookies;
 mod deadline_header;

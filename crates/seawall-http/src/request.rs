@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use address::Address;
+pub(crate) use address::is_plain_path;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use seawall_core::{BoxError, Error, FailureKind};
 use url::Url;

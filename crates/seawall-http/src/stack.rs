@@ -143,8 +143,8 @@ impl Stack {
         self.wiring.observer()
     }
 
-    pub(crate) const fn client(&self) -> &reqwest::Client {
-        self.wiring.client()
+    pub(crate) const fn reqwest(&self) -> Option<&reqwest::Client> {
+        self.wiring.reqwest()
     }
 
     pub(crate) const fn cookies(&self) -> Option<&Cookies> {

@@ -1,8 +1,11 @@
-//! The innermost service: one attempt over a `reqwest::Client`.
+//! The innermost service: one attempt.
 
 mod attempt;
+mod carrier;
+mod client;
+mod decompress;
 mod upgrades;
-mod upload;
+mod users;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,9 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, Uri};
+use http::{Request, Response, Uri};
 use http_body::Body as _;
-use seawall_core::{Error, Observer};
+use seawall_core::{BoxError, Error, Observer};
 use seawall_tower::DeadlineHeader;
 use tower::Service;
 use url::{Position, Url};
@@ -23,20 +26,24 @@ use crate::builder::Connected;
 use crate::config::HttpConfig;
 use crate::connections::Connections;
 use crate::deadline_header;
+use crate::failure;
 use crate::guard::Guards;
 use crate::keyring::{Keyring, Keys};
-use crate::outgoing::{Head, Outgoing};
+use crate::outgoing::Outgoing;
 use crate::quota::HeedQuota;
 use crate::redirect::is_redirect;
+use crate::request::is_plain_path;
 use crate::target::CallName;
 
 use attempt::{Attempt, Order};
+pub(crate) use carrier::Carrier;
+pub(crate) use client::{Client, NotHttps};
 use upgrades::{Upgrades, asks_for_one};
 
-/// One attempt over a `reqwest::Client`, once there is a connection to be had.
+/// One attempt, once there is a connection to be had.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
-    client: reqwest::Client,
+    carrier: Carrier,
     upgrades: Option<Arc<Upgrades>>,
     connections: Option<Connections>,
     site: Arc<Site>,
@@ -56,7 +63,7 @@ impl Clone for Called {
 /// What holds for all requests to one authority.
 #[derive(Debug)]
 struct Site {
-    /// A URL there, to be given other paths: taken apart once, and not for each request.
+    /// A URL there, taken apart once, and not for each request.
     root: Option<Url>,
     keys: Keys,
     quota: Option<HeedQuota>,
@@ -74,13 +81,11 @@ struct Rules {
     max_collected_size: u64,
     read_timeout: Option<Duration>,
     follows_redirects: bool,
-    /// Whether the client beneath may have followed some itself.
-    may_be_elsewhere: bool,
 }
 
 /// What every transport of a client is made of.
 pub(crate) struct Transports {
-    client: reqwest::Client,
+    carrier: Carrier,
     upgrades: Option<Arc<Upgrades>>,
     max_connections: Option<NonZeroU32>,
     keyring: Keyring,
@@ -90,12 +95,15 @@ pub(crate) struct Transports {
 
 impl Transports {
     pub(crate) fn new(connected: Connected, config: &HttpConfig, observer: Arc<dyn Observer>) -> Self {
-        let Connected { client, cookies, of_the_user } = connected;
-        // How the user's own was made nobody knows, so there is no second one like it.
-        let upgrades = if of_the_user { None } else { Upgrades::new(config, cookies.as_ref()).map(Arc::new) };
-        let rules = Arc::new(Rules::new(config, of_the_user));
+        let Connected { carrier, cookies } = connected;
+        let upgrades = match &carrier {
+            Carrier::Own(_) => Upgrades::new(config, cookies.as_ref()).map(Arc::new),
+            // How it was made nobody knows, so there is no second one like it.
+            Carrier::Users(_) => None,
+        };
+        let rules = Arc::new(Rules::new(config));
         let keyring = Keyring::new(&config.credentials);
-        Self { client, upgrades, max_connections: config.max_connections_per_host, keyring, rules, observer }
+        Self { carrier, upgrades, max_connections: config.max_connections_per_host, keyring, rules, observer }
     }
 
     /// One to the authority of this key of policies. Its clones share the authority's connections.
@@ -107,11 +115,10 @@ impl Transports {
     ) -> Transport {
         let connections =
             self.max_connections.map(|max| Connections::new(key, max, Arc::clone(&self.observer)));
-        // A path with room for others, so that its copies have it too: their buffers are as long as they are.
-        let root = Url::parse(&format!("{key}/{:0>128}", "")).ok();
+        let root = Url::parse(key).ok();
         let (keys, rules) = (self.keyring.keys(key), Arc::clone(&self.rules));
         Transport {
-            client: self.client.clone(),
+            carrier: self.carrier.clone(),
             upgrades: self.upgrades.clone(),
             connections: connections.clone(),
             site: Arc::new(Site { root, keys, quota, deadline_header, connections, rules }),
@@ -119,8 +126,8 @@ impl Transports {
         }
     }
 
-    pub(crate) const fn client(&self) -> &reqwest::Client {
-        &self.client
+    pub(crate) const fn reqwest(&self) -> Option<&reqwest::Client> {
+        self.carrier.users()
     }
 }
 
@@ -164,80 +171,69 @@ impl Service<Outgoing> for Transport {
             Ok(with_key) => with_key,
             Err(refused) => return Attempt::failed(refused),
         };
-        let request = match site.prepare(&head, with_key.as_ref().unwrap_or(&head.uri), headers, body) {
-            Ok(request) => request,
-            Err(error) => return Attempt::failed(crate::failure::of_request(error, (&name).into())),
+        let uri = match site.admitted(with_key.unwrap_or_else(|| head.uri.clone()), &name) {
+            Ok(uri) => uri,
+            Err(refused) => return Attempt::failed(refused),
         };
-        if let Err(refused) = site.rules.guards.check_url(request.url(), &name) {
-            return Attempt::failed(refused);
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        *request.version_mut() = head.version;
+        if self.carrier.users().is_some() {
+            // By them a reqwest client is told more of a request.
+            request.extensions_mut().clone_from(&head.extensions);
         }
-        let pending = match self.upgrades.as_ref().filter(|_| upgrade).map(|upgrades| upgrades.client()) {
-            None => Service::call(&mut self.client, request),
-            Some(Ok(mut client)) => Service::call(&mut client, request),
+        let carrier = match self.upgrades.as_ref().filter(|_| upgrade).map(|upgrades| upgrades.carrier()) {
+            None => &self.carrier,
+            Some(Ok(carrier)) => carrier,
             Some(Err(error)) => return Attempt::failed(error),
+        };
+        let pending = match carrier.send(request, &name) {
+            Ok(pending) => pending,
+            Err(error) => return Attempt::failed(failure::of_request(error, (&name).into())),
         };
         Attempt::sent(pending, Order { name, permit, site: Arc::clone(&self.site) })
     }
 }
 
 impl Site {
-    /// The request as reqwest has it.
-    fn prepare(
-        &self,
-        head: &Head,
-        uri: &Uri,
-        headers: HeaderMap,
-        body: Body,
-    ) -> reqwest::Result<reqwest::Request> {
-        let body = upload::into_reqwest(body);
-        let below = self.root.as_ref().filter(|root| is_below(root, uri));
-        match below {
-            // What else it is told of a request there is no other way to hand on.
-            Some(root) if head.extensions.is_empty() => {
-                let mut url = root.clone();
-                url.set_path(uri.path());
-                url.set_query(uri.query());
-                let mut request = reqwest::Request::new(head.method.clone(), url);
-                *request.headers_mut() = headers;
-                *request.version_mut() = head.version;
-                *request.body_mut() = Some(body);
-                Ok(request)
-            }
-            _ => {
-                let mut request = Request::new(body);
-                *request.method_mut() = head.method.clone();
-                *request.uri_mut() = uri.clone();
-                *request.headers_mut() = headers;
-                *request.version_mut() = head.version;
-                *request.extensions_mut() = head.extensions.clone();
-                reqwest::Request::try_from(request)
-            }
+    /// The URL as it is dialled and sent, if it may be called. What is spelled so already is not taken apart.
+    fn admitted(&self, uri: Uri, call: &CallName) -> Result<Uri, Error> {
+        let guards = &self.rules.guards;
+        if let Some(root) = self.root.as_ref().filter(|root| is_plainly_below(root, &uri)) {
+            guards.check_url(root, call)?;
+            return Ok(uri);
         }
+        let invalid = |error: BoxError| failure::of_request(error, call.into());
+        let url = Url::parse(&uri.to_string()).map_err(|error| invalid(error.into()))?;
+        guards.check_url(&url, call)?;
+        Uri::try_from(url.as_str()).map_err(|error| invalid(error.into()))
     }
 }
 
-/// Whether scheme, host and port are the same, letter by letter.
-fn is_below(root: &Url, uri: &Uri) -> bool {
+/// Whether scheme, host and port are the same, letter by letter, and there is nothing in the rest that is sent otherwise.
+fn is_plainly_below(root: &Url, uri: &Uri) -> bool {
     uri.scheme_str() == Some(root.scheme())
         && uri.authority().is_some_and(|authority| {
             authority.as_str() == &root[Position::BeforeUsername..Position::AfterPort]
         })
+        && uri.path_and_query().is_none_or(|path| is_plain_path(path.as_str()))
 }
 
 impl Rules {
-    fn new(config: &HttpConfig, may_be_elsewhere: bool) -> Self {
+    fn new(config: &HttpConfig) -> Self {
         Self {
             guards: Guards::new(&config.guards),
             max_size: config.guards.max_response_size,
             max_collected_size: config.max_collected_size,
             read_timeout: config.read_timeout,
             follows_redirects: config.max_redirects > 0,
-            may_be_elsewhere,
         }
     }
 
     /// What is to be done with a response, if it is to be had at all.
-    fn receive(&self, response: &Response<reqwest::Body>, call: &CallName) -> Result<Limits, Error> {
+    fn receive(&self, response: &Response<Body>, call: &CallName) -> Result<Limits, Error> {
         self.guards.check_headers(response, call)?;
         let reception = call.reception();
         let follows = self.follows_redirects && is_redirect(response);

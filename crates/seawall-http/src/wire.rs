@@ -43,7 +43,7 @@ impl Wiring {
         Arc::clone(&self.observer)
     }
 
-    pub(crate) const fn client(&self) -> &reqwest::Client {
-        self.transports.client()
+    pub(crate) const fn reqwest(&self) -> Option<&reqwest::Client> {
+        self.transports.reqwest()
     }
 }

@@ -84,7 +84,7 @@ impl AsyncIoSystem {
             #[cfg(not(feature = "redis"))]
             None,
             #[cfg(feature = "http")]
-            self.parts.http.reqwest().map(|_| ("http", self.parts.http.targets())),
+            self.parts.http.pipeline().map(|pipeline| ("http", pipeline.targets())),
             #[cfg(not(feature = "http"))]
             None,
             #[cfg(feature = "fs")]

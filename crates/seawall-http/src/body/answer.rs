@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::Frame;
-use seawall_core::{Error, FailureKind, Name};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use seawall_core::{BoxError, Error, FailureKind, Name};
 use seawall_tower::concurrency_limit::Permit;
 
 use super::time_limit::TimeLimit;
@@ -31,16 +33,25 @@ struct SizeLimit {
 }
 
 impl Body {
-    /// What a server answers to a call: at most so many bytes, and none later than `idle` after the one before.
-    pub(crate) fn of_answer(
-        body: reqwest::Body,
-        call: CallName,
-        max: Option<u64>,
-        idle: Option<Duration>,
-    ) -> Self {
+    /// What a server answers.
+    pub(crate) const fn received(body: Incoming) -> Self {
+        Self::of(Content::Answer(body))
+    }
+
+    /// The same, by way of what undoes its coding, or of another client.
+    pub(crate) fn carried<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self::of(Content::Carried(Box::pin(body.map_err(Into::into))))
+    }
+
+    /// Answers this call: at most so many bytes, and none later than `idle` after the one before.
+    pub(crate) fn answering(mut self, call: CallName, max: Option<u64>, idle: Option<Duration>) -> Self {
         let (time, size) = (TimeLimit::new(idle, None), max.map(SizeLimit::new));
-        let answer = Answer { call: Some(call), time, size, permit: None };
-        Self { answer: Some(Box::new(answer)), ..Self::of(Content::Answer(body)) }
+        self.answer = Some(Box::new(Answer { call: Some(call), time, size, permit: None }));
+        self
     }
 
     /// What errors call it.

@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use seawall_core::{Error, Name};
+use hyper::body::Incoming;
+use seawall_core::{BoxError, Error, Name};
 
 use super::Body;
 use super::measured::Measured;
@@ -13,8 +14,10 @@ use crate::failure;
 /// What a body is made of.
 pub(super) enum Content {
     Whole(Bytes),
-    /// What a server answers, without another box around it.
-    Answer(reqwest::Body),
+    /// What a server answers, without a box around it.
+    Answer(Incoming),
+    /// The same, by way of what undoes its coding, or of another client.
+    Carried(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
     Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = Error> + Send>>),
     /// Made when it is read, each copy anew.
     Made(Recipe),
@@ -23,7 +26,7 @@ pub(super) enum Content {
 /// How a content broke off.
 pub(super) enum Broken {
     Ours(Error),
-    Answer(reqwest::Error),
+    Answer(BoxError),
 }
 
 impl Content {
@@ -35,7 +38,7 @@ impl Content {
         match self {
             Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
             Self::Made(recipe) => Some(Self::Made(recipe.clone())),
-            Self::Answer(_) | Self::Stream(_) => None,
+            Self::Answer(_) | Self::Carried(_) | Self::Stream(_) => None,
         }
     }
 
@@ -45,8 +48,11 @@ impl Content {
                 let data = (!bytes.is_empty()).then(|| Ok(Frame::data(std::mem::take(bytes))));
                 Poll::Ready(data)
             }
-            Self::Answer(body) => {
-                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Broken::Answer)))
+            Self::Answer(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|frame| frame.map_err(|error| Broken::Answer(error.into())))),
+            Self::Carried(body) => {
+                body.as_mut().poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Broken::Answer)))
             }
             Self::Stream(body) => {
                 body.as_mut().poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Broken::Ours)))
@@ -62,6 +68,7 @@ impl Content {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Answer(body) => body.is_end_stream(),
+            Self::Carried(body) => body.is_end_stream(),
             Self::Stream(body) => body.is_end_stream(),
             Self::Made(recipe) => recipe.length == Some(0),
         }
@@ -76,6 +83,7 @@ impl Content {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Answer(body) => body.size_hint(),
+            Self::Carried(body) => body.size_hint(),
             Self::Stream(body) => body.size_hint(),
             Self::Made(recipe) => recipe.length.map_or_else(SizeHint::default, SizeHint::with_exact),
         }

@@ -1,31 +1,55 @@
 use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::vec;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hyper_util::client::legacy::connect::dns::Name;
 use seawall_core::BoxError;
+use tower::Service;
 
 use super::is_public;
 
-/// Looks names up as the system does, and hands out only the addresses that are public. What it hands out is what is
-/// dialled, so that a name that means one thing when it is looked at and another when it is called gains nothing.
+/// Looks names up as the system does, and hands out, if told so, only the addresses that are public. What it hands out is
+/// what is dialled, so that a name that means one thing when it is looked at and another when it is called gains nothing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PublicResolver;
+pub(crate) struct Resolver {
+    only_public: bool,
+}
 
-impl Resolve for PublicResolver {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Resolver {
+    pub(crate) const fn new(only_public: bool) -> Self {
+        Self { only_public }
+    }
+}
+
+impl Service<Name> for Resolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let only_public = self.only_public;
         Box::pin(async move {
             // The port is put in by who asks.
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            only_public(&found)
+            let dialled = if only_public { self::only_public(found)? } else { found };
+            Ok(dialled.into_iter())
         })
     }
 }
 
-fn only_public(found: &[SocketAddr]) -> Result<Addrs, BoxError> {
-    let public: Vec<_> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
-    match found.first() {
-        Some(private) if public.is_empty() => Err(PrivateName(*private).into()),
-        _ => Ok(Box::new(public.into_iter())),
+fn only_public(mut found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, PrivateName> {
+    let first = found.first().copied();
+    found.retain(|address| is_public(address.ip()));
+    match first {
+        Some(private) if found.is_empty() => Err(PrivateName(private)),
+        _ => Ok(found),
     }
 }
 
@@ -46,10 +70,9 @@ mod tests {
     use super::*;
 
     fn resolved(addresses: &[&str]) -> Result<Vec<String>, String> {
-        let found: Vec<_> =
-            addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect();
-        match only_public(&found) {
-            Ok(public) => Ok(public.map(|address| address.ip().to_string()).collect()),
+        let found = addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect();
+        match only_public(found) {
+            Ok(public) => Ok(public.iter().map(|address| address.ip().to_string()).collect()),
             Err(error) => Err(error.to_string()),
         }
     }

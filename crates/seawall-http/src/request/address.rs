@@ -97,7 +97,7 @@ fn is_plain_host(host: &str) -> bool {
 }
 
 /// Paths and queries without segments that lead back up, which may be escaped too.
-fn is_plain_path(path: &str) -> bool {
+pub(crate) fn is_plain_path(path: &str) -> bool {
     let (mut before, mut is_escaped) = (0, false);
     for byte in path.bytes() {
         if !PLAIN_IN_PATHS[usize::from(byte)] || (byte == b'.' && before == b'/') {

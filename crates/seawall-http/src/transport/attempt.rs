@@ -3,19 +3,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Response, Uri};
+use http::Response;
 use pin_project_lite::pin_project;
 use seawall_core::Error;
 use seawall_tower::concurrency_limit::Permit;
-use tower::Service;
 
+use super::carrier::Pending;
 use super::{Limits, Site};
 use crate::connections::Connections;
-use crate::response::{Proven, RedirectedTo};
+use crate::response::Proven;
 use crate::target::CallName;
 use crate::{Body, failure};
-
-type Pending = <reqwest::Client as Service<reqwest::Request>>::Future;
 
 pin_project! {
     /// The answer of one attempt: once its headers are there, or its body if that is collected. Dropped, it closes its
@@ -23,8 +21,7 @@ pin_project! {
     #[project = Projected]
     pub(crate) enum Attempt {
         Failed { error: Option<Error> },
-        // reqwest's is large, and would be moved through every layer.
-        Sent { pending: Pin<Box<Pending>>, order: Option<Order> },
+        Sent { pending: Pending, order: Option<Order> },
         // In a box only where a body is to be waited for anyway.
         Collecting { whole: Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>> },
     }
@@ -43,7 +40,7 @@ impl Attempt {
     }
 
     pub(super) fn sent(pending: Pending, order: Order) -> Self {
-        Self::Sent { pending: Box::pin(pending), order: Some(order) }
+        Self::Sent { pending, order: Some(order) }
     }
 }
 
@@ -57,7 +54,7 @@ impl Future for Attempt {
                     return Poll::Ready(Err(error.take().expect("it is not polled once it was ready")));
                 }
                 Projected::Sent { pending, order } => {
-                    let answer = ready!(pending.as_mut().poll(cx));
+                    let answer = ready!(Pin::new(pending).poll(cx));
                     let order = order.take().expect("it is not polled once it was ready");
                     match answer {
                         Err(error) => {
@@ -80,11 +77,8 @@ impl Future for Attempt {
 
 impl Order {
     /// The response, and within what limit it is to be collected, if it is.
-    fn received(self, response: reqwest::Response) -> Result<(Response<Body>, Option<u64>), Error> {
+    fn received(self, response: Response<Body>) -> Result<(Response<Body>, Option<u64>), Error> {
         let Self { name, permit, site } = self;
-        let elsewhere = (site.rules.may_be_elsewhere && !name.is_at(response.url()))
-            .then(|| Uri::try_from(response.url().as_str()).ok());
-        let response = Response::from(response);
         if let Some(quota) = &site.quota {
             quota.heed(&response);
         }
@@ -94,10 +88,7 @@ impl Order {
         // Whether the client's credentials went with the request.
         let proven = site.keys.has(name.reception());
         let mut response =
-            response.map(|body| Body::of_answer(body, name, max, site.rules.read_timeout).holding(permit));
-        if let Some(uri) = elsewhere.flatten() {
-            response.extensions_mut().insert(RedirectedTo(uri));
-        }
+            response.map(|body| body.answering(name, max, site.rules.read_timeout).holding(permit));
         if proven {
             response.extensions_mut().insert(Proven);
         }

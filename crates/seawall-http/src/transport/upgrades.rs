@@ -1,10 +1,11 @@
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use http::header::UPGRADE;
 use http::{HeaderMap, Version};
 use seawall_core::Error;
 
+use super::carrier::Carrier;
 use crate::builder;
 use crate::config::{HttpConfig, HttpVersion};
 use crate::cookies::Cookies;
@@ -14,7 +15,7 @@ use crate::cookies::Cookies;
 pub(super) struct Upgrades {
     config: HttpConfig,
     cookies: Option<Cookies>,
-    client: OnceLock<reqwest::Client>,
+    carrier: OnceLock<Carrier>,
 }
 
 impl Upgrades {
@@ -23,17 +24,17 @@ impl Upgrades {
         (config.http_version != HttpVersion::Http1).then(|| Self {
             config: config.clone(),
             cookies: cookies.cloned(),
-            client: OnceLock::new(),
+            carrier: OnceLock::new(),
         })
     }
 
-    pub(super) fn client(&self) -> Result<reqwest::Client, Error> {
-        if let Some(client) = self.client.get() {
-            return Ok(client.clone());
+    pub(super) fn carrier(&self) -> Result<&Carrier, Error> {
+        if let Some(carrier) = self.carrier.get() {
+            return Ok(carrier);
         }
         // Two that are made at once are one too many, and no harm.
         let client = builder::for_upgrades(&self.config, self.cookies.as_ref())?;
-        Ok(self.client.get_or_init(|| client).clone())
+        Ok(self.carrier.get_or_init(|| Carrier::Own(Arc::new(client))))
     }
 }
 

@@ -5,6 +5,7 @@ use http::header::{
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Request, Response, StatusCode, Uri, Version};
+use hyper_util::rt::TokioIo;
 use seawall_core::{Error, FailureKind, Name};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -86,9 +87,8 @@ fn check(headers: &HeaderMap, key: &str, asked: &[HeaderValue]) -> Result<(), &'
 }
 
 async fn upgrade(response: Response<Body>, name: Name) -> Result<Box<dyn Connection>, Error> {
-    let response = reqwest::Response::from(response.map(|_empty| reqwest::Body::from("")));
-    match response.upgrade().await {
-        Ok(connection) => Ok(Box::new(connection)),
+    match hyper::upgrade::on(response).await {
+        Ok(connection) => Ok(Box::new(TokioIo::new(connection))),
         Err(error) => Err(Error::new(FailureKind::Transient, "http", name)
             .with_message("the connection did not change its protocol")
             .with_source(RootCause::new(error))),

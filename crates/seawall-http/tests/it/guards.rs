@@ -187,8 +187,7 @@ async fn a_guard_that_cannot_hold_is_no_configuration() {
     );
 
     let config = HttpConfig { proxy: Proxy::Off, ..config };
-    let of_my_own = Http::new(&config, std::sync::Arc::new(())).unwrap().reqwest().unwrap().clone();
-    let error = Http::from_reqwest(of_my_own, &config, std::sync::Arc::new(())).unwrap_err();
+    let error = Http::from_reqwest(reqwest::Client::new(), &config, std::sync::Arc::new(())).unwrap_err();
     assert!(error.to_string().contains("needs a client made by Http::new"), "{error}");
 
     let wrong =

@@ -67,7 +67,7 @@ async fn a_layer_of_the_users_own_sees_a_call_once_however_often_it_is_tried() {
     assert_eq!(tried.load(Ordering::SeqCst), 2);
     assert_eq!(count.0.load(Ordering::SeqCst), 1);
     assert_eq!(http.targets().len(), 1, "what a client hands out is still there behind a layer");
-    assert!(http.reqwest().is_some());
+    assert!(http.pipeline().is_some());
 }
 
 #[tokio::test]
