@@ -5,6 +5,7 @@
 mod bad_network;
 mod batch;
 mod body;
+mod carriers;
 mod circuit_breaker;
 mod classify;
 mod collect;

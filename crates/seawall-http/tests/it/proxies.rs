@@ -3,11 +3,13 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::routing::get;
 use seawall_core::FailureKind;
-use seawall_http::{GuardsConfig, Http, HttpConfig, Proxy, ProxyConfig};
+use seawall_http::{GuardsConfig, Http, HttpConfig, Pem, Proxy, ProxyConfig, TlsConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::rustls;
 
-use crate::support::{client_of, serve};
+use crate::support::{client_of, everything_shown_by, serve};
+use crate::tls::{Authority, serve_tls};
 
 /// A proxy of HTTP that answers itself, and remembers what it was asked.
 async fn http_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
@@ -27,6 +29,37 @@ async fn http_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
             log.lock().unwrap().push(String::from_utf8(head).unwrap());
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nproxied";
             connection.write_all(answer).await.unwrap();
+        }
+    });
+    (url, asked)
+}
+
+/// A proxy of HTTP that opens tunnels to `target`, whatever it is asked for, and remembers what that was. It wants `me` and
+/// `hunter2`.
+async fn tunnelling_proxy(target: String) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+                if client.read_buf(&mut head).await.unwrap() == 0 {
+                    break;
+                }
+            }
+            let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+            let knows_me = head.contains("proxy-authorization: basic bwu6ahvudgvymg==");
+            log.lock().unwrap().push(head);
+            if !knows_me {
+                client.write_all(b"HTTP/1.1 407 Who Are You\r\n\r\n").await.unwrap();
+                continue;
+            }
+            client.write_all(b"HTTP/1.1 200 Go On\r\n\r\n").await.unwrap();
+            let mut server = TcpStream::connect(&target).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
         }
     });
     (url, asked)
@@ -104,6 +137,68 @@ async fn requests_go_through_a_socks_proxy_that_resolves_names() {
         ..ProxyConfig::default()
     };
     assert_eq!(through(proxy).get("http://nowhere.invalid/").fetch_text().await.unwrap(), "by socks");
+}
+
+/// A server that speaks TLS as `localhost`, whoever it is, and the settings that trust it.
+async fn tls_server() -> (String, TlsConfig) {
+    let authority = Authority::new();
+    let url = serve_tls(&authority, None, rustls::ALL_VERSIONS).await;
+    let tls = TlsConfig {
+        extra_roots: vec![Pem::text(authority.pem())],
+        only_extra_roots: true,
+        ..TlsConfig::default()
+    };
+    (url.strip_prefix("https://").unwrap().to_owned(), tls)
+}
+
+#[tokio::test]
+async fn https_goes_through_a_tunnel_and_the_certificate_is_the_servers() {
+    let (server, tls) = tls_server().await;
+    let (url, asked) = tunnelling_proxy(server).await;
+    let proxy =
+        ProxyConfig { url, user: "me".to_owned(), password: "hunter2".into(), ..ProxyConfig::default() };
+    let config = HttpConfig { tls, proxy: Proxy::Through(proxy), ..HttpConfig::default() };
+    let http = client_of(&config);
+    assert_eq!(http.get("https://localhost/").bearer("token").fetch_text().await.unwrap(), "hello bearer");
+    let head = asked.lock().unwrap()[0].clone();
+    assert!(head.starts_with("connect localhost:443 http/1.1\r\n"), "{head}");
+    assert!(head.contains("user-agent: seawall/") && !head.contains("bearer"), "{head}");
+
+    let error = http.get("https://another.example/").send().await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::Permanent, "{error}");
+    assert!(error.to_string().contains("could not agree on a secure connection"), "{error}");
+}
+
+#[tokio::test]
+async fn a_tunnel_that_is_refused_was_no_call_and_shows_no_password() {
+    let (server, tls) = tls_server().await;
+    let (url, _) = tunnelling_proxy(server).await;
+    let proxy =
+        ProxyConfig { url, user: "me".to_owned(), password: "swordfish".into(), ..ProxyConfig::default() };
+    let http = client_of(&HttpConfig { tls, proxy: Proxy::Through(proxy), ..HttpConfig::default() });
+    let error = http.post("https://localhost/").send().await.unwrap_err();
+    assert!(!error.may_have_executed(), "{error}");
+    assert!(error.to_string().contains("proxy authorization required"), "{error}");
+    let shown = everything_shown_by(&error) + &format!("{http:?}");
+    assert!(!shown.contains("swordfish") && !shown.contains("bWU6c3dvcmRmaXNo"), "{shown}");
+}
+
+#[tokio::test]
+async fn https_through_socks_is_checked_by_the_name_that_was_called_though_an_address_is_dialled() {
+    let (server, tls) = tls_server().await;
+    let proxy = socks_proxy(server).await;
+    for scheme in ["socks5", "socks5h"] {
+        let proxy = ProxyConfig {
+            url: format!("{scheme}://{proxy}"),
+            user: "me".to_owned(),
+            password: "hunter2".into(),
+            ..ProxyConfig::default()
+        };
+        let config = HttpConfig { tls: tls.clone(), proxy: Proxy::Through(proxy), ..HttpConfig::default() };
+        assert_eq!(client_of(&config).get("https://localhost/").fetch_text().await.unwrap(), "hello");
+        let wrong_name = client_of(&config).get("https://127.0.0.2/").send().await.unwrap_err();
+        assert_eq!(wrong_name.kind(), FailureKind::Permanent, "{wrong_name}");
+    }
 }
 
 #[tokio::test]

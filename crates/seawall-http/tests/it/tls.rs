@@ -19,16 +19,16 @@ use tokio_rustls::server::TlsStream;
 
 use crate::support::client_of;
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
@@ -41,7 +41,7 @@ impl Authority {
 }
 
 /// Answers `hello` over TLS, and asks clients for a certificate of `clients`, if there is one.
-async fn serve_tls(
+pub(crate) async fn serve_tls(
     authority: &Authority,
     clients: Option<&Authority>,
     versions: &[&'static SupportedProtocolVersion],
