@@ -15,13 +15,14 @@ use crate::transport::NotHttps;
 pub(crate) fn of_request(error: BoxError, name: Name) -> Error {
     use FailureKind::{Permanent, Refused, Timeout, Transient};
     let find = |is: fn(&(dyn StdError + 'static)) -> bool| causes(&*error).any(is);
-    let (kind, may_have_executed, message) = if find(is_invalid) {
+    let (kind, may_have_executed, message) = if is_invalid(&*error) {
         (Permanent, false, "the request is invalid")
+    } else if find(<dyn StdError>::is::<Error>) {
+        // Only a request's body fails with our own error in there: its source did, not the server. What lies beneath is
+        // the source's, whatever it would mean of this request.
+        (Permanent, true, "the request body failed")
     } else if find(<dyn StdError>::is::<PrivateName>) {
         (Refused, false, "the host is not called")
-    } else if find(<dyn StdError>::is::<Error>) {
-        // Only a request's body fails with our own error in there: its source did, not the server.
-        (Permanent, true, "the request body failed")
     } else if find(is_too_large) {
         (Refused, true, "the response has more or longer headers than a client of HTTP/1 reads")
     } else if find(is_not_looked_at) {
@@ -77,7 +78,7 @@ impl StdError for RootCause {
     }
 }
 
-/// It could not even be put together.
+/// It could not even be put together. Said of the error itself, and not of what lies beneath it.
 fn is_invalid(cause: &(dyn StdError + 'static)) -> bool {
     cause.is::<url::ParseError>()
         || cause.is::<http::uri::InvalidUri>()

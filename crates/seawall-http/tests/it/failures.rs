@@ -70,6 +70,16 @@ async fn a_source_that_fails_is_not_held_against_the_server() {
 }
 
 #[tokio::test]
+async fn why_a_source_failed_says_nothing_of_the_request() {
+    let server = RawServer::start(&[Then::Hold("")]).await;
+    let not_a_url = || std::io::Error::other("no url".parse::<http::Uri>().unwrap_err());
+    let chunks = stream::iter([Ok(Bytes::from_static(b"chunk")), Err(not_a_url())]);
+    let error = client().put(server.url()).body(Body::from_stream(chunks)).send().await.unwrap_err();
+    assert!(error.may_have_executed(), "{error}");
+    assert!(error.to_string().contains("the request body failed"), "{error}");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_not_http_is_an_error() {
     let server = RawServer::start(&[Then::Close("220 mail.example.com ready\r\n")]).await;
     let error = client().post(server.url()).send().await.unwrap_err();
