@@ -38,7 +38,7 @@ async fn a_request_says_what_is_accepted_who_asks_and_whom_and_nothing_else() {
     assert_eq!(
         said,
         format!(
-            "/\naccept: */*\naccept-encoding: zstd,gzip,deflate,br\nhost: {host}\nuser-agent: seawall/{version}"
+            "/\naccept-encoding: zstd,gzip,deflate,br\naccept: */*\nhost: {host}\nuser-agent: seawall/{version}"
         )
     );
     let own = http
@@ -47,7 +47,7 @@ async fn a_request_says_what_is_accepted_who_asks_and_whom_and_nothing_else() {
         .header("accept-encoding", "br")
         .header("user-agent", "me");
     let said = own.fetch_text().await.unwrap();
-    assert_eq!(said, format!("/\naccept: text/plain\naccept-encoding: br\nhost: {host}\nuser-agent: me"));
+    assert_eq!(said, format!("/\naccept-encoding: br\naccept: text/plain\nhost: {host}\nuser-agent: me"));
 }
 
 #[tokio::test]
