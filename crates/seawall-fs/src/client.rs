@@ -2,15 +2,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use seawall_core::{BoxError, Error, FailureKind, InvalidConfig, Observer};
-use seawall_tower::Pipeline;
+use seawall_tower::{Pipeline, Spares};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::engine::turn;
 use crate::losses::LossCounter;
-use crate::shelf::Shelf;
 use crate::span;
 use crate::{FileService, FsClassifier, FsConfig, FsRequest, FsResponse};
+
+pub(crate) type Stack = BoxCloneSyncService<FsRequest, FsResponse, Error>;
 
 /// File I/O that never half-writes. A clone is another handle on the same stack, slots and circuit breaker.
 ///
@@ -19,7 +20,7 @@ use crate::{FileService, FsClassifier, FsConfig, FsRequest, FsResponse};
 /// [`io::Error`](std::io::Error) as its [`source`](std::error::Error::source).
 #[derive(Clone)]
 pub struct Fs {
-    shelf: Shelf,
+    stack: Arc<Spares<Stack>>,
     pipeline: Option<Pipeline<FsClassifier>>,
     pub(crate) losses: LossCounter,
     /// Whether the stack is the default one and nothing else, which learns nothing from an answer of the page cache.
@@ -42,7 +43,7 @@ impl Fs {
             pipeline: Some(pipeline),
             plain: config.bytes_per_second.is_none() && !config.spans,
             spans: spans.filter(|_| config.spans),
-            ..Self::from_service(stack)
+            ..Self::of(Spares::new(erased(stack)))
         })
     }
 
@@ -52,9 +53,12 @@ impl Fs {
         S: Service<FsRequest, Response = FsResponse, Error: Into<BoxError>, Future: Send + 'static>,
         S: Clone + Send + Sync + 'static,
     {
-        let stack = service.map_err(|error| Error::from_boxed(error.into(), "fs", "middleware"));
+        Self::of(Spares::none(erased(service)))
+    }
+
+    fn of(stack: Spares<Stack>) -> Self {
         Self {
-            shelf: Shelf::new(BoxCloneSyncService::new(stack)),
+            stack: Arc::new(stack),
             pipeline: None,
             losses: LossCounter::default(),
             plain: false,
@@ -70,7 +74,7 @@ impl Fs {
         L::Service: Clone + Send + Sync + 'static,
     {
         let (pipeline, losses, spans) = (self.pipeline.clone(), self.losses.clone(), self.spans.clone());
-        Self { pipeline, losses, spans, ..Self::from_service(layer.layer(self.shelf.stack().clone())) }
+        Self { pipeline, losses, spans, ..Self::from_service(layer.layer(self.stack.original().clone())) }
     }
 
     /// The default stack's pipeline, to look at its circuit or to switch it; none of a stack of your own.
@@ -87,17 +91,13 @@ impl Fs {
             && observer.wants_span()
         {
             // In a box, because it is off unless asked for, and every future would have room for it otherwise.
-            return Box::pin(span::around(self.shelf.stack().clone(), request)).await;
+            return Box::pin(span::around(self.stack.original().clone(), request)).await;
         }
         // Here and not further inside, where it would take memory.
         if turn::is_over() {
             turn::let_others().await;
         }
-        let mut stack = self.shelf.take();
-        stack.ready().await?;
-        let answer = stack.call(request);
-        self.shelf.put_back(stack);
-        answer.await
+        self.stack.call(request).await
     }
 
     /// Whether nobody has put a layer around the default stack.
@@ -121,4 +121,13 @@ impl fmt::Debug for Fs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fs").finish_non_exhaustive()
     }
+}
+
+fn erased<S>(service: S) -> Stack
+where
+    S: Service<FsRequest, Response = FsResponse, Error: Into<BoxError>, Future: Send + 'static>,
+    S: Clone + Send + Sync + 'static,
+{
+    let stack = service.map_err(|error| Error::from_boxed(error.into(), "fs", "middleware"));
+    BoxCloneSyncService::new(stack)
 }

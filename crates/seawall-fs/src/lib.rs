@@ -38,7 +38,6 @@ mod request;
 mod root;
 mod run;
 mod service;
-mod shelf;
 mod sink;
 mod span;
 pub mod standard_streams;

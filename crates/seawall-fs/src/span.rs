@@ -3,7 +3,7 @@ use tower::ServiceExt;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 
-use crate::shelf::Stack;
+use crate::client::Stack;
 use crate::{FsRequest, FsResponse};
 
 /// Sends a request in a span of its own, which is made only if a subscriber wants it.

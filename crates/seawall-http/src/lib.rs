@@ -25,7 +25,6 @@ mod redirect;
 mod request;
 mod response;
 mod retry_after;
-mod spares;
 pub mod sse;
 mod stack;
 mod target;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::{Method, Response};
 use seawall_core::{CallContext, Error, FailureKind, Name, Observer};
-use seawall_tower::{Identity, Pipeline, PipelineService, Registry};
+use seawall_tower::{Identity, Pipeline, PipelineService, Registry, Spares};
 use tower::{Layer, Service, ServiceExt};
 
 use crate::builder::Connected;
@@ -19,11 +19,13 @@ use crate::once::Once;
 use crate::outgoing::Outgoing;
 use crate::redirect::{self, Trail};
 use crate::response::RedirectedTo;
-use crate::spares::Spares;
 use crate::target::{CallName, Key};
 use crate::transport::{Transport, Transports};
 use crate::wire::{Wire, Wiring};
 use crate::{Body, HttpBackend};
+
+/// What calls to one authority are made by. In a box, because it goes into the future of a call and comes back out of it.
+pub(crate) type Instance = Box<PipelineService<Wire, HttpBackend>>;
 
 /// The stack of one client. What belongs to an authority is put together at its first call and kept.
 pub(crate) struct Stack {
@@ -31,7 +33,7 @@ pub(crate) struct Stack {
     cookies: Option<Cookies>,
     pipeline: Pipeline<HttpBackend>,
     /// By authority, as the pipeline knows its targets.
-    services: Registry<Spares>,
+    services: Registry<Spares<Instance>>,
     cache: Option<HttpCacheHandle>,
     config: HttpConfig,
 }
@@ -103,7 +105,10 @@ impl Stack {
             Ok(ready) => {
                 // Made where it stays: moved from place to place, it would cost more than all the rest.
                 let call = pin!(ready.call(request));
-                spares.leave_behind(service);
+                // If some layer has refused the call, those within it have what they reserved for it still.
+                if service.get_ref().get_ref().was_called() {
+                    spares.keep(service);
+                }
                 call.await
             }
             Err(error) => Err(error),
@@ -112,7 +117,7 @@ impl Stack {
     }
 
     /// What guards and carries the calls to the authority of a request. The key stays in here, where no future has room for it.
-    pub(crate) fn services_for(&self, request: &Outgoing) -> Result<Arc<Spares>, Error> {
+    pub(crate) fn services_for(&self, request: &Outgoing) -> Result<Arc<Spares<Instance>>, Error> {
         let key = Key::of(&request.head.method, &request.head.uri)?;
         if request.head.method == Method::CONNECT {
             return Err(no_tunnels(&request.name()));
@@ -126,8 +131,8 @@ impl Stack {
         response.map(|body| body.of_call(name).until(deadline))
     }
 
-    fn assemble(&self, key: &str) -> PipelineService<Wire, HttpBackend> {
-        self.pipeline.layer(key).layer(self.wire(key))
+    fn assemble(&self, key: &str) -> Instance {
+        Box::new(self.pipeline.layer(key).layer(self.wire(key)))
     }
 
     /// What carries attempts to the authority of this key.
@@ -165,4 +170,35 @@ fn no_tunnels(call: &CallName) -> Error {
     Error::new(FailureKind::Permanent, "http", Name::from(call)).not_executed().with_message(
         "CONNECT asks for a tunnel and not for a response: set a proxy in the configuration instead",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+
+    use http::Request;
+    use seawall_core::FailureKind;
+    use seawall_tower::{PipelineConfig, RetryConfig};
+
+    use crate::outgoing::Outgoing;
+    use crate::{Body, Http, HttpConfig};
+
+    #[tokio::test]
+    async fn an_instance_is_used_again_unless_its_call_was_refused_on_the_way() {
+        let retry = RetryConfig { max_attempts: NonZeroU32::MIN, ..RetryConfig::default() };
+        let pipeline = PipelineConfig { retry, ..PipelineConfig::default() };
+        let http = Http::new(&HttpConfig { pipeline, ..HttpConfig::default() }, Arc::new(())).unwrap();
+        // Nobody listens there.
+        let url = "http://127.0.0.1:1/";
+        let request = Outgoing::from(Request::get(url).body(Body::empty()).unwrap());
+        let spares = http.standard().unwrap().services_for(&request).unwrap();
+        for _ in 0..2 {
+            assert_eq!(http.get(url).send().await.unwrap_err().kind(), FailureKind::Transient);
+            assert_eq!(spares.len(), 1);
+        }
+        http.breaker("http://127.0.0.1:1").unwrap().force_open();
+        assert_eq!(http.get(url).send().await.unwrap_err().kind(), FailureKind::Refused);
+        assert_eq!(spares.len(), 0, "it was taken, and not kept");
+    }
 }

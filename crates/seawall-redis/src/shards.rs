@@ -4,26 +4,18 @@
 //! than all that the stack does. A service may be called again as soon as its future is made, so one for each thread is
 //! enough; a clone is made only where one has to wait for its readiness.
 
-use std::cell::Cell;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 
+use seawall_tower::Sharded;
 use tower::Service;
 
-/// More threads than this share.
-const MOST: usize = 16;
-
 /// One service, as many times as there are threads that call it.
-pub(crate) struct Shards<S>(Box<[Shard<S>]>);
-
-/// On a cache line of its own, so that threads do not meet.
-#[repr(align(128))]
-struct Shard<S>(Mutex<S>);
+pub(crate) struct Shards<S>(Sharded<Mutex<S>>);
 
 impl<S> Shards<S> {
     pub(crate) fn new(mut make: impl FnMut() -> S) -> Self {
-        Self((0..shards()).map(|_| Shard(Mutex::new(make()))).collect())
+        Self(Sharded::new(|| Mutex::new(make())))
     }
 
     /// Makes a call.
@@ -46,7 +38,7 @@ impl<S> Shards<S> {
             if let Some(service) = &mut waiting {
                 return service.poll_ready(cx).map_ok(|()| call(service));
             }
-            let shard = &self.0[thread() % self.0.len()].0;
+            let shard = self.0.own();
             let mut service = shard.lock().unwrap_or_else(|poisoned| {
                 // A panic in the middle of a call left something half ready.
                 let mut service = poisoned.into_inner();
@@ -66,20 +58,4 @@ impl<S> Shards<S> {
         })
         .await
     }
-}
-
-/// How many there are of whatever threads use in turn.
-pub(crate) fn shards() -> usize {
-    std::thread::available_parallelism().map_or(2, |count| 2 * count.get()).min(MOST)
-}
-
-/// The number of this thread among those that ever called.
-pub(crate) fn thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
-    NUMBER.get().unwrap_or_else(|| {
-        let number = NEXT.fetch_add(1, Relaxed);
-        NUMBER.set(Some(number));
-        number
-    })
 }

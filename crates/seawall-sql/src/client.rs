@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, FailureKind, Observer, SharedRetryBudget};
-use seawall_tower::{Identity, Pipeline};
+use seawall_tower::{Identity, Pipeline, Spares};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
 
@@ -15,11 +15,12 @@ use crate::endpoint::Endpoint;
 use crate::named::{CompiledCache, Dialect};
 use crate::query_cache::Invalidation;
 use crate::schema::Declared;
-use crate::stack::Stack;
 use crate::{
     Connection, Execute, Query, ReplicaStats, Reply, SlowQuery, SqlClassifier, SqlConfig, SqlStats,
     Statement, Transaction, TransactionBuilder, WriteToken, schema,
 };
+
+type Boxed = BoxCloneSyncService<Statement, Reply, Error>;
 
 /// A client of one database: a name for one erased tower service from [`Statement`] to [`Reply`].
 ///
@@ -42,7 +43,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Sql {
-    service: Stack,
+    service: Arc<Spares<Boxed>>,
     /// What is behind the service, unless it is somebody else's.
     database: Option<Database>,
     pipeline: Option<Pipeline<SqlClassifier>>,
@@ -75,7 +76,7 @@ impl Sql {
         )?;
         let layer = pipeline.layer(&endpoint.name);
         let database = Database::connect(endpoint, config, &observer).await?;
-        let service = Stack::new(BoxCloneSyncService::new(layer.layer(database.clone())));
+        let service = Arc::new(Spares::new(BoxCloneSyncService::new(layer.layer(database.clone()))));
         Ok(Self { service, database: Some(database), pipeline: Some(pipeline), identity })
     }
 
@@ -88,7 +89,7 @@ impl Sql {
         S::Future: Send + 'static,
     {
         let identity = Identity::new("service").pipeline("sql");
-        let service = Stack::new(BoxCloneSyncService::new(service));
+        let service = Arc::new(Spares::none(BoxCloneSyncService::new(service)));
         Self { service, database: None, pipeline: None, identity }
     }
 
@@ -99,7 +100,8 @@ impl Sql {
         L::Service: Service<Statement, Response = Reply, Error = Error> + Clone + Send + Sync + 'static,
         <L::Service as Service<Statement>>::Future: Send + 'static,
     {
-        let service = Stack::new(BoxCloneSyncService::new(layer.layer(self.service.service())));
+        let service =
+            Arc::new(Spares::none(BoxCloneSyncService::new(layer.layer(self.service.original().clone()))));
         Self { service, ..self.clone() }
     }
 

@@ -34,7 +34,6 @@ mod replicas;
 mod row;
 mod rows;
 mod schema;
-mod stack;
 mod statement;
 mod stream;
 mod table;

@@ -21,6 +21,8 @@ mod registry;
 mod replay;
 pub mod retry;
 pub mod rollout;
+mod sharded;
+mod spares;
 mod time_limit;
 mod under_way;
 
@@ -48,4 +50,6 @@ pub use registry::Registry;
 pub use replay::{ByClone, Replay};
 pub use retry::{Retry, RetryConfig, RetryLayer, RetryPolicy};
 pub use rollout::{Rollout, RolloutHandle};
+pub use sharded::Sharded;
+pub use spares::Spares;
 pub use time_limit::TimeLimitHandle;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
+use seawall_tower::Sharded;
 
 use super::{Keeper, Live};
-use crate::shards::{shards, thread};
 
 /// A thread keeps no more of them: more are cloned when they are needed.
 const MOST: usize = 512;
@@ -20,12 +20,11 @@ const NONE: u64 = 0;
 pub(super) struct Stock {
     /// The connection they are of; others are not kept.
     current: AtomicU64,
-    shelves: Box<[Shelf]>,
+    shelves: Sharded<Shelf>,
 }
 
-/// Of one thread, on a cache line of its own.
+/// Of one thread.
 #[derive(Default)]
-#[repr(align(128))]
 struct Shelf(Mutex<Vec<Handle>>);
 
 struct Handle {
@@ -35,13 +34,13 @@ struct Handle {
 
 impl Stock {
     pub(super) fn new() -> Self {
-        Self { current: AtomicU64::new(NONE), shelves: (0..shards()).map(|_| Shelf::default()).collect() }
+        Self { current: AtomicU64::new(NONE), shelves: Sharded::default() }
     }
 
     /// Keeps handles of this connection from here on, and of no other.
     pub(super) fn keep(&self, number: u64) {
         self.current.store(number, Ordering::SeqCst);
-        for shelf in &self.shelves {
+        for shelf in self.shelves.iter() {
             // Whoever puts one back now has seen the number; whoever did before is cleared away.
             let handles = std::mem::take(&mut *shelf.lock());
             drop(handles);
@@ -77,7 +76,7 @@ impl Stock {
     }
 
     fn shelf(&self) -> &Shelf {
-        &self.shelves[thread() % self.shelves.len()]
+        self.shelves.own()
     }
 }
 

@@ -37,6 +37,7 @@ mod retry_budget_laws;
 mod retry_loans;
 mod rollout;
 mod shared_clock;
+mod spares;
 mod stability;
 mod time_limits;
 mod whole_stack;
