@@ -97,7 +97,7 @@ async fn what_a_refused_call_had_reserved_is_free_for_others() {
     let limit = ConcurrencyLimitHandle::new(Identity::new("backend"), &limit).unwrap();
     let echo = tower::service_fn(async |number: u32| Ok::<_, Error>(number));
     let limited = ConcurrencyLimitLayer::new(limit.clone()).layer(echo);
-    let spares = Spares::new(DeadlineLayer::new(Duration::from_secs(3600)).layer(limited));
+    let spares = Spares::new(DeadlineLayer::new(Duration::from_hours(1)).layer(limited));
     assert_eq!(spares.call(1).await.unwrap(), 1);
 
     // By now it is too late for a call, which is found out only once the limit has given its permit.
