@@ -12,6 +12,7 @@ use tower::{Layer, Service};
 use crate::TableSchema;
 use crate::database::Database;
 use crate::endpoint::Endpoint;
+use crate::fast_path::FastPath;
 use crate::named::{CompiledCache, Dialect};
 use crate::query_cache::Invalidation;
 use crate::schema::Declared;
@@ -44,6 +45,8 @@ type Boxed = BoxCloneSyncService<Statement, Reply, Error>;
 #[derive(Clone)]
 pub struct Sql {
     service: Arc<Spares<Boxed>>,
+    /// The way past the layers of the service, where none but the client's own stand there.
+    fast_path: Option<Arc<FastPath>>,
     /// What is behind the service, unless it is somebody else's.
     database: Option<Database>,
     pipeline: Option<Pipeline<SqlClassifier>>,
@@ -76,8 +79,10 @@ impl Sql {
         )?;
         let layer = pipeline.layer(&endpoint.name);
         let database = Database::connect(endpoint, config, &observer).await?;
-        let service = Arc::new(Spares::new(BoxCloneSyncService::new(layer.layer(database.clone()))));
-        Ok(Self { service, database: Some(database), pipeline: Some(pipeline), identity })
+        let guarded = layer.layer(database.clone());
+        let fast_path = Some(Arc::new(FastPath::new(&pipeline, guarded.clone())));
+        let service = Arc::new(Spares::new(BoxCloneSyncService::new(guarded)));
+        Ok(Self { service, fast_path, database: Some(database), pipeline: Some(pipeline), identity })
     }
 
     /// A client over any service, for a stack or a double of your own.
@@ -90,7 +95,7 @@ impl Sql {
     {
         let identity = Identity::new("service").pipeline("sql");
         let service = Arc::new(Spares::none(BoxCloneSyncService::new(service)));
-        Self { service, database: None, pipeline: None, identity }
+        Self { service, fast_path: None, database: None, pipeline: None, identity }
     }
 
     /// The same client with a layer in front of everything it has.
@@ -102,7 +107,7 @@ impl Sql {
     {
         let service =
             Arc::new(Spares::none(BoxCloneSyncService::new(layer.layer(self.service.original().clone()))));
-        Self { service, ..self.clone() }
+        Self { service, fast_path: None, ..self.clone() }
     }
 
     /// A statement with `:name` parameters whose rows are wanted.
@@ -121,7 +126,18 @@ impl Sql {
     ///
     /// # Errors
     /// Those of the stack and of the database.
-    pub async fn call(&self, mut statement: Statement) -> Result<Reply, Error> {
+    pub async fn call(&self, statement: Statement) -> Result<Reply, Error> {
+        if let (Some(fast), Some(Database(inner))) = (&self.fast_path, &self.database)
+            && let Some(compiled) = inner.compiled_before(&statement)
+            && let Some(entered) = fast.enter(inner, compiled, &statement)
+        {
+            return fast.call(inner, compiled, &statement, entered).await;
+        }
+        // In a box, because most calls need none of it, and every future would have room for it.
+        Box::pin(self.call_through_layers(statement)).await
+    }
+
+    async fn call_through_layers(&self, mut statement: Statement) -> Result<Reply, Error> {
         let Some(Database(inner)) = &self.database else { return self.service.call(statement).await };
         inner.settle(&mut statement);
         let ends = Invalidation::new(&inner.query_cache, &statement.asked.invalidates);
@@ -278,8 +294,7 @@ impl Sql {
             let mut lease = inner.writer.acquire(place).await?;
             lease.allow(CallContext::current_deadline()).await?;
             let way = lease.session().way();
-            let rows =
-                lease.run(|connection| connection.fetch(Arc::from(text), &[], true, way, None)).await?;
+            let rows = lease.run(|connection| connection.fetch_once(text, &[], true, way)).await?;
             let position = rows.first().map(|row| row.get::<u64>(0)).transpose()?;
             Ok(WriteToken::in_log(position.unwrap_or(u64::MAX)))
         }

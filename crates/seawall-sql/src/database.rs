@@ -111,10 +111,7 @@ impl Database {
                 "`{word}` would leave a connection of the pool inside of a transaction: use `begin()`"
             )));
         }
-        let pool = match &inner.readers {
-            Some(readers) if compiled.reads && asked.action != Action::Execute => readers,
-            _ => &inner.writer,
-        };
+        let pool = inner.pool(&compiled, asked.action);
         let mut may_follow =
             asked.route != Route::Writer && compiled.reads && asked.action != Action::Execute;
         loop {
@@ -155,23 +152,10 @@ pub(crate) async fn run(
     compiled: &Compiled,
     statement: &Statement,
 ) -> Result<Reply, Error> {
-    let values = values(compiled, statement);
-    let (sql, way) = (Arc::clone(&compiled.sql), lease.session().way());
+    let (values, way) = (values(compiled, statement), lease.session().way());
     lease.allow(CallContext::current_deadline()).await?;
-    match statement.asked.action {
-        Action::Execute => {
-            let changed =
-                lease.run_knowing(|connection, known| connection.execute(sql, &values, way, Some(known)));
-            changed.await.map(Reply::Changed)
-        }
-        action => {
-            let first_only = action == Action::FetchFirst;
-            let rows = lease.run_knowing(|connection, known| {
-                connection.fetch(sql, &values, first_only, way, Some(known))
-            });
-            rows.await.map(Reply::Rows)
-        }
-    }
+    let action = statement.asked.action;
+    lease.run_knowing(|connection, known| connection.answer(&compiled.sql, &values, action, way, known)).await
 }
 
 /// The values in the order of their placeholders. [`Inner::compile`] made sure that there are as many.
@@ -190,6 +174,39 @@ pub(crate) fn values<'s>(compiled: &Compiled, statement: &'s Statement) -> Vec<&
     values
 }
 
+/// How many values most statements have at the most.
+const FEW: usize = 6;
+
+static NULL: Value = Value::Null;
+
+/// The values of a statement without lists, which need no memory of their own if they are few.
+pub(crate) enum FewValues<'s> {
+    Few([&'s Value; FEW], usize),
+    Many(Vec<&'s Value>),
+}
+
+impl<'s> FewValues<'s> {
+    pub(crate) fn as_slice(&self) -> &[&'s Value] {
+        match self {
+            Self::Few(values, count) => &values[..*count],
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// The same as [`values`] of a statement without lists.
+pub(crate) fn few_values<'s>(compiled: &Compiled, statement: &'s Statement) -> FewValues<'s> {
+    let count = compiled.parameters.len();
+    if count > FEW {
+        return FewValues::Many(values(compiled, statement));
+    }
+    let mut few = [&NULL; FEW];
+    for (place, name) in few.iter_mut().zip(&compiled.parameters) {
+        *place = statement.value(name).unwrap_or(&NULL);
+    }
+    FewValues::Few(few, count)
+}
+
 /// The names that lists are bound to, with how many placeholders each gets: powers of two, so that a thousand lengths
 /// make ten texts to prepare.
 fn lists(statement: &Statement, dialect: Dialect) -> Vec<(&str, usize)> {
@@ -205,6 +222,14 @@ fn lists(statement: &Statement, dialect: Dialect) -> Vec<(&str, usize)> {
 }
 
 impl Inner {
+    /// Which of the pools a statement goes to.
+    pub(crate) fn pool(&self, compiled: &Compiled, action: Action) -> &Pool {
+        match &self.readers {
+            Some(readers) if compiled.reads && action != Action::Execute => readers,
+            _ => &self.writer,
+        }
+    }
+
     /// The compiled text, if every parameter has its value and every value its parameter.
     pub(crate) fn compile(&self, statement: &Statement) -> Result<Arc<Compiled>, Error> {
         let lists = lists(statement, self.texts.dialect());
@@ -213,6 +238,23 @@ impl Inner {
             lists => self.texts.of_lists(&statement.asked.text, lists),
         };
         let compiled = compiled.map_err(|message| self.wrong(message))?;
+        self.check(&compiled, statement)?;
+        Ok(compiled)
+    }
+
+    /// The text of a statement without lists that was compiled before, if every parameter has its value and every value
+    /// its parameter, and it may be executed by itself.
+    #[inline]
+    pub(crate) fn compiled_before<'s>(&self, statement: &'s Statement) -> Option<&'s Compiled> {
+        let asked = &*statement.asked;
+        let compiled = asked.known.as_deref()?;
+        let is_plain = compiled.dialect == self.texts.dialect()
+            && compiled.transaction_control.is_none()
+            && !asked.parameters.iter().any(|(_, value)| matches!(value, Value::List(_)));
+        (is_plain && self.check(compiled, statement).is_ok()).then_some(compiled)
+    }
+
+    fn check(&self, compiled: &Compiled, statement: &Statement) -> Result<(), Error> {
         let (parameters, most) = (compiled.parameters.len(), self.texts.dialect().max_parameters());
         if parameters > most {
             return Err(self.wrong(format!(
@@ -239,7 +281,7 @@ impl Inner {
                 return Err(self.wrong(format!("a value is bound to `:{name}`, but the statement {known}")));
             }
         }
-        Ok(compiled)
+        Ok(())
     }
 
     pub(crate) fn wrong(&self, message: String) -> Error {

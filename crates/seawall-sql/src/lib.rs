@@ -22,6 +22,7 @@ mod database;
 mod deserialize;
 mod driver;
 mod endpoint;
+mod fast_path;
 mod from_value;
 mod health;
 mod list;

@@ -176,10 +176,8 @@ impl<'a> Query<'a> {
     /// # Errors
     /// As [`fetch_all`](Self::fetch_all); also [`FailureKind::Permanent`] if there is none.
     pub async fn fetch_one<T: FromRow>(self) -> Result<T, Error> {
-        self.fetch_optional().await?.ok_or_else(|| {
-            Error::new(FailureKind::Permanent, "sql", "query")
-                .with_message("there is no row, and one was expected")
-        })
+        let row = self.rows(Action::FetchFirst).await?.into_iter().next().ok_or_else(none)?;
+        T::from_row(row)
     }
 
     /// The value of the first column of the first row: `select count(*) …`.
@@ -299,6 +297,11 @@ async fn reply(place: Place<'_>, statement: Statement) -> Result<Reply, Error> {
         Place::Client(client) => client.call(statement).await,
         Place::Transaction(transaction) => Box::pin(transaction.call(&statement)).await,
     }
+}
+
+#[cold]
+fn none() -> Error {
+    Error::new(FailureKind::Permanent, "sql", "query").with_message("there is no row, and one was expected")
 }
 
 /// A stack of the user's own answered with something else than it was asked for.

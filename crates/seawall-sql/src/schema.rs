@@ -1,7 +1,5 @@
 //! Tables: making them, and reading what they are made of.
 
-use std::sync::Arc;
-
 use seawall_core::{CallContext, Error, FailureKind};
 
 use crate::named::Dialect;
@@ -59,7 +57,7 @@ async fn takes_any_text(lease: &mut Lease, table: &str) -> Result<bool, Error> {
     let sql = "SELECT default_character_set_name = 'utf8mb4' FROM information_schema.schemata \
                WHERE schema_name = coalesce(?, database())";
     let (values, way) = ([&schema], lease.session().way());
-    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, true, way, None)).await?;
+    let rows = lease.run(|connection| connection.fetch_once(sql, &values, true, way)).await?;
     // Without such a schema it is the creating that fails.
     rows.first().map_or(Ok(true), |row| row.get(0))
 }
@@ -140,7 +138,7 @@ pub(crate) async fn read_declared(
     };
     let values: Vec<&Value> = values.iter().collect();
     let way = lease.session().way();
-    let rows = lease.run(|connection| connection.fetch(Arc::from(sql), &values, false, way, None)).await?;
+    let rows = lease.run(|connection| connection.fetch_once(sql, &values, false, way)).await?;
     let mut declared = Vec::new();
     let columns = rows
         .into_iter()

@@ -97,7 +97,8 @@ impl Statement {
 
     /// The value of a parameter.
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
-        self.asked.parameters.iter().rev().find(|(known, _)| **known == *name).map(|(_, value)| value)
+        let is_it = |known: &str| std::ptr::eq(known, name) || known == name;
+        self.asked.parameters.iter().rev().find(|(known, _)| is_it(known)).map(|(_, value)| value)
     }
 
     /// Its text compiled by the rules of a database, apart from its lists.

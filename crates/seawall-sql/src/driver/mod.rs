@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::named::Dialect;
-use crate::{Row, Value};
+use crate::{Action, Reply, Row, Value};
 
 /// A connection of one of the databases, as sqlx has it; what
 /// [`with_connection`](crate::Sql::with_connection) hands out.
@@ -110,41 +110,88 @@ impl Connection {
             mysql mysql::run(c, sql).await)
     }
 
-    /// How many rows a statement changed.
-    pub(crate) async fn execute(
+    /// What a statement that is answered as a whole comes to.
+    pub(crate) async fn answer(
         &mut self,
-        sql: Arc<str>,
+        sql: &Arc<str>,
+        values: &[&Value],
+        action: Action,
+        way: Way,
+        known: &mut Known,
+    ) -> Result<Reply, sqlx::Error> {
+        if action == Action::Execute {
+            return self.execute(sql, values, way, known).await.map(Reply::Changed);
+        }
+        self.fetch(sql, values, action == Action::FetchFirst, way, known).await.map(Reply::Rows)
+    }
+
+    /// How many rows a statement changed.
+    async fn execute(
+        &mut self,
+        sql: &Arc<str>,
         values: &[&Value],
         way: Way,
-        known: Option<&mut Known>,
+        known: &mut Known,
     ) -> Result<u64, sqlx::Error> {
         each!(self, c =>
-            sqlite sqlite::execute(c, sql, values, true).await,
-            postgres {
-                postgres::open_frame(c, way).await?;
-                let changed = postgres::execute(c, sql, values, way.is_prepared(), known).await;
-                postgres::close_frame(c, way, changed).await
+            sqlite {
+                // Only Postgres has something to know.
+                let _ = known;
+                sqlite::execute(c, Arc::clone(sql), values, true).await
             },
-            mysql mysql::change(c, sql, values).await)
+            postgres {
+                if way == Way::UnnamedAlone {
+                    // In a box: hardly anybody needs it.
+                    let framed = async {
+                        postgres::open_frame(c).await?;
+                        let done = postgres::execute(c, sql, values, way.is_prepared(), known).await;
+                        postgres::close_frame(c, done).await
+                    };
+                    return Box::pin(framed).await;
+                }
+                postgres::execute(c, sql, values, way.is_prepared(), known).await
+            },
+            mysql mysql::change(c, Arc::clone(sql), values).await)
     }
 
     /// All rows of a statement, or its first one only.
-    pub(crate) async fn fetch(
+    async fn fetch(
         &mut self,
-        sql: Arc<str>,
+        sql: &Arc<str>,
         values: &[&Value],
         first_only: bool,
         way: Way,
-        known: Option<&mut Known>,
+        known: &mut Known,
     ) -> Result<Vec<Row>, sqlx::Error> {
         each!(self, c =>
-            sqlite sqlite::fetch(c, sql, values, first_only, true).await,
-            postgres {
-                postgres::open_frame(c, way).await?;
-                let rows = postgres::fetch(c, sql, values, first_only, way.is_prepared(), known).await;
-                postgres::close_frame(c, way, rows).await
+            sqlite {
+                let _ = known;
+                sqlite::fetch(c, Arc::clone(sql), values, first_only, true).await
             },
-            mysql mysql::fetch(c, sql, values, first_only, true).await)
+            postgres {
+                if way == Way::UnnamedAlone {
+                    // In a box: hardly anybody needs it.
+                    let framed = async {
+                        postgres::open_frame(c).await?;
+                        let done = postgres::fetch(c, sql, values, first_only, way.is_prepared(), known).await;
+                        postgres::close_frame(c, done).await
+                    };
+                    return Box::pin(framed).await;
+                }
+                postgres::fetch(c, sql, values, first_only, way.is_prepared(), known).await
+            },
+            mysql mysql::fetch(c, Arc::clone(sql), values, first_only, true).await)
+    }
+
+    /// The rows of a statement that is not worth remembering.
+    pub(crate) async fn fetch_once(
+        &mut self,
+        sql: &str,
+        values: &[&Value],
+        first_only: bool,
+        way: Way,
+    ) -> Result<Vec<Row>, sqlx::Error> {
+        self.fetch(&Arc::from(sql), values, first_only, way, &mut Known::default()).await
     }
 
     /// Sends the rows of a statement until they end, or until nobody receives them, which is `false`.
@@ -158,9 +205,12 @@ impl Connection {
         each!(self, c =>
             sqlite sqlite::stream(c, sql, values, rows, true).await,
             postgres {
-                postgres::open_frame(c, way).await?;
+                if way != Way::UnnamedAlone {
+                    return postgres::stream(c, sql, values, rows, way.is_prepared()).await;
+                }
+                postgres::open_frame(c).await?;
                 let complete = postgres::stream(c, sql, values, rows, way.is_prepared()).await;
-                postgres::close_frame(c, way, complete).await
+                postgres::close_frame(c, complete).await
             },
             mysql mysql::stream(c, sql, values, rows, true).await)
     }

@@ -12,7 +12,7 @@ use sqlx::{
 };
 
 use super::postgres_values::{encode, value};
-use super::{Chunk, Known, RowSender, STREAM_CHUNK, Way, reading};
+use super::{Chunk, Known, RowSender, STREAM_CHUNK, reading};
 use crate::{Row, Value};
 
 /// Which backend process serves a connection. The moment it began tells it from a later one with its number.
@@ -103,53 +103,56 @@ reading!(PgConnection, PgRow);
 /// How many rows a statement changed.
 pub(crate) async fn execute(
     connection: &mut PgConnection,
-    sql: Arc<str>,
+    sql: &Arc<str>,
     values: &[&Value],
     prepared: bool,
-    mut known: Option<&mut Known>,
+    known: &mut Known,
 ) -> Result<u64, sqlx::Error> {
-    let arguments = known_arguments(connection, &sql, values, prepared, &mut known).await?;
-    let query = query_with(AssertSqlSafe(Arc::clone(&sql)), arguments).persistent(prepared);
-    let changed = query.execute(connection).await.inspect_err(|_| forget(known, &sql))?;
+    let at_hand = at_hand(sql, values, prepared, known)?;
+    let arguments = match at_hand {
+        Some(arguments) => arguments,
+        None => Box::pin(asked(connection, sql, values, Some(&mut *known))).await?,
+    };
+    let text = known.postgres.of(sql).map_or(sql, |statement| &statement.sql);
+    let query = query_with(AssertSqlSafe(Arc::clone(text)), arguments).persistent(prepared);
+    let changed = query.execute(connection).await.inspect_err(|_| known.postgres.forget(sql))?;
     Ok(changed.rows_affected())
 }
 
 /// All rows of a statement, or its first one only.
 pub(crate) async fn fetch(
     connection: &mut PgConnection,
-    sql: Arc<str>,
+    sql: &Arc<str>,
     values: &[&Value],
     first_only: bool,
     prepared: bool,
-    mut known: Option<&mut Known>,
+    known: &mut Known,
 ) -> Result<Vec<Row>, sqlx::Error> {
-    let arguments = known_arguments(connection, &sql, values, prepared, &mut known).await?;
-    let query = query_with(AssertSqlSafe(Arc::clone(&sql)), arguments).persistent(prepared);
+    let at_hand = at_hand(sql, values, prepared, known)?;
+    let arguments = match at_hand {
+        Some(arguments) => arguments,
+        None => Box::pin(asked(connection, sql, values, Some(&mut *known))).await?,
+    };
+    let text = known.postgres.of(sql).map_or(sql, |statement| &statement.sql);
+    let query = query_with(AssertSqlSafe(Arc::clone(text)), arguments).persistent(prepared);
     if first_only {
         let row = query.fetch_optional(connection).await;
-        let Some(row) = row.inspect_err(|_| forget(known.as_deref_mut(), &sql))? else {
+        let Some(row) = row.inspect_err(|_| known.postgres.forget(sql))? else {
             return Ok(Vec::new());
         };
-        return Ok(vec![read(&row, &known_columns(known, &sql, &row))?]);
+        return Ok(vec![match known.postgres.of(sql) {
+            Some(statement) => read(&row, statement.columns(&row))?,
+            None => read(&row, &columns(&row))?,
+        }]);
     }
     let rows = query.fetch_all(connection).await;
-    let rows: Vec<PgRow> = rows.inspect_err(|_| forget(known.as_deref_mut(), &sql))?;
+    let rows: Vec<PgRow> = rows.inspect_err(|_| known.postgres.forget(sql))?;
     let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let columns = known_columns(known, &sql, first);
+    let columns = match known.postgres.of(sql) {
+        Some(statement) => Arc::clone(statement.columns(first)),
+        None => columns(first),
+    };
     rows.iter().map(|row| read(row, &columns)).collect()
-}
-
-fn known_columns(known: Option<&mut Known>, sql: &Arc<str>, row: &PgRow) -> Arc<[String]> {
-    match known {
-        Some(known) => known.postgres.columns(sql, row),
-        None => columns(row),
-    }
-}
-
-fn forget(known: Option<&mut Known>, sql: &Arc<str>) {
-    if let Some(known) = known {
-        known.postgres.forget(sql);
-    }
 }
 
 /// Encodes each value as the type that the server infers for its place.
@@ -159,31 +162,41 @@ async fn arguments(
     values: &[&Value],
     prepared: bool,
 ) -> Result<PgArguments, sqlx::Error> {
-    known_arguments(connection, sql, values, prepared, &mut None).await
+    match at_hand(sql, values, prepared, &mut Known::default())? {
+        Some(arguments) => Ok(arguments),
+        None => asked(connection, sql, values, None).await,
+    }
 }
 
-/// The same where the types may be known. They must come from the server: it keeps those of the first call for a text,
-/// whatever a later call binds.
-async fn known_arguments(
-    connection: &mut PgConnection,
+/// The same without asking the server, where it said so before, or is not to be asked.
+fn at_hand(
     sql: &Arc<str>,
     values: &[&Value],
     prepared: bool,
-    known: &mut Option<&mut Known>,
-) -> Result<PgArguments, sqlx::Error> {
+    known: &mut Known,
+) -> Result<Option<PgArguments>, sqlx::Error> {
     if !prepared {
         let types: Vec<PgTypeInfo> = values.iter().map(|value| own_type(value)).collect();
-        return encoded(values, &types);
+        return encoded(values, &types).map(Some);
+    }
+    if let Some(statement) = known.postgres.of(sql) {
+        return encoded(values, &statement.types).map(Some);
     }
     if values.is_empty() {
-        if let Some(known) = known {
-            known.postgres.learn(sql, &[]);
-        }
-        return Ok(PgArguments::default());
+        known.postgres.learn(sql, &[]);
+        return Ok(Some(PgArguments::default()));
     }
-    if let Some(types) = known.as_ref().and_then(|known| known.postgres.types(sql)) {
-        return encoded(values, &types);
-    }
+    Ok(None)
+}
+
+/// The same of a statement that is not known yet. The types must come from the server: it keeps those of the first call for
+/// a text, whatever a later call binds.
+async fn asked(
+    connection: &mut PgConnection,
+    sql: &Arc<str>,
+    values: &[&Value],
+    known: Option<&mut Known>,
+) -> Result<PgArguments, sqlx::Error> {
     let statement = connection.prepare_with(AssertSqlSafe(Arc::clone(sql)).into_sql_str(), &[]).await?;
     let Some(Either::Left(types)) = statement.parameters() else {
         return Err(sqlx::Error::Protocol("the server does not say which parameters it expects".into()));
@@ -227,22 +240,16 @@ fn own_type(value: &Value) -> PgTypeInfo {
 }
 
 /// Begins the transaction of a statement that needs one for itself.
-pub(crate) async fn open_frame(connection: &mut PgConnection, way: Way) -> Result<(), sqlx::Error> {
-    if way == Way::UnnamedAlone {
-        connection.execute("BEGIN").await?;
-    }
-    Ok(())
+pub(crate) async fn open_frame(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.execute("BEGIN").await.map(drop)
 }
 
 /// Ends it.
 pub(crate) async fn close_frame<T>(
     connection: &mut PgConnection,
-    way: Way,
     result: Result<T, sqlx::Error>,
 ) -> Result<T, sqlx::Error> {
-    if way == Way::UnnamedAlone {
-        connection.execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
-    }
+    connection.execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
     result
 }
 

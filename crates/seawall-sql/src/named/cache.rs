@@ -2,6 +2,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use hashbrown::DefaultHashBuilder;
+
 use super::{Compiled, Dialect, compile_lists};
 
 /// How many texts are kept. A program has fewer; one that builds its texts at run time must not fill the memory.
@@ -11,7 +13,7 @@ const CAPACITY: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct CompiledCache {
     dialect: Dialect,
-    texts: RwLock<HashMap<Box<str>, Arc<Compiled>>>,
+    texts: RwLock<HashMap<Box<str>, Arc<Compiled>, DefaultHashBuilder>>,
 }
 
 impl CompiledCache {

@@ -1,9 +1,14 @@
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use futures_util::FutureExt as _;
 use seawall_core::{CallContext, Error, FailureKind};
-use tokio::time::Instant;
+use tokio::task::unconstrained;
 use tokio::time::error::Elapsed;
+use tokio::time::{Instant, sleep_until};
+use tracing::Span;
 
 use super::{Session, Shared};
 use crate::driver::Known;
@@ -27,6 +32,16 @@ pub(crate) enum Fault {
     Driver(sqlx::Error),
     /// The deadline came first.
     Deadline,
+}
+
+impl Fault {
+    /// What callers are told of it.
+    pub(crate) fn into_error(self, name: &str) -> Error {
+        match self {
+            Self::Driver(error) => classify::error(name, error),
+            Self::Deadline => deadline_passed(name),
+        }
+    }
 }
 
 impl Lease {
@@ -68,10 +83,46 @@ impl Lease {
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let (session, watch) = self.parts();
-        attempt(session, watch, operation).await.map_err(|fault| match fault {
-            Fault::Driver(error) => classify::error(&watch.shared.name, error),
-            Fault::Deadline => deadline_passed(&watch.shared.name),
-        })
+        let result = attempt(session, watch, operation).await;
+        result.map_err(|fault| fault.into_error(&watch.shared.name))
+    }
+
+    /// Like [`attempt`](Self::attempt) with what is known of the session's statements, until a deadline of the caller's
+    /// own, within its span; also says when it ended.
+    pub(crate) async fn attempt_until<'c, T, F>(
+        &'c mut self,
+        deadline: Option<std::time::Instant>,
+        within: Option<&Span>,
+        operation: impl FnOnce(&'c mut Connection, &'c mut Known) -> F,
+    ) -> (Result<T, Fault>, Instant)
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let session = self.session.as_mut().expect("taken out only by who consumes it");
+        let Session { connection, known, in_flight, broken, used_at, .. } = &mut **session;
+        *in_flight = true;
+        let result = {
+            let mut operation = pin!(operation(connection, known));
+            let mut timer = pin!(None);
+            poll_fn(|cx| {
+                let _within = within.map(Span::enter);
+                if let Poll::Ready(result) = operation.as_mut().poll(cx) {
+                    return Poll::Ready(Some(result));
+                }
+                // One that need not wait needs no timer.
+                let Some(deadline) = deadline else { return Poll::Pending };
+                if timer.is_none() {
+                    timer.set(Some(sleep_until(deadline.into())));
+                }
+                let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
+                unconstrained(timer).poll_unpin(cx).map(|()| None)
+            })
+            .await
+        };
+        let now = Instant::now();
+        let Some(result) = result else { return (Err(Fault::Deadline), now) };
+        (*in_flight, *used_at) = (false, now);
+        (result.map_err(|error| judged(&self.shared, broken, error)), now)
     }
 
     /// Like [`run`](Self::run), for those who have to look at the driver's error.
@@ -135,18 +186,22 @@ where
     };
     *in_flight = false;
     *used_at = Instant::now();
-    result.map_err(|error| {
-        let judged = classify::judge(&error);
-        if !judged.session_survives {
-            *broken = true;
-            if judged.server_changed {
-                watch.shared.retire();
-            } else {
-                watch.shared.doubt();
-            }
+    result.map_err(|error| judged(watch.shared, broken, error))
+}
+
+/// What an error says of the session it came from, and of the others.
+#[cold]
+fn judged(shared: &Arc<Shared>, broken: &mut bool, error: sqlx::Error) -> Fault {
+    let judged = classify::judge(&error);
+    if !judged.session_survives {
+        *broken = true;
+        if judged.server_changed {
+            shared.retire();
+        } else {
+            shared.doubt();
         }
-        Fault::Driver(error)
-    })
+    }
+    Fault::Driver(error)
 }
 
 impl Drop for Lease {

@@ -65,7 +65,7 @@ impl StatementLimit {
 
     /// What it has to be changed to for a call with this deadline, if at all. The session was used last at `used_at`, so
     /// that most calls ask for no time.
-    fn change(
+    pub(super) fn change(
         &self,
         deadline: Option<Instant>,
         used_at: Instant,

@@ -18,6 +18,7 @@ pub(super) struct Meter {
     /// What the database is called where its two pools are one.
     target: String,
     observer: Arc<dyn Observer>,
+    is_measured: bool,
 }
 
 impl Meter {
@@ -25,7 +26,7 @@ impl Meter {
         // Two pools of one file are two pools.
         let target = name.to_owned();
         let name = if read_only { format!("{name} (readers)") } else { target.clone() };
-        Self { name, target, observer }
+        Self { name, target, is_measured: observer.wants_measurements(), observer }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -44,8 +45,10 @@ impl Meter {
     }
 
     /// How long a connection was lent.
-    pub(super) fn used(&self, used: Duration) {
-        self.measure(USE_TIME, used);
+    pub(super) fn used(&self, used: impl FnOnce() -> Duration) {
+        if self.is_measured {
+            self.measure(USE_TIME, used());
+        }
     }
 
     /// How long opening a connection took.
@@ -63,6 +66,9 @@ impl Meter {
     }
 
     fn measure(&self, metric: &'static str, elapsed: Duration) {
+        if !self.is_measured {
+            return;
+        }
         let attributes = &[(POOL_NAME, AttributeValue::Text(&self.name))];
         self.observer.measure(&Measurement { metric, elapsed, attributes });
     }

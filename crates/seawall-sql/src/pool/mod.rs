@@ -89,6 +89,22 @@ impl Pool {
         }
     }
 
+    /// Takes a session that can be used at once as it is, until the deadline: if one is free, was in use lately, and is
+    /// limited as it should be.
+    #[inline]
+    pub(crate) fn at_hand(
+        &self,
+        place: &'static Location<'static>,
+        now: Instant,
+        deadline: Option<std::time::Instant>,
+    ) -> Option<Lease> {
+        let shared = &self.0;
+        let fits = |session: &Session| shared.trusts(session, now) && session.is_allowed(deadline, now);
+        let (session, loan) = shared.state().lend_at_hand(place, now, fits)?;
+        shared.meter.waited(Duration::ZERO);
+        Some(Lease::new(session, loan, now, Arc::clone(shared)))
+    }
+
     /// Asks a session whether it lives. One that does not is gone with its lease.
     async fn revive(&self, lease: &mut Lease, deadline: Option<std::time::Instant>) -> Result<bool, Error> {
         let shared = &self.0;

@@ -72,6 +72,12 @@ impl Session {
         }
     }
 
+    /// Whether the server lets its statements run until the deadline, and not for much longer.
+    pub(super) fn is_allowed(&self, deadline: Option<std::time::Instant>, now: Instant) -> bool {
+        let used_at = self.used_at.into_std();
+        self.limit.as_ref().is_none_or(|limit| limit.change(deadline, used_at, || now.into_std()).is_none())
+    }
+
     pub(super) fn is_worn_out(&self, now: Instant) -> bool {
         now >= self.worn_out_at
     }

@@ -53,7 +53,7 @@ impl Shared {
     pub(super) fn take_back(self: &Arc<Self>, session: Box<Session>, loan: usize, since: Instant) {
         // The clock was read when it was used last.
         let used_at = session.used_at.max(since);
-        self.meter.used(used_at - since);
+        self.meter.used(|| used_at - since);
         let placed = {
             let mut state = self.state();
             let now = if state.has_waiters() { Instant::now() } else { used_at };

@@ -177,6 +177,17 @@ impl State {
         Entered::Waiting(Entrance { key, answer, dials, displaced })
     }
 
+    /// Lends the session that came back last, if there is one that can be used as it is.
+    pub(super) fn lend_at_hand(
+        &mut self,
+        place: &'static Location<'static>,
+        now: Instant,
+        fits: impl FnOnce(&Session) -> bool,
+    ) -> Option<(Box<Session>, usize)> {
+        let session = self.idle.pop_if(|session| !session.is_worn_out(now) && fits(session))?;
+        Some((session, self.lend(place, now)))
+    }
+
     /// Takes a session back.
     pub(super) fn put_back(&mut self, session: Box<Session>, loan: usize, now: Instant) -> Placed {
         if let Some(loan) = self.loans[loan].take() {
@@ -194,6 +205,10 @@ impl State {
     pub(super) fn place(&mut self, session: Box<Session>, now: Instant) -> Placed {
         if self.closed || !session.is_clean() || session.generation != self.generation {
             return self.destroyed(session);
+        }
+        if self.queue.is_empty() {
+            self.idle.push(session);
+            return Placed::Idle;
         }
         match self.queue.next(now.into_std()) {
             None => {

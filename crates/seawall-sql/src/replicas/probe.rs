@@ -49,7 +49,7 @@ pub(super) async fn ask(replica: &Replica, dialect: Dialect) {
     };
     let text = if dialect == Dialect::Postgres { POSTGRES } else { MYSQL };
     let way = lease.session().way();
-    let asked = lease.run(|connection| connection.fetch(Arc::from(text), &[], false, way, None));
+    let asked = lease.run(|connection| connection.fetch_once(text, &[], false, way));
     let said = match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(rows)) => read(dialect, &rows),
         Ok(Err(error)) => Err(error),

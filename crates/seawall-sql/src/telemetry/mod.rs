@@ -14,4 +14,5 @@ mod record;
 mod slow;
 
 pub(crate) use peer::Peer;
+pub(crate) use record::Record;
 pub use slow::{SlowQueriesConfig, SlowQuery};

@@ -1,12 +1,14 @@
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 use seawall_core::{Error, Event, Observer, Origin};
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::names::{ERROR, NAMESPACE, OPERATION, SERVER_ADDRESS, SERVER_PORT, STATUS, SYSTEM, TEXT};
-use super::record::Record;
+use super::record::{Record, now};
 use super::slow::{SlowQueries, SlowQueriesConfig, SlowQuery};
 use crate::endpoint::Options;
 use crate::named::{Compiled, CompiledCache};
@@ -65,15 +67,28 @@ impl Peer {
         texts: &CompiledCache,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        match self.record(statement, || statement.compiled(texts).ok(), now) {
+            Some(record) => record.observe(call).await,
+            None => call.await,
+        }
+    }
+
+    /// What tells of a call that began then, if anybody listens.
+    pub(crate) fn record<'a, K: Deref<Target = Compiled>>(
+        &'a self,
+        statement: &'a Statement,
+        compiled: impl FnOnce() -> Option<K>,
+        began: impl FnOnce() -> Instant,
+    ) -> Option<Record<'a>> {
         let wants_span =
             tracing::enabled!(target: TARGET, tracing::Level::INFO) && self.observer.wants_span();
         if !wants_span && !self.is_measured && !self.slow.is_on() {
-            return call.await;
+            return None;
         }
-        let known = (wants_span || self.is_measured).then(|| statement.compiled(texts).ok()).flatten();
+        let known = if wants_span || self.is_measured { compiled() } else { None };
         let operation = operation(statement, known.as_deref());
         let span = if wants_span { self.span(operation, known.as_deref()) } else { Span::none() };
-        Record::new(self, statement, operation, span).observe(call).await
+        Some(Record::new(self, statement, operation, span, began()))
     }
 
     fn span(&self, operation: Option<&'static str>, known: Option<&Compiled>) -> Span {

@@ -11,7 +11,7 @@ use crate::Statement;
 use crate::statement::Asked;
 
 /// A call that is under way, and is told of once.
-pub(super) struct Record<'a> {
+pub(crate) struct Record<'a> {
     peer: &'a Peer,
     asked: &'a Asked,
     operation: Option<&'static str>,
@@ -28,22 +28,34 @@ impl<'a> Record<'a> {
         statement: &'a Statement,
         operation: Option<&'static str>,
         span: Span,
+        began: Instant,
     ) -> Self {
         let (asked, deadline) = (&*statement.asked, CallContext::current_deadline());
-        Self { peer, asked, operation, span, began: now(), deadline, done: false }
+        Self { peer, asked, operation, span, began, deadline, done: false }
     }
 
-    pub(super) async fn observe<T>(
-        mut self,
-        call: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    pub(crate) fn span(&self) -> &Span {
+        &self.span
+    }
+
+    pub(super) async fn observe<T>(self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let answer = if self.span.is_disabled() {
             call.await
         } else {
             Box::pin(call.instrument(self.span.clone())).await
         };
-        let now = now();
-        match &answer {
+        self.ended_now(&answer);
+        answer
+    }
+
+    /// The call was answered just now.
+    pub(crate) fn ended_now<T>(self, answer: &Result<T, Error>) {
+        self.ended(answer, now());
+    }
+
+    /// The call was answered at that time.
+    pub(crate) fn ended<T>(mut self, answer: &Result<T, Error>, now: Instant) {
+        match answer {
             Ok(_) => self.end(None, None, now),
             Err(error) if error.kind() == FailureKind::Cancelled => self.done = true,
             Err(error) => {
@@ -51,7 +63,6 @@ impl<'a> Record<'a> {
                 self.end(code.as_deref(), Some(code.as_deref().unwrap_or(error.kind().as_str())), now);
             }
         }
-        answer
     }
 
     fn end(&mut self, code: Option<&str>, error: Option<&str>, now: Instant) {
@@ -124,6 +135,6 @@ fn code_of(error: &Error) -> Option<Cow<'_, str>> {
     }
 }
 
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

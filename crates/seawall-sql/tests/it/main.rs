@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod deadlines;
 #[cfg(all(feature = "postgres", feature = "mysql"))]
+mod fast_path;
 mod faults;
 mod health;
 mod lists;

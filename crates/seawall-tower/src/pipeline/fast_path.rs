@@ -100,16 +100,30 @@ impl<C> Passage<'_, C> {
         self.path.attempt_timeout.ran_out(now().saturating_duration_since(self.began))
     }
 
+    /// Gives the leave back: no attempt was made, and nothing is counted or told.
+    #[inline]
+    pub fn forgo(mut self) {
+        self.done = true;
+    }
+
     /// Takes the result. `None` if it is that of the call too; otherwise the call goes on.
     #[inline]
-    pub fn ended<R, E>(mut self, result: Result<&R, &E>) -> Option<FailedPassage>
+    pub fn ended<R, E>(self, result: Result<&R, &E>) -> Option<FailedPassage>
+    where
+        C: Classify<R, E>,
+    {
+        self.ended_at(result, now())
+    }
+
+    /// The same for who has looked at the clock already.
+    #[inline]
+    pub fn ended_at<R, E>(mut self, result: Result<&R, &E>, now: Instant) -> Option<FailedPassage>
     where
         C: Classify<R, E>,
     {
         self.done = true;
         let target = &*self.path.target;
         let outcome = target.classifier.classify(result);
-        let now = now();
         self.tell_breaker(outcome, now);
         if outcome.failure_kind().is_some() {
             return Some(FailedPassage { began: self.began });

@@ -24,15 +24,8 @@ const SLICES: usize = 20;
 
 pub(crate) fn compare(url: &str, rounds: usize) -> Result<Vec<Comparison>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut config = SqlConfig::default();
-    config.pool.size = NonZeroUsize::MIN;
-    let (mut bare, seawall) = runtime.block_on(async {
-        let bare = PgConnection::connect(url).await?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((
-            bare,
-            Sql::connect(url, &config, Arc::new(())).await?,
-        ))
-    })?;
+    let mut bare = runtime.block_on(PgConnection::connect(url))?;
+    let seawall = runtime.block_on(seawall(url))?;
     let mut samples: [Vec<f64>; 2] = Default::default();
     for round in 0..=rounds {
         for slice in 0..2 * SLICES {
@@ -78,7 +71,14 @@ pub(crate) fn compare(url: &str, rounds: usize) -> Result<Vec<Comparison>> {
     ])
 }
 
-async fn through_sqlx(connection: &mut PgConnection, count: usize) -> Result<()> {
+/// A client with one connection.
+pub(crate) async fn seawall(url: &str) -> Result<Sql> {
+    let mut config = SqlConfig::default();
+    config.pool.size = NonZeroUsize::MIN;
+    Ok(Sql::connect(url, &config, Arc::new(())).await?)
+}
+
+pub(crate) async fn through_sqlx(connection: &mut PgConnection, count: usize) -> Result<()> {
     for n in 0..count as i64 {
         let row: (i64, String) = sqlx::query_as(TEXT).bind(n).fetch_one(&mut *connection).await?;
         check(n, &row)?;
@@ -86,7 +86,7 @@ async fn through_sqlx(connection: &mut PgConnection, count: usize) -> Result<()>
     Ok(())
 }
 
-async fn through_seawall(sql: &Sql, count: usize) -> Result<()> {
+pub(crate) async fn through_seawall(sql: &Sql, count: usize) -> Result<()> {
     for n in 0..count as i64 {
         let row: (i64, String) = sql.query(NAMED).bind("id", n).fetch_one().await?;
         check(n, &row)?;

@@ -2,11 +2,12 @@
 //! over a loopback Postgres and files of its own.
 //!
 //! Rounds are taken in turn, and the best of each side are compared. The server shares the machine's processors with
-//! whoever is measured.
+//! whoever is measured. The words `point`, `held`, `bulk`, `few` and `files` measure only that.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the real clock")]
 
 mod bulk;
+mod count;
 mod few;
 mod files;
 mod held;
@@ -23,13 +24,23 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some([_, client, queries]) = arguments.windows(3).find(|words| words[0] == count::QUERIES) {
+        return ended(count::one_after_another(client, queries));
+    }
+    if let Some([_, client, tasks, queries]) = arguments.windows(4).find(|words| words[0] == count::LOAD) {
+        return ended(count::at_once(client, tasks, queries));
+    }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let rounds = if has("--quick") { 3 } else { 8 };
-    match all(rounds) {
-        Ok(comparisons) => {
-            print(&comparisons, has("--json"));
-            ExitCode::SUCCESS
-        }
+    let is_part = |word: &&String| ["point", "held", "bulk", "few", "files"].contains(&word.as_str());
+    let only: Vec<&String> = arguments.iter().filter(is_part).collect();
+    let wanted = |part: &str| only.is_empty() || only.iter().any(|only| *only == part);
+    ended(compare(rounds, wanted).map(|comparisons| print(&comparisons, has("--json"))))
+}
+
+fn ended(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench sql: {error}");
             ExitCode::FAILURE
@@ -37,16 +48,33 @@ fn main() -> ExitCode {
     }
 }
 
-fn all(rounds: usize) -> Result<Vec<Comparison>> {
+fn compare(rounds: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<Comparison>> {
     let server = Postgres::start()?;
     let url = server.url();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let mut all = runtime.block_on(point::compare(&url, rounds))?;
-    all.extend(held::compare(&url, rounds)?);
-    all.extend(runtime.block_on(bulk::compare(&url, rounds))?);
-    all.extend(runtime.block_on(few::compare(&url, rounds))?);
-    all.extend(runtime.block_on(files::compare(rounds))?);
+    let runtime = runtime()?;
+    runtime.block_on(point::fill(&url))?;
+    let mut all = Vec::new();
+    if wanted("point") {
+        all.extend(runtime.block_on(point::compare(&url, rounds))?);
+    }
+    if wanted("held") {
+        all.extend(held::compare(&url, rounds)?);
+    }
+    if wanted("bulk") {
+        all.extend(runtime.block_on(bulk::compare(&url, rounds))?);
+    }
+    if wanted("few") {
+        all.extend(runtime.block_on(few::compare(&url, rounds))?);
+    }
+    if wanted("files") {
+        all.extend(runtime.block_on(files::compare(rounds))?);
+    }
     Ok(all)
+}
+
+/// As many threads as the machine has that we measure on.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
 /// A client of `tokio-postgres`, whose connection runs by itself.

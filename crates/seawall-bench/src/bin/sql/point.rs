@@ -25,14 +25,14 @@ const SEAWALL: usize = 2;
 
 /// Who is measured.
 #[derive(Clone)]
-enum Client {
+pub(crate) enum Client {
     Sqlx(sqlx::PgPool),
     Deadpool(deadpool_postgres::Pool),
     Seawall(Sql),
 }
 
 impl Client {
-    async fn all(url: &str) -> Result<[Self; 3]> {
+    pub(crate) async fn all(url: &str) -> Result<[Self; 3]> {
         let sqlx = PgPoolOptions::new().max_connections(CONNECTIONS as u32).connect(url).await?;
         let manager = Manager::from_config(
             url.parse()?,
@@ -78,7 +78,8 @@ impl Client {
     }
 }
 
-pub(crate) async fn compare(url: &str, rounds: usize) -> Result<Vec<Comparison>> {
+/// Makes the table that is read.
+pub(crate) async fn fill(url: &str) -> Result<()> {
     let bare = crate::bare(url).await?;
     bare.batch_execute(
         "create table point (id bigint primary key, name text not null);
@@ -86,6 +87,10 @@ pub(crate) async fn compare(url: &str, rounds: usize) -> Result<Vec<Comparison>>
          analyze point",
     )
     .await?;
+    Ok(())
+}
+
+pub(crate) async fn compare(url: &str, rounds: usize) -> Result<Vec<Comparison>> {
     let clients = Client::all(url).await?;
     let mut comparisons = Vec::new();
     for tasks in TASKS {
@@ -106,7 +111,7 @@ pub(crate) async fn compare(url: &str, rounds: usize) -> Result<Vec<Comparison>>
     Ok(comparisons)
 }
 
-async fn measure(client: &Client, tasks: usize, queries: usize) -> Result<f64> {
+pub(crate) async fn measure(client: &Client, tasks: usize, queries: usize) -> Result<f64> {
     let begun = Instant::now();
     let running: Vec<_> = (0..tasks)
         .map(|task| {
