@@ -1,3 +1,5 @@
+mod loans;
+
 use std::panic::Location;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{Lease, PoolStats, Session};
 use crate::PoolConfig;
+use loans::Loans;
 
 /// How often the sessions of a pool are given up all together, at most.
 const BETWEEN_GENERATIONS: Duration = Duration::from_secs(3);
@@ -39,8 +42,7 @@ pub(super) struct State {
     /// How many there are, idle ones and those lent.
     open: usize,
     opening: usize,
-    loans: Vec<Option<Loan>>,
-    free_loans: Vec<usize>,
+    loans: Loans,
     queue: WaitQueue<Waiter>,
     closed: bool,
     /// How many seconds a session is lent, on the average of the last ones.
@@ -53,14 +55,6 @@ pub(super) struct State {
     destroyed: u64,
     timeouts: u64,
     leaks: u64,
-}
-
-/// A session in somebody's hands.
-struct Loan {
-    since: Instant,
-    place: &'static Location<'static>,
-    /// That it takes long was told.
-    told: bool,
 }
 
 /// Somebody in the queue.
@@ -131,8 +125,7 @@ impl State {
             idle: Vec::new(),
             open: 0,
             opening: 0,
-            loans: Vec::new(),
-            free_loans: Vec::new(),
+            loans: Loans::default(),
             // First come, first served within a class: the time that somebody waits is bounded already.
             queue: WaitQueue::new(WaitQueueConfig::fifo())?,
             closed: false,
@@ -157,7 +150,7 @@ impl State {
                 self.count_out();
                 return Entered::WornOut(session);
             }
-            return Entered::Lent(session, self.lend(caller.place, now));
+            return Entered::Lent(session, self.loans.begin(caller.place, now));
         }
         if !self.has_room() && self.is_hopeless(caller, now) {
             return Entered::Refused(HOPELESS);
@@ -185,16 +178,14 @@ impl State {
         fits: impl FnOnce(&Session) -> bool,
     ) -> Option<(Box<Session>, usize)> {
         let session = self.idle.pop_if(|session| !session.is_worn_out(now) && fits(session))?;
-        Some((session, self.lend(place, now)))
+        Some((session, self.loans.begin(place, now)))
     }
 
     /// Takes a session back.
     pub(super) fn put_back(&mut self, session: Box<Session>, loan: usize, now: Instant) -> Placed {
-        if let Some(loan) = self.loans[loan].take() {
-            let took = now.saturating_duration_since(loan.since).as_secs_f64();
-            self.usual_loan += (took - self.usual_loan) * LAST_LOAN;
+        if let Some(took) = self.loans.end(loan, now) {
+            self.usual_loan += (took.as_secs_f64() - self.usual_loan) * LAST_LOAN;
         }
-        self.free_loans.push(loan);
         if session.is_worn_out(now) {
             return self.destroyed(session);
         }
@@ -206,17 +197,14 @@ impl State {
         if self.closed || !session.is_clean() || session.generation != self.generation {
             return self.destroyed(session);
         }
-        if self.queue.is_empty() {
-            self.idle.push(session);
-            return Placed::Idle;
-        }
-        match self.queue.next(now.into_std()) {
+        let next = if self.queue.is_empty() { None } else { self.queue.next(now.into_std()) };
+        match next {
             None => {
                 self.idle.push(session);
                 Placed::Idle
             }
             Some(Departure { waiter, fate: Fate::Served, .. }) => {
-                Placed::Lent { session, loan: self.lend(waiter.place, now), since: now, to: waiter }
+                Placed::Lent { session, loan: self.loans.begin(waiter.place, now), since: now, to: waiter }
             }
             Some(Departure { waiter, .. }) => Placed::TooLate { session, waiter },
         }
@@ -285,15 +273,8 @@ impl State {
         let gone: Vec<_> = self.idle.extract_if(.., is_gone).collect();
         self.open = open;
         self.destroyed += gone.len() as u64;
-        let mut leaks = Vec::new();
-        if let Some(threshold) = config.leak_threshold {
-            for loan in self.loans.iter_mut().flatten() {
-                let held = now.saturating_duration_since(loan.since);
-                if held >= threshold && !std::mem::replace(&mut loan.told, held >= threshold) {
-                    leaks.push((held, loan.place));
-                }
-            }
-        }
+        let leaks =
+            config.leak_threshold.map_or_else(Vec::new, |threshold| self.loans.untold(threshold, now));
         self.leaks += leaks.len() as u64;
         let wanted = if self.closed || self.failures > 0 { 0 } else { self.min_idle };
         let dials = wanted.saturating_sub(self.open + self.opening);
@@ -359,22 +340,10 @@ impl State {
     /// How it stands, in words.
     pub(super) fn numbers(&self, now: Instant) -> String {
         let PoolStats { max, size, idle, waiting, .. } = self.stats();
-        let longest = self.loans.iter().flatten().min_by_key(|loan| loan.since).map(|loan| {
-            let held = now.saturating_duration_since(loan.since);
-            format!(", the longest in use for {held:.1?} by {}", loan.place)
-        });
+        let longest = self.loans.longest(now);
+        let longest = longest.map(|(held, place)| format!(", the longest in use for {held:.1?} by {place}"));
         let longest = longest.unwrap_or_default();
         format!("{size} of {max} connections open, {idle} idle, {waiting} callers waiting{longest}")
-    }
-
-    fn lend(&mut self, place: &'static Location<'static>, now: Instant) -> usize {
-        let loan = Some(Loan { since: now, place, told: false });
-        if let Some(free) = self.free_loans.pop() {
-            self.loans[free] = loan;
-            return free;
-        }
-        self.loans.push(loan);
-        self.loans.len() - 1
     }
 
     fn has_room(&self) -> bool {
