@@ -226,9 +226,10 @@ mod servers {
             let mut sums: Vec<i64> = results.into_iter().map(Result::unwrap).collect();
             sums.sort_unstable();
             assert_eq!(sums, [2, 4], "as if one came after the other");
-            assert_eq!(runs, 3);
             let told = told.0.lock().unwrap();
-            let [Event::Retried { attempt: 1, kind: FailureKind::Transient, delay, balance: Some(_) }] = told[..]
+            // Two, and another each time that one came in the way of the other, which may be so once more.
+            assert!(runs >= 3 && told.len() == runs as usize - 2, "{runs} runs, {told:?}");
+            let Event::Retried { attempt: 1, kind: FailureKind::Transient, delay, balance: Some(_) } = told[0]
             else {
                 panic!("{told:?}")
             };
