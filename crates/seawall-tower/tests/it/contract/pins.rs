@@ -14,10 +14,10 @@ use seawall_tower::{
     EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity,
     KeyedRateLimiterHandle, Load, LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer,
     PipelineService, RateLimit, RateLimitLayer, RateLimiterHandle, Registry, RequestRateLimit,
-    RequestRateLimitLayer, Retry, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle,
-    StabilityWarning, TargetStatus, TimeLimitHandle, attempt_timeout, balance, caller_deadline, chaos,
-    circuit_breaker, coalesce, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline, rate_limit,
-    retry, rollout,
+    RequestRateLimitLayer, Retry, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, Sharded,
+    Spares, StabilityWarning, TargetStatus, TimeLimitHandle, attempt_timeout, balance, caller_deadline,
+    chaos, circuit_breaker, coalesce, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline,
+    rate_limit, retry, rollout,
 };
 
 use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
@@ -100,6 +100,8 @@ fn everything_public_crosses_threads_and_is_cloned() {
 fn what_is_not_cloned_crosses_threads_all_the_same() {
     fn crosses<T: Send + Sync + 'static>() {}
     crosses::<Registry<CircuitBreakerHandle>>();
+    crosses::<Sharded<u8>>();
+    crosses::<Spares<Guarded>>();
     crosses::<pipeline::FailedPassage>();
     crosses::<pipeline::FastPath<ByKind>>();
     crosses::<pipeline::Passage<'static, ByKind>>();
