@@ -3,10 +3,10 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use seawall_core::Error;
 
-use crate::engine::{Abandoned, Buffers, Engine, Need, RingRead};
+use crate::engine::{Abandoned, Buffers, Engine, Need, RingRead, aligned};
 use crate::fault::Fault;
 use crate::work::{Attempt, INLINE_MOST, Task, Work};
 use crate::{Fs, FsRequest, Operation, sys};
@@ -109,7 +109,7 @@ impl Work for ReadWhole {
         match read_cached(&file, length as usize) {
             Ok(Some(content)) => {
                 engine.tried(attempt, true);
-                return Attempt::Answered(Ok(content.into()));
+                return Attempt::Answered(Ok(content.freeze()));
             }
             Ok(None) => engine.tried(attempt, false),
             Err(_) => engine.refused(attempt),
@@ -124,8 +124,8 @@ impl Work for ReadWhole {
         Some(RingRead { file, offset: 0, count: usize::try_from(length).ok()? })
     }
 
-    fn answer_of_ring(&self, content: Vec<u8>) -> Option<Bytes> {
-        Some(content.into())
+    fn answer_of_ring(&self, content: BytesMut) -> Option<Bytes> {
+        Some(content.freeze())
     }
 
     fn carry_out(&self, task: &Task<'_>) -> Result<Bytes, Fault> {
@@ -150,9 +150,9 @@ pub(crate) fn from_path(path: &Path, limit: u64, abandoned: &Abandoned) -> Resul
 }
 
 /// The content of a file of `length` bytes if the page cache holds all of it. An error if this file cannot be asked so.
-fn read_cached(file: &File, length: usize) -> io::Result<Option<Vec<u8>>> {
+fn read_cached(file: &File, length: usize) -> io::Result<Option<BytesMut>> {
     // A file without content is asked for one byte, because only that tells it from one that does not know its length.
-    let mut content = Vec::with_capacity(length.max(1));
+    let mut content = aligned(length.max(1));
     loop {
         let before = content.len();
         match sys::read_cached(file, &mut content, (length - before).max(1), None) {
@@ -180,7 +180,7 @@ pub(crate) fn whole(
         return Err(too_large(limit));
     }
     // The byte beyond tells a file that has grown, or that does not know its length, from one that is at its end.
-    let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
+    let mut content = aligned(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     loop {
         if abandoned.is_set() {
             return Err(Fault::abandoned());
@@ -195,7 +195,7 @@ pub(crate) fn whole(
         // One with a length of its own gives less than asked for only at its end.
         let ended = (read as u64) < allowed && content.len() as u64 == expected;
         if read == 0 || (ended && expected > 0) {
-            return Ok(content.into());
+            return Ok(content.freeze());
         }
     }
 }
@@ -220,7 +220,7 @@ pub(crate) enum Then {
 
 /// Reads up to `count` chunks of `size` bytes; only the last one of a file is shorter. `begun` is the first, which may
 /// hold something already.
-pub(crate) fn batch(file: File, count: usize, size: usize, begun: Vec<u8>, buffers: &Buffers) -> Batch {
+pub(crate) fn batch(file: File, count: usize, size: usize, begun: BytesMut, buffers: &Buffers) -> Batch {
     let mut chunks = Vec::with_capacity(count);
     let mut begun = Some(begun);
     while chunks.len() < count {
@@ -242,7 +242,7 @@ pub(crate) fn batch(file: File, count: usize, size: usize, begun: Vec<u8>, buffe
 }
 
 /// Reads until there are `size` bytes; says whether the file ended before.
-fn fill(file: &File, chunk: &mut Vec<u8>, size: usize) -> io::Result<bool> {
+fn fill(file: &File, chunk: &mut BytesMut, size: usize) -> io::Result<bool> {
     while chunk.len() < size {
         let missing = size - chunk.len();
         if sys::read(file, chunk, missing)? == 0 {

@@ -3,9 +3,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
-use crate::engine::{Engine, Need, RingRead};
+use crate::engine::{Engine, Need, RingRead, aligned};
 use crate::fault::Fault;
 use crate::sys;
 use crate::work::{Attempt, INLINE_MOST, Task, Work};
@@ -32,7 +32,7 @@ impl Work for ReadAt {
         match self.read_cached() {
             Ok(Some(content)) => {
                 engine.tried(attempt, true);
-                return Attempt::Answered(Ok(content.into()));
+                return Attempt::Answered(Ok(content.freeze()));
             }
             Ok(None) => engine.tried(attempt, false),
             Err(_) => engine.refused(attempt),
@@ -47,21 +47,21 @@ impl Work for ReadAt {
         within.then(|| RingRead { file: Arc::clone(&self.file), offset: self.offset, count: self.count })
     }
 
-    fn answer_of_ring(&self, content: Vec<u8>) -> Option<Bytes> {
-        Some(content.into())
+    fn answer_of_ring(&self, content: BytesMut) -> Option<Bytes> {
+        Some(content.freeze())
     }
 
     fn carry_out(&self, task: &Task<'_>) -> Result<Bytes, Fault> {
         let content = self.read(task)?;
         task.engine.look_at(&task.label.path, Need::Content, || self.file.try_clone());
-        Ok(content.into())
+        Ok(content.freeze())
     }
 }
 
 impl ReadAt {
     /// What was asked for if the page cache holds all of it. An error if this file cannot be asked so.
-    fn read_cached(&self) -> io::Result<Option<Vec<u8>>> {
-        let mut content = Vec::with_capacity(self.count);
+    fn read_cached(&self) -> io::Result<Option<BytesMut>> {
+        let mut content = aligned(self.count);
         while content.len() < self.count {
             let (missing, position) = (self.count - content.len(), self.offset + content.len() as u64);
             match sys::read_cached(&self.file, &mut content, missing, Some(position)) {
@@ -78,10 +78,10 @@ impl ReadAt {
         Ok(Some(content))
     }
 
-    fn read(&self, task: &Task<'_>) -> Result<Vec<u8>, Fault> {
+    fn read(&self, task: &Task<'_>) -> Result<BytesMut, Fault> {
         // No more memory than there is content to come.
         let left = self.file.metadata()?.len().saturating_sub(self.offset);
-        let mut content = Vec::with_capacity(self.count.min(usize::try_from(left).unwrap_or(usize::MAX)));
+        let mut content = aligned(self.count.min(usize::try_from(left).unwrap_or(usize::MAX)));
         while content.len() < self.count {
             if task.abandoned.is_set() {
                 return Err(Fault::abandoned());

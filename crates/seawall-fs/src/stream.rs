@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use seawall_core::{CallContext, Error, FailureKind};
@@ -65,7 +65,7 @@ struct FileReader {
 
 impl FileReader {
     /// Has the next chunks read on a thread; the first of them may hold something already.
-    fn read_ahead(mut self, begun: Vec<u8>, deadline: Option<Instant>) -> ReadAhead {
+    fn read_ahead(mut self, begun: BytesMut, deadline: Option<Instant>) -> ReadAhead {
         self.on_threads = self.on_threads.saturating_sub(1);
         // A task of its own, so that the deadline is kept whether anybody polls or not.
         AbortOnDropHandle::new(tokio::spawn(async move {
@@ -84,7 +84,7 @@ impl FileReader {
     }
 
     /// Reads on into `chunk` what the page cache holds, in steps that keep nobody waiting.
-    fn read_cached(&mut self, chunk: &mut Vec<u8>, attempt: Try) -> Cached {
+    fn read_cached(&mut self, chunk: &mut BytesMut, attempt: Try) -> Cached {
         let size = self.engine.chunk_size();
         while chunk.len() < size {
             if turn::is_over() {
@@ -143,9 +143,9 @@ pub struct FileStream {
 enum State {
     Opening(BoxFuture<'static, Result<FileReader, Error>>),
     /// At the beginning of a chunk or within it.
-    At(FileReader, Vec<u8>),
+    At(FileReader, BytesMut),
     /// The same, while others have their turn.
-    Yielding(BoxFuture<'static, ()>, FileReader, Vec<u8>),
+    Yielding(BoxFuture<'static, ()>, FileReader, BytesMut),
     Reading(ReadAhead),
     Failed(Error),
     Over,
@@ -165,7 +165,7 @@ impl FileStream {
     }
 
     /// Goes on reading: from the page cache while that answers, else on a thread.
-    fn go_on(&mut self, mut reader: FileReader, mut chunk: Vec<u8>) -> State {
+    fn go_on(&mut self, mut reader: FileReader, mut chunk: BytesMut) -> State {
         let engine = &reader.engine;
         let path = &reader.label.path;
         let attempt = if reader.on_threads == 0 && in_time(self.deadline) {
@@ -182,7 +182,7 @@ impl FileStream {
         match reader.read_cached(&mut chunk, attempt) {
             Cached::Full => {
                 self.chunks.push_back(reader.engine.buffers().share(chunk));
-                State::At(reader, Vec::new())
+                State::At(reader, BytesMut::new())
             }
             Cached::Ended => {
                 if !chunk.is_empty() {
@@ -203,7 +203,7 @@ impl FileStream {
                 let chunk = reader.engine.buffers().take(reader.engine.chunk_size());
                 State::Reading(reader.read_ahead(chunk, self.deadline))
             }
-            Ok(Some(reader)) => State::At(reader, Vec::new()),
+            Ok(Some(reader)) => State::At(reader, BytesMut::new()),
             Ok(None) => State::Over,
             Err(error) => State::Failed(error),
         }
@@ -235,7 +235,7 @@ impl Stream for FileStream {
                 State::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
                     Ok(reader) => {
                         this.toll = Toll::of(reader.engine.byte_rate().cloned());
-                        this.state = State::At(reader, Vec::new());
+                        this.state = State::At(reader, BytesMut::new());
                     }
                     Err(error) => this.state = State::Failed(error),
                 },

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::BytesMut;
+
 use crate::FsResponse;
 use crate::engine::{Abandoned, Engine, RingRead};
 use crate::fault::{Fault, Label};
@@ -27,7 +29,7 @@ pub(crate) trait Work: Send + Sync + 'static {
     }
 
     /// What a ring has read, as the answer.
-    fn answer_of_ring(&self, _content: Vec<u8>) -> Option<Self::Output> {
+    fn answer_of_ring(&self, _content: BytesMut) -> Option<Self::Output> {
         None
     }
 
@@ -82,7 +84,7 @@ where
 pub(crate) trait ErasedWork: Send + Sync {
     fn inline(&self, engine: &Engine, path: &Path) -> Attempt<FsResponse>;
     fn as_ring_read(&self, opened: Option<&Arc<File>>) -> Option<RingRead>;
-    fn answer_of_ring(&self, content: Vec<u8>) -> Option<FsResponse>;
+    fn answer_of_ring(&self, content: BytesMut) -> Option<FsResponse>;
     fn carry_out(&self, task: &Task<'_>) -> Result<FsResponse, Fault>;
 }
 
@@ -95,7 +97,7 @@ impl<W: Work> ErasedWork for W {
         Work::as_ring_read(self, opened)
     }
 
-    fn answer_of_ring(&self, content: Vec<u8>) -> Option<FsResponse> {
+    fn answer_of_ring(&self, content: BytesMut) -> Option<FsResponse> {
         Work::answer_of_ring(self, content).map(FsResponse::new)
     }
 

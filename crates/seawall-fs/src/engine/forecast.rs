@@ -2,6 +2,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use bytes::BytesMut;
+
 use crate::sys;
 
 /// Directories remembered; a further one takes the place of another.
@@ -106,7 +108,7 @@ impl Forecasts {
 
 /// Asks the device for one byte: whether it is there or not, the answer says if it can be asked.
 fn reads_without_waiting(file: &File) -> bool {
-    match sys::read_cached(file, &mut Vec::with_capacity(1), 1, Some(0)) {
+    match sys::read_cached(file, &mut BytesMut::with_capacity(1), 1, Some(0)) {
         Ok(_) => true,
         Err(cause) => cause.kind() == std::io::ErrorKind::WouldBlock,
     }

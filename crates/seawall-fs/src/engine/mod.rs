@@ -23,11 +23,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use seawall_core::{ByKind, Classify, Error, Event, FailureKind};
 use seawall_tower::Identity;
 
 pub(crate) use self::abandoned::Abandoned;
-pub(crate) use self::buffers::Buffers;
+pub(crate) use self::buffers::{Buffers, aligned};
 use self::forecast::Forecasts;
 pub(crate) use self::forecast::{Need, Try};
 use self::pool::Pool;
@@ -178,7 +179,7 @@ impl Engine {
         read: RingRead,
         label: &Label,
         deadline: Option<Instant>,
-    ) -> Option<Result<Vec<u8>, Error>> {
+    ) -> Option<Result<BytesMut, Error>> {
         if self.0.rings.wants_start() {
             let its = self.clone();
             // Where there is no room even for that, there will be another time.

@@ -25,6 +25,9 @@ mod ring {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+    use bytes::BytesMut;
+
+    use super::super::buffers;
     use super::{Arc, RingRead};
     use crate::sys::ring::Ring;
 
@@ -78,13 +81,13 @@ mod ring {
         }
 
         /// What was read, fewer bytes only at the end of the file; `None` if a thread is to do it.
-        pub(in super::super) async fn read(&self, read: &RingRead) -> Option<Vec<u8>> {
+        pub(in super::super) async fn read(&self, read: &RingRead) -> Option<BytesMut> {
             let deep = self.always || self.under_way.load(Ordering::Relaxed) >= DEPTH;
             let Some(Some(ring)) = self.ring.get() else { return None };
             if !deep || read.count > LONGEST {
                 return None;
             }
-            let mut content = Vec::with_capacity(read.count);
+            let mut content = buffers::aligned(read.count);
             while content.len() < read.count {
                 let (missing, offset) = (read.count - content.len(), read.offset + content.len() as u64);
                 let answer = ring.read(Arc::clone(&read.file), content, missing as u32, offset)?;
@@ -110,6 +113,8 @@ mod ring {
 
 #[cfg(not(all(feature = "uring", target_os = "linux")))]
 mod none {
+    use bytes::BytesMut;
+
     use super::RingRead;
 
     /// There are none.
@@ -136,7 +141,7 @@ mod none {
             Counted
         }
 
-        pub(in super::super) async fn read(&self, _: &RingRead) -> Option<Vec<u8>> {
+        pub(in super::super) async fn read(&self, _: &RingRead) -> Option<BytesMut> {
             None
         }
     }

@@ -182,7 +182,7 @@ impl File {
             let bytes = match open.how {
                 How::InSequence => {
                     let file = Arc::clone(open.file());
-                    let work = move |_: &Task<'_>| Ok(Bytes::from(device::read_next(&file, count)?));
+                    let work = move |_: &Task<'_>| Ok(device::read_next(&file, count)?.freeze());
                     open.ask(Operation::ReadAt, work).await?
                 }
                 _ => open.read_at(offset, count).await?,

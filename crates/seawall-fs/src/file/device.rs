@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, IoSlice, Seek, Write};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::open::How;
 use crate::sys;
@@ -16,14 +16,14 @@ const SLICES: usize = 64;
 const STEP: usize = 8 * 1024 * 1024;
 
 /// Reads what one call gives of a file that has no positions, nothing at its end.
-pub(super) fn read_next(file: &File, count: usize) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
+pub(super) fn read_next(file: &File, count: usize) -> io::Result<BytesMut> {
+    let mut content = BytesMut::new();
     sys::read(file, &mut content, count.min(STEP))?;
     Ok(content)
 }
 
 /// Appends `count` bytes from `offset` on to `content`, fewer only at the end of the file.
-pub(super) fn read_fully(file: &File, content: &mut Vec<u8>, offset: u64, count: usize) -> io::Result<()> {
+pub(super) fn read_fully(file: &File, content: &mut BytesMut, offset: u64, count: usize) -> io::Result<()> {
     let begin = content.len();
     while content.len() - begin < count {
         let done = content.len() - begin;

@@ -51,7 +51,7 @@ impl File {
     /// # Cancel safety
     /// Cancel safe, but the buffer is gone.
     pub async fn read_at_into(&self, offset: u64, buffer: BytesMut, count: usize) -> Result<BytesMut, Error> {
-        let (open, buffer) = (Arc::clone(&self.open), Mutex::new(Vec::from(buffer)));
+        let (open, buffer) = (Arc::clone(&self.open), Mutex::new(buffer));
         let work = move |_: &Task<'_>| {
             open.check()?;
             let mut buffer = buffer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ impl File {
                 buffer.truncate(before);
             }
             read?;
-            Ok(BytesMut::from(Bytes::from(std::mem::take(&mut *buffer))))
+            Ok(std::mem::take(&mut *buffer))
         };
         self.open.ask(Operation::ReadAt, work).await
     }

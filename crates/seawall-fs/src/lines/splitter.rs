@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io;
 
+use bytes::BytesMut;
 use memchr::{memchr_iter, memrchr};
 
 use super::{LineBatch, LineEnding, LineOptions};
@@ -16,7 +17,7 @@ pub(super) struct Splitter {
     options: LineOptions,
     chunk: usize,
     /// What was read and not given out: the beginning of a line whose end was not read yet.
-    carried: Vec<u8>,
+    carried: BytesMut,
     /// In so much of it there is no ending.
     searched: usize,
     /// Where it begins in the file.
@@ -26,7 +27,7 @@ pub(super) struct Splitter {
 /// Whole lines, of which is not known yet where they end.
 #[derive(Debug)]
 pub(super) struct Part {
-    data: Vec<u8>,
+    data: BytesMut,
     offset: u64,
     options: LineOptions,
 }
@@ -51,14 +52,14 @@ pub(super) enum Filled<I> {
 
 impl Splitter {
     pub(super) fn new(options: LineOptions, chunk: usize) -> Self {
-        Self { options, chunk, carried: Vec::new(), searched: 0, offset: 0 }
+        Self { options, chunk, carried: BytesMut::new(), searched: 0, offset: 0 }
     }
 
     /// Reads on until there is at least one whole line, or the end.
     pub(super) fn next<I>(
         &mut self,
         buffers: &Buffers,
-        mut fill: impl FnMut(&mut Vec<u8>) -> Filled<I>,
+        mut fill: impl FnMut(&mut BytesMut) -> Filled<I>,
     ) -> (Part, Then<I>) {
         let mut searched = std::mem::take(&mut self.searched);
         let mut data = self.take_up(buffers);
@@ -68,7 +69,7 @@ impl Splitter {
                 Filled::Ended => return (self.part(data), Then::End),
                 Filled::Interrupted(cause) => {
                     (self.carried, self.searched) = (data, searched);
-                    return (self.part(Vec::new()), Then::Interrupted(cause));
+                    return (self.part(BytesMut::new()), Then::Interrupted(cause));
                 }
                 Filled::Full | Filled::Failed(_) => {}
             }
@@ -85,28 +86,29 @@ impl Splitter {
                 // The ending itself does not count.
                 _ if data.len() > self.options.max_length.saturating_add(1) => {
                     let fault = self.options.too_long(self.offset);
-                    return (self.part(Vec::new()), Then::Failed(fault));
+                    return (self.part(BytesMut::new()), Then::Failed(fault));
                 }
                 _ => {
                     searched = data.len();
                     // Twice as much each time, so that a long line is not copied again and again.
-                    data.reserve_exact(data.len());
+                    data.reserve(data.len());
                 }
             }
         }
     }
 
     /// A buffer that begins with what is carried.
-    fn take_up(&mut self, buffers: &Buffers) -> Vec<u8> {
+    fn take_up(&mut self, buffers: &Buffers) -> BytesMut {
         if self.carried.capacity() >= self.chunk {
             return std::mem::take(&mut self.carried);
         }
         let mut data = buffers.take(self.chunk.max(self.carried.len() * 2));
-        data.append(&mut self.carried);
+        data.extend_from_slice(&self.carried);
+        self.carried.clear();
         data
     }
 
-    fn part(&mut self, data: Vec<u8>) -> Part {
+    fn part(&mut self, data: BytesMut) -> Part {
         let offset = self.offset;
         self.offset += data.len() as u64;
         Part { data, offset, options: self.options }
@@ -173,7 +175,7 @@ impl LineOptions {
 }
 
 /// Reads until the buffer is full, where it may block.
-pub(super) fn fill(source: &File, buffer: &mut Vec<u8>) -> Filled<Infallible> {
+pub(super) fn fill(source: &File, buffer: &mut BytesMut) -> Filled<Infallible> {
     while buffer.len() < buffer.capacity() {
         let room = buffer.capacity() - buffer.len();
         match sys::read(source, buffer, room) {
@@ -195,7 +197,7 @@ pub(super) enum Interruption {
 }
 
 /// Reads until the buffer is full what the page cache holds, in steps that keep nobody waiting.
-pub(super) fn fill_cached(source: &File, buffer: &mut Vec<u8>) -> Filled<Interruption> {
+pub(super) fn fill_cached(source: &File, buffer: &mut BytesMut) -> Filled<Interruption> {
     while buffer.len() < buffer.capacity() {
         if turn::is_over() {
             return Filled::Interrupted(Interruption::TurnOver);

@@ -3,6 +3,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::BytesMut;
+
 /// Whether there are calls that never wait for a device.
 pub(crate) const HAS_CACHED_CALLS: bool = false;
 
@@ -36,12 +38,12 @@ pub(crate) fn is_at_end(_: &File) -> bool {
     false
 }
 
-pub(crate) fn read_cached(_: &File, _: &mut Vec<u8>, _: usize, _: Option<u64>) -> io::Result<usize> {
+pub(crate) fn read_cached(_: &File, _: &mut BytesMut, _: usize, _: Option<u64>) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Appends at most `count` bytes from `offset` on to `buffer`, in one call; none at the end of the file.
-pub(crate) fn read_at(file: &File, buffer: &mut Vec<u8>, count: usize, offset: u64) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, buffer: &mut BytesMut, count: usize, offset: u64) -> io::Result<usize> {
     let before = buffer.len();
     buffer.resize(before + count, 0);
     #[cfg(unix)]
@@ -53,7 +55,7 @@ pub(crate) fn read_at(file: &File, buffer: &mut Vec<u8>, count: usize, offset: u
 }
 
 /// The same from where the file stands.
-pub(crate) fn read(mut file: &File, buffer: &mut Vec<u8>, count: usize) -> io::Result<usize> {
+pub(crate) fn read(mut file: &File, buffer: &mut BytesMut, count: usize) -> io::Result<usize> {
     let before = buffer.len();
     buffer.resize(before + count, 0);
     let result = file.read(&mut buffer[before..]);

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat2};
 use rustix::io::retry_on_intr;
 use rustix::time::{ClockId, clock_gettime};
@@ -69,7 +70,7 @@ fn cached(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
 /// 5.9 and 5.10 may return nothing before (BUGS of readv(2)).
 pub(crate) fn read_cached(
     file: &File,
-    buffer: &mut Vec<u8>,
+    buffer: &mut BytesMut,
     count: usize,
     offset: Option<u64>,
 ) -> io::Result<usize> {
@@ -96,22 +97,22 @@ pub(crate) fn read_cached(
 
 /// Appends at most `count` bytes from `offset` on to `buffer`, in one call; none at the end of the file.
 #[allow(dead_code, reason = "the file handle that asks for it is being built")]
-pub(crate) fn read_at(file: &File, buffer: &mut Vec<u8>, count: usize, offset: u64) -> io::Result<usize> {
+pub(crate) fn read_at(file: &File, buffer: &mut BytesMut, count: usize, offset: u64) -> io::Result<usize> {
     append(buffer, count, |spare| Ok(rustix::io::pread(file, spare, offset)?.0.len()))
 }
 
 /// The same from where the file stands.
-pub(crate) fn read(file: &File, buffer: &mut Vec<u8>, count: usize) -> io::Result<usize> {
+pub(crate) fn read(file: &File, buffer: &mut BytesMut, count: usize) -> io::Result<usize> {
     append(buffer, count, |spare| Ok(rustix::io::read(file, spare)?.0.len()))
 }
 
 /// Appends what `read` puts at the beginning of the memory it is given.
 fn append(
-    buffer: &mut Vec<u8>,
+    buffer: &mut BytesMut,
     count: usize,
     mut read: impl FnMut(&mut [MaybeUninit<u8>]) -> rustix::io::Result<usize>,
 ) -> io::Result<usize> {
-    buffer.reserve_exact(count);
+    buffer.reserve(count);
     let spare = &mut buffer.spare_capacity_mut()[..count];
     let read = retry_on_intr(|| read(spare))?;
     #[expect(unsafe_code, reason = "says that the kernel has initialised what it has written")]

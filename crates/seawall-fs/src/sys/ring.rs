@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use bytes::BytesMut;
 use io_uring::{IoUring, opcode, types};
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
@@ -41,14 +42,14 @@ struct Queue {
 /// One read. It owns its file and its memory until the kernel is done with them, whoever has gone meanwhile.
 struct Read {
     file: Arc<File>,
-    buffer: Vec<u8>,
+    buffer: BytesMut,
     count: u32,
     offset: u64,
     reply: oneshot::Sender<Done>,
 }
 
 /// The buffer, with what was read behind what it held, and how much that is.
-pub(crate) type Done = (Vec<u8>, io::Result<usize>);
+pub(crate) type Done = (BytesMut, io::Result<usize>);
 
 impl Ring {
     /// A ring with at most so many reads under way. Containers refuse it (`EPERM`), old kernels do not have it.
@@ -75,11 +76,11 @@ impl Ring {
     pub(crate) fn read(
         &self,
         file: Arc<File>,
-        mut buffer: Vec<u8>,
+        mut buffer: BytesMut,
         count: u32,
         offset: u64,
     ) -> Option<oneshot::Receiver<Done>> {
-        buffer.reserve_exact(count as usize);
+        buffer.reserve(count as usize);
         let (reply, answer) = oneshot::channel();
         let mut queue = self.shared.lock();
         if queue.broken {
@@ -281,7 +282,10 @@ mod tests {
         let (file, content) = file(100_000);
         let reads: Vec<_> = (0..500_usize)
             .map(|number| {
-                (number * 199, ring.read(Arc::clone(&file), vec![7], 100, number as u64 * 199).unwrap())
+                (
+                    number * 199,
+                    ring.read(Arc::clone(&file), BytesMut::from(&[7][..]), 100, number as u64 * 199).unwrap(),
+                )
             })
             .collect();
         for (offset, answer) in reads {
@@ -295,10 +299,13 @@ mod tests {
     async fn the_end_of_a_file_and_an_error_are_told() {
         let Some(ring) = ring(4) else { return };
         let (file, _) = file(10);
-        assert_eq!(ring.read(Arc::clone(&file), Vec::new(), 100, 4).unwrap().await.unwrap().1.unwrap(), 6);
-        assert_eq!(ring.read(file, Vec::new(), 100, 10).unwrap().await.unwrap().1.unwrap(), 0);
+        assert_eq!(
+            ring.read(Arc::clone(&file), BytesMut::new(), 100, 4).unwrap().await.unwrap().1.unwrap(),
+            6
+        );
+        assert_eq!(ring.read(file, BytesMut::new(), 100, 10).unwrap().await.unwrap().1.unwrap(), 0);
         let directory = Arc::new(File::open("/").unwrap());
-        let (_, read) = ring.read(directory, Vec::new(), 100, 0).unwrap().await.unwrap();
+        let (_, read) = ring.read(directory, BytesMut::new(), 100, 0).unwrap().await.unwrap();
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::IsADirectory);
     }
 
@@ -307,9 +314,9 @@ mod tests {
         let Some(ring) = ring(2) else { return };
         let (file, content) = file(1 << 20);
         for _ in 0..50 {
-            drop(ring.read(Arc::clone(&file), Vec::new(), 1 << 20, 0));
+            drop(ring.read(Arc::clone(&file), BytesMut::new(), 1 << 20, 0));
         }
-        let last = ring.read(Arc::clone(&file), Vec::new(), 1 << 20, 0).unwrap();
+        let last = ring.read(Arc::clone(&file), BytesMut::new(), 1 << 20, 0).unwrap();
         drop(ring);
         assert!(last.await.unwrap().0 == content);
         // The thread lets go of the file when it ends.
@@ -325,7 +332,7 @@ mod tests {
         let ring = Ring { shared: Arc::new(Shared { queue: Mutex::default(), wake }) };
         let (file, _) = file(10);
         let waiting: Vec<_> =
-            (0..5).map(|_| ring.read(Arc::clone(&file), Vec::new(), 10, 0).unwrap()).collect();
+            (0..5).map(|_| ring.read(Arc::clone(&file), BytesMut::new(), 10, 0).unwrap()).collect();
         let its = Arc::clone(&ring.shared);
         let thread = thread::spawn(move || {
             // Two of them are under way then, and three queued.
@@ -336,6 +343,6 @@ mod tests {
         for answer in waiting {
             answer.await.unwrap_err();
         }
-        assert!(ring.read(file, Vec::new(), 10, 0).is_none());
+        assert!(ring.read(file, BytesMut::new(), 10, 0).is_none());
     }
 }
