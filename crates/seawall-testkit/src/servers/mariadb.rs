@@ -39,6 +39,11 @@ impl Kind for MariaDb {
         mariadbd.arg(format!("--tmpdir={}", site.path("").display()));
         mariadbd.arg(format!("--socket={}", site.path("socket").display()));
         mariadbd.arg(format!("--pid-file={}", site.path("pid").display()));
+        // InnoDB goes on filling a block of its log while that is being written past the page cache, as is its default. Killed
+        // then, it finds no end where its log ends (10.11.19), takes what else is in the block for the rest of it, and applies
+        // that a second time: rows are there twice, or the server does not start. A write into the page cache is over at
+        // once, and outlives the process just as well.
+        mariadbd.arg("--innodb-log-file-buffering");
         if site.path(CERTIFICATE).exists() {
             mariadbd.arg(format!("--ssl-cert={}", site.path(CERTIFICATE).display()));
             mariadbd.arg(format!("--ssl-key={}", site.path(KEY).display()));
