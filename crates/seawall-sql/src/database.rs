@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use seawall_core::{CallContext, Error, FailureKind, Idempotency, Observer};
+use seawall_core::{CallContext, Classify, Error, FailureKind, Idempotency, Observer};
 
 use crate::bulk::Tables;
 use crate::endpoint::{Endpoint, Options};
@@ -16,7 +16,7 @@ use crate::pool::{Lease, Opener, Pool};
 use crate::query_cache::QueryCache;
 use crate::replicas::{Replicas, Route};
 use crate::telemetry::Peer;
-use crate::{Action, Connection, Reply, RowStream, SqlConfig, Statement, Transaction, Value};
+use crate::{Action, Connection, Reply, RowStream, SqlClassifier, SqlConfig, Statement, Transaction, Value};
 
 /// A database with its pools; a tower service of [`Statement`]s.
 #[derive(Clone)]
@@ -139,7 +139,7 @@ impl Database {
 async fn execute(mut lease: Lease, compiled: &Arc<Compiled>, statement: &Statement) -> Result<Reply, Error> {
     if statement.asked.action == Action::Stream {
         let stream = Box::pin(RowStream::open(lease, Arc::clone(compiled), statement.clone()));
-        return stream.await.map(Reply::Stream);
+        return stream.await.map(Reply::Stream).map_err(|error| of_parts(compiled, error));
     }
     // The stack in front keeps the deadline: its layers have timers, and drop what is late.
     lease.leave_deadline_to_its_holder();
@@ -154,8 +154,24 @@ pub(crate) async fn run(
 ) -> Result<Reply, Error> {
     let (values, way) = (values(compiled, statement), lease.session().way());
     lease.allow(CallContext::current_deadline()).await?;
-    let action = statement.asked.action;
-    lease.run_knowing(|connection, known| connection.answer(&compiled.sql, &values, action, way, known)).await
+    let action = to_its_end(compiled, statement.asked.action);
+    let answer =
+        lease.run_knowing(|connection, known| connection.answer(&compiled.sql, &values, action, way, known));
+    answer.await.map_err(|error| of_parts(compiled, error))
+}
+
+/// What is asked of the connection. Who has read the first row of what was written does not know yet whether it is committed:
+/// a constraint may be deferred until then.
+pub(crate) fn to_its_end(compiled: &Compiled, action: Action) -> Action {
+    if action == Action::FetchFirst && !compiled.reads { Action::FetchAll } else { action }
+}
+
+/// The error of a statement. Whatever it says, of one in parts some may have been done.
+pub(crate) fn of_parts(compiled: &Compiled, mut error: Error) -> Error {
+    if compiled.in_parts {
+        Classify::<Reply, Error>::note_may_have_executed(&SqlClassifier, &mut error);
+    }
+    error
 }
 
 /// The values in the order of their placeholders. [`Inner::compile`] made sure that there are as many.
@@ -250,6 +266,7 @@ impl Inner {
         let compiled = asked.known.as_deref()?;
         let is_plain = compiled.dialect == self.texts.dialect()
             && compiled.transaction_control.is_none()
+            && !compiled.in_parts
             && !asked.parameters.iter().any(|(_, value)| matches!(value, Value::List(_)));
         (is_plain && self.check(compiled, statement).is_ok()).then_some(compiled)
     }

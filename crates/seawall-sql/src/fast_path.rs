@@ -9,7 +9,7 @@ use seawall_tower::pipeline::{self, FailedPassage, Passage};
 use seawall_tower::{Pipeline, PipelineService};
 use tracing::{Instrument as _, Span};
 
-use crate::database::{Database, Inner, few_values};
+use crate::database::{Database, Inner, few_values, to_its_end};
 use crate::named::Compiled;
 use crate::pool::{Fault, Lease};
 use crate::replicas::Route;
@@ -64,7 +64,7 @@ impl FastPath {
         let record = inner.peer.record(statement, || Some(compiled), || passage.began());
         let (result, ended) = {
             let (values, way) = (few_values(compiled, statement), lease.session().way());
-            let (sql, action) = (&compiled.sql, statement.asked.action);
+            let (sql, action) = (&compiled.sql, to_its_end(compiled, statement.asked.action));
             let span = record.as_ref().map(Record::span).filter(|span| !span.is_disabled());
             let attempt = lease.attempt_until(passage.until(), span, |connection, known| {
                 connection.answer(sql, values.as_slice(), action, way, known)

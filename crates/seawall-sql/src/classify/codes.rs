@@ -142,6 +142,8 @@ pub(super) const MYSQL: &[(u16, Verdict)] = &[
     (1159, LOST),
     (1160, LOST),
     (1161, LOST),
+    // It failed while it committed.
+    (1180, verdict(FailureKind::Permanent, true, false)),
     (1184, LOST),
     (1203, verdict(OVERLOADED, false, false)),
     // It waited for a lock for too long; only the statement was undone, unless the server is set otherwise.

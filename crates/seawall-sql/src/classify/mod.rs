@@ -214,6 +214,7 @@ mod tests {
             (1927, "70100", (FailureKind::Transient, true, false, false)),
             (3024, "HY000", (FailureKind::Timeout, true, true, false)),
             (1969, "70100", (FailureKind::Timeout, true, true, false)),
+            (1180, "HY000", (FailureKind::Permanent, true, false, false)),
             (1290, "HY000", (FailureKind::Transient, false, false, false)),
             (1792, "25006", (FailureKind::Transient, false, false, false)),
             (1836, "HY000", (FailureKind::Transient, false, false, false)),

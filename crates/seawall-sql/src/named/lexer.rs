@@ -43,6 +43,7 @@ pub(crate) fn compile_lists(
         writes: false,
         control: None,
         commits: None,
+        statements: 0,
         making: false,
         hints: 0,
     };
@@ -60,6 +61,7 @@ pub(crate) fn compile_lists(
         reads,
         transaction_control: lexer.control,
         commits: lexer.commits,
+        in_parts: lexer.statements > 1 || matches!(lexer.operation, Some("call" | "do")),
     })
 }
 
@@ -114,6 +116,8 @@ struct Lexer<'t> {
     writes: bool,
     control: Option<&'static str>,
     commits: Option<&'static str>,
+    /// How many statements there are.
+    statements: usize,
     /// The word before was `create`, `drop` or `replace`.
     making: bool,
     /// How many comments are open that are statement to the server.
@@ -364,6 +368,7 @@ impl Lexer<'_> {
         }
         if self.statement_begins {
             self.statement_begins = false;
+            self.statements += 1;
             let mysql = self.dialect == Dialect::MySql;
             let control = among(CONTROL).or(among(CONTROL_MYSQL).filter(|_| mysql));
             self.commits = self.commits.or(among(COMMITTING).filter(|_| mysql));

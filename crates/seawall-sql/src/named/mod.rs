@@ -61,6 +61,9 @@ pub(crate) struct Compiled {
     pub(crate) transaction_control: Option<&'static str>,
     /// The word that makes a server commit the transaction it is in, in lower case.
     pub(crate) commits: Option<&'static str>,
+    /// Whether a part of it may have been done for good when it fails: it is several statements, or calls for what may
+    /// commit by itself.
+    pub(crate) in_parts: bool,
 }
 
 #[cfg(test)]

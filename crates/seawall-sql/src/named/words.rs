@@ -41,6 +41,6 @@ pub(super) const COMMITTING: &[&str] = &[
 
 /// What a statement does, where its first word says it.
 pub(super) const OPERATIONS: &[&str] = &[
-    "alter", "call", "create", "delete", "drop", "explain", "insert", "merge", "replace", "select", "show",
-    "truncate", "update", "values",
+    "alter", "call", "create", "delete", "do", "drop", "explain", "insert", "merge", "replace", "select",
+    "show", "truncate", "update", "values",
 ];

@@ -22,6 +22,7 @@ mod macros;
 mod migrations;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod parts;
 mod pool;
 #[cfg(feature = "postgres")]
 mod pooler;

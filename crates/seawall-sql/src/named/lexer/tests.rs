@@ -177,4 +177,9 @@ fn what_is_shown_of_a_text_holds_no_value() {
     assert_eq!(operation("-- x\n SELECT 1"), Some("select"));
     assert_eq!(operation("with a as (select 1) select 1"), None);
     assert_eq!(operation("select 1; select 2"), None);
+    let in_parts = |text| compile(text, Dialect::Sqlite).unwrap().in_parts;
+    assert!(in_parts("insert into t values (1); insert into t values (2)"));
+    assert!(in_parts("create table t (n integer); insert into t values (2)"));
+    assert!(in_parts("-- x\n CALL p()"));
+    assert!(!in_parts("insert into t values (';', 1); -- x\n;"));
 }
