@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{AsyncPushSender, MultiplexedConnection};
+use redis::aio::AsyncPushSender;
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ProtocolVersion};
@@ -14,6 +14,7 @@ use seawall_core::{Error, FailureKind};
 use crate::RedisConfig;
 use crate::classify::{self, LAYER};
 use crate::config::Protocol;
+use crate::multiplexed::Multiplexed;
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
 use crate::tls;
@@ -117,7 +118,7 @@ impl Dialer {
     pub(crate) async fn connect(
         &self,
         pushed: Option<impl AsyncPushSender>,
-    ) -> Result<(MultiplexedConnection, u64), Error> {
+    ) -> Result<(Multiplexed, u64), Error> {
         let settings = self.settings();
         let settings = match pushed {
             Some(pushed) if self.protocol == Protocol::Resp3 => settings.set_push_sender(pushed),
@@ -212,21 +213,20 @@ impl Dialer {
         &self,
         info: &ConnectionInfo,
         settings: &AsyncConnectionConfig,
-    ) -> Result<MultiplexedConnection, Error> {
-        let client = Client::open(info.clone()).map_err(|cause| self.failed(cause))?;
-        let mut connection = client
-            .get_multiplexed_async_connection_with_config(settings)
-            .await
-            .map_err(|cause| self.failed(cause))?;
+    ) -> Result<Multiplexed, Error> {
+        let opened = tokio::time::timeout(self.connect_timeout, Multiplexed::open(info, settings.clone()));
+        let Ok(opened) = opened.await else { return Err(self.too_late()) };
+        let mut opened = opened.map_err(|cause| self.failed(cause))?;
         if self.only_reads {
             let reads = redis::cmd("READONLY");
-            let said = tokio::time::timeout(self.connect_timeout, reads.exec_async(&mut connection)).await;
+            let said =
+                tokio::time::timeout(self.connect_timeout, reads.exec_async(&mut opened.connection)).await;
             match said {
                 Ok(result) => result.map_err(|cause| self.failed(cause))?,
                 Err(_elapsed) => return Err(self.too_late()),
             }
         }
-        Ok(connection)
+        Ok(opened)
     }
 
     fn too_late(&self) -> Error {

@@ -14,6 +14,7 @@ mod dial;
 mod keeper;
 mod lanes;
 mod lease;
+mod multiplexed;
 mod nature;
 mod node;
 mod operations;

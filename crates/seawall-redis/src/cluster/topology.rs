@@ -17,10 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) async fn ask(dialer: &Dialer) -> Result<Vec<Range>, Error> {
     let question = async {
-        let (mut connection, _) = dialer.connect(None::<fn(PushInfo) -> Result<(), SendError>>).await?;
+        let (mut opened, _) = dialer.connect(None::<fn(PushInfo) -> Result<(), SendError>>).await?;
         let mut slots = redis::cmd("CLUSTER");
         slots.arg("SLOTS");
-        slots.query_async::<Value>(&mut connection).await.map_err(|cause| match cause.code() {
+        slots.query_async::<Value>(&mut opened.connection).await.map_err(|cause| match cause.code() {
             Some("ERR") => Error::new(FailureKind::Permanent, LAYER, dialer.name())
                 .not_executed()
                 .with_message("the server is of no cluster: let the URL begin with `redis` or `rediss`")

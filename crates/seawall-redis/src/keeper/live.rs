@@ -1,14 +1,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, Weak};
 
-use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
 use super::{Reason, Shared, State};
+use crate::multiplexed::Multiplexed;
 
 /// A connection as it is used. Whoever holds one is a call under way.
 pub(crate) struct Live {
-    pub(super) connection: MultiplexedConnection,
+    pub(super) opened: Multiplexed,
     pub(super) trouble: Trouble,
 }
 
@@ -96,7 +96,7 @@ impl Trouble {
     }
 }
 
-/// Watches one call: one that is dropped after its time was over counts as a time-out of the connection.
+/// Watches one call, and counts it as under way: one that is dropped after its time was over counts as a time-out of the connection.
 pub(crate) struct Watch<'a> {
     live: &'a Live,
     until: Option<std::time::Instant>,
@@ -105,7 +105,8 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Of a call that may take until then.
-    pub(crate) const fn new(live: &'a Live, until: Option<std::time::Instant>) -> Self {
+    pub(crate) fn new(live: &'a Live, until: Option<std::time::Instant>) -> Self {
+        live.opened.crowd.enter();
         Self { live, until, done: false }
     }
 
@@ -116,6 +117,7 @@ impl<'a> Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
+        self.live.opened.crowd.leave();
         if !self.done && self.until.is_some_and(|until| until <= Instant::now().into_std()) {
             self.live.trouble.timed_out();
         }

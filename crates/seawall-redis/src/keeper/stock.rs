@@ -101,7 +101,7 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn new(keeper: &'a Keeper, live: Arc<Live>) -> Self {
-        let connection = live.connection.clone();
+        let connection = live.opened.connection.clone();
         Self { keeper, handle: Some(Handle { live, connection }) }
     }
 

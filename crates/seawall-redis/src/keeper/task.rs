@@ -55,7 +55,7 @@ impl Shared {
                 Ok::<(), redis::aio::SendError>(())
             };
             match self.dialer.connect(Some(pushed)).await {
-                Ok((connection, moves)) => return (Arc::new(Live { connection, trouble }), moves),
+                Ok((opened, moves)) => return (Arc::new(Live { opened, trouble }), moves),
                 Err(error) => self.failed(error, usable),
             }
             let planned = exponential(FIRST_DELAY, 2.0, step, self.rules.reconnect_delay);

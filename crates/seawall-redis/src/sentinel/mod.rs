@@ -18,6 +18,7 @@ use tokio::sync::watch as channel;
 use tokio::task::AbortHandle;
 
 use crate::classify::{self, LAYER};
+use crate::multiplexed::Multiplexed;
 use crate::url::at;
 
 /// A sentinel that does not answer is not waited for longer than this, because the next one may.
@@ -120,9 +121,9 @@ impl Sentinels {
     pub(crate) async fn connect<F>(
         &self,
         open: impl Fn(ConnectionInfo) -> F,
-    ) -> Result<(MultiplexedConnection, u64), Error>
+    ) -> Result<(Multiplexed, u64), Error>
     where
-        F: Future<Output = Result<MultiplexedConnection, Error>>,
+        F: Future<Output = Result<Multiplexed, Error>>,
     {
         loop {
             let mut place = self.shared.place.subscribe();
@@ -146,21 +147,18 @@ impl Drop for Sentinels {
 }
 
 impl Shared {
-    async fn connect<F>(
-        &self,
-        open: &impl Fn(ConnectionInfo) -> F,
-    ) -> Result<(MultiplexedConnection, u64), Error>
+    async fn connect<F>(&self, open: &impl Fn(ConnectionInfo) -> F) -> Result<(Multiplexed, u64), Error>
     where
-        F: Future<Output = Result<MultiplexedConnection, Error>>,
+        F: Future<Output = Result<Multiplexed, Error>>,
     {
         let (host, port) = self.ask_in_turn().await?;
         let made = open(at(&self.server, host.clone(), port)).await;
         let made = match made {
-            Ok(mut connection) => is_primary(&self.name, &mut connection).await.map(|()| connection),
+            Ok(mut opened) => is_primary(&self.name, &mut opened.connection).await.map(|()| opened),
             Err(error) => Err(error),
         };
         match made {
-            Ok(connection) => Ok((connection, self.is_at(host, port))),
+            Ok(opened) => Ok((opened, self.is_at(host, port))),
             Err(error) => {
                 // Another sentinel may know better.
                 self.order().rotate_left(1);
