@@ -63,6 +63,8 @@ const CODES: &[(&str, Verdict)] = &[
         "EXECABORT",
         advise(WRONG, "the transaction was discarded because one of its commands could not be queued"),
     ),
+    // Of `MIGRATE`: the other server may have the keys all the same.
+    ("IOERR", verdict(FailureKind::Transient, true, None)),
     ("LOADING", LATER),
     ("MASTERDOWN", verdict(FailureKind::Transient, false, Some(Reason::MasterDown))),
     ("MISCONF", advise(TOO_MUCH, "the server cannot persist: look at its disk")),
@@ -114,7 +116,7 @@ pub(crate) fn judge_script(error: &RedisError) -> Verdict {
     Verdict { may_have_executed, ..verdict }
 }
 
-/// The same of a transaction. One that was discarded did nothing, for the reason for which its first command could not be
+/// The same of several commands, of which others may have been carried out, in a transaction or not. One that was discarded did nothing, for the reason for which its first command could not be
 /// queued; what fails while it is carried out undoes nothing of the rest.
 pub(crate) fn judge_transaction(error: &RedisError) -> Verdict {
     if error.kind() == ErrorKind::Server(ServerErrorKind::ExecAbort) {

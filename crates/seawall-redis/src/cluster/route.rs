@@ -94,7 +94,11 @@ impl Members {
             (member, asked) = match Redirect::read(&refusal, &member.address) {
                 Some(Redirect::Moved { slot, to }) => (self.moved(slot, to), false),
                 Some(Redirect::Ask { to }) => (self.at(to), true),
-                None => return Err(classify::error(member.node.dialer.name(), RedisError::from(refusal))),
+                None => {
+                    let cause = RedisError::from(refusal);
+                    let judged = request.nature.judge()(&cause);
+                    return Err(classify::judged_error(member.node.dialer.name(), judged, cause));
+                }
             };
         }
         Err(Error::new(FailureKind::Transient, LAYER, self.name())

@@ -45,7 +45,7 @@ impl Nature {
     pub(crate) fn judge(self) -> fn(&RedisError) -> Verdict {
         match self.name {
             "EVAL" | "EVALSHA" | "FCALL" => classify::judge_script,
-            "MULTI" => classify::judge_transaction,
+            "MULTI" | "PIPELINE" => classify::judge_transaction,
             _ => classify::judge,
         }
     }

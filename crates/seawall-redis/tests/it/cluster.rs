@@ -210,6 +210,12 @@ async fn a_key_of_a_slot_that_is_on_its_way_is_found_at_either_server() {
     redis.set("{t}new", 1).await.unwrap();
     let both = redis.pipelined().command("INCR").arg("{t}gone").command("INCR").arg("{t}here");
     assert_eq!(both.query::<(i64, i64)>().await.unwrap(), (5, 5));
+    // A script that was sent on and failed half-way is not sent again, whatever it says.
+    let script = "redis.call('INCR', KEYS[1]) return redis.error_reply('OOM within')";
+    let eval = redis.command("EVAL").arg(script).arg(1).arg("{t}gone");
+    let error = eval.execute().await.unwrap_err();
+    assert!(error.may_have_executed(), "{error:?}");
+    assert_eq!(redis.command("DECR").arg("{t}gone").query::<i64>().await.unwrap(), 5);
     // What is of both servers at once has to wait.
     let both = redis.pipelined().command("INCR").arg("{t}gone").command("INCR").arg("{t}here").atomic();
     let error = both.execute().await.unwrap_err();

@@ -80,3 +80,20 @@ async fn a_transaction_of_which_a_command_failed_says_that_the_rest_was_executed
     assert_eq!((error.kind(), error.may_have_executed()), (FailureKind::Permanent, false), "{error}");
     assert_eq!(redis.get::<i64>("done").await.unwrap(), 1);
 }
+
+#[tokio::test]
+async fn of_several_commands_one_that_failed_says_that_the_others_may_have_been_executed() {
+    let redis = connect().await;
+    redis.set("text", "x").await.unwrap();
+    let mut session = redis.session().await.unwrap();
+    for on_session in [false, true] {
+        let failing = redis.pipelined().command("INCR").arg("done").command("INCR").arg("text");
+        let error = if on_session {
+            session.query::<seawall_redis::redis::Value>(failing).await.unwrap_err()
+        } else {
+            failing.execute().await.unwrap_err()
+        };
+        assert!(error.may_have_executed(), "{error}");
+    }
+    assert_eq!(redis.get::<i64>("done").await.unwrap(), 2);
+}
