@@ -3,7 +3,7 @@ use std::fs::File;
 use std::io;
 
 use bytes::BytesMut;
-use memchr::{memchr_iter, memrchr};
+use memchr::memrchr;
 
 use super::{LineBatch, LineEnding, LineOptions};
 use crate::engine::{Buffers, turn};
@@ -125,11 +125,9 @@ impl Part {
         let Self { mut data, offset, options } = self;
         let mut ends = Vec::with_capacity(data.len() / 64 + 1);
         // A chunk is 1 GiB at the most, and a line that is longer is refused before it is 4 GiB.
-        let mut has_cr_lf = false;
-        ends.extend(memchr_iter(b'\n', &data).map(|end| {
-            has_cr_lf |= end > 0 && data[end - 1] == b'\r';
-            end as u32
-        }));
+        sys::line_ends(&data, &mut ends);
+        let ends_in_cr = |&end: &u32| (end as usize).checked_sub(1).is_some_and(|last| data[last] == b'\r');
+        let has_cr_lf = options.ending == LineEnding::LfOrCrLf && ends.iter().any(ends_in_cr);
         if ends.last().map_or(0, |end| *end as usize + 1) < data.len() {
             ends.push(data.len() as u32);
         }
@@ -140,7 +138,6 @@ impl Part {
             ends.truncate(first);
             data.truncate(start);
         }
-        has_cr_lf &= options.ending == LineEnding::LfOrCrLf;
         let batch = (!ends.is_empty()).then(|| LineBatch::new(buffers.share(data), ends, has_cr_lf, offset));
         (batch, fault)
     }

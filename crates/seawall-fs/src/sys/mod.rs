@@ -1,5 +1,5 @@
-//! The calls of the operating system that the standard library has no safe name for. All unsafe code of this crate is
-//! below here.
+//! What the standard library has no safe name for: calls of the operating system, and instructions of the processor. All
+//! unsafe code of this crate is below here.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -10,6 +10,9 @@ pub(crate) use linux::*;
 mod elsewhere;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::*;
+
+mod line_ends;
+pub(crate) use line_ends::line_ends;
 
 #[cfg(feature = "mmap")]
 mod mmap;
