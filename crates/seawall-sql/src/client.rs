@@ -129,9 +129,9 @@ impl Sql {
     pub async fn call(&self, statement: Statement) -> Result<Reply, Error> {
         if let (Some(fast), Some(Database(inner))) = (&self.fast_path, &self.database)
             && let Some(compiled) = inner.compiled_before(&statement)
-            && let Some(entered) = fast.enter(inner, compiled, &statement)
+            && let Some(passage) = fast.enter(&statement)
         {
-            return fast.call(inner, compiled, &statement, entered).await;
+            return fast.call(inner, compiled, &statement, passage).await;
         }
         // In a box, because most calls need none of it, and every future would have room for it.
         Box::pin(self.call_through_layers(statement)).await

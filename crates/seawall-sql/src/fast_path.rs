@@ -1,4 +1,4 @@
-//! First attempts past the layers of the pipeline, while none of them has a say and a session is at hand.
+//! First attempts past the layers of the pipeline, while none of them has a say.
 //!
 //! What is nested is moved from future to future and polled through each of them, which takes longer than what the layers
 //! do: here all is one future. What an attempt comes to is counted and told as the layers would, and one that fails goes on
@@ -7,11 +7,12 @@
 use seawall_core::Error;
 use seawall_tower::pipeline::{self, FailedPassage, Passage};
 use seawall_tower::{Pipeline, PipelineService};
+use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use crate::database::{Database, Inner, few_values, to_its_end};
 use crate::named::Compiled;
-use crate::pool::{Fault, Lease};
+use crate::pool::Fault;
 use crate::replicas::Route;
 use crate::telemetry::Record;
 use crate::{Action, Reply, SqlClassifier, Statement};
@@ -31,26 +32,15 @@ impl FastPath {
         Self { path: pipeline.fast_path(&guarded.get_ref().0.name), guarded }
     }
 
-    /// Leave to make a first attempt, and a session to make it with, if both are to be had at once.
+    /// Leave to make a first attempt.
     #[inline]
-    pub(crate) fn enter(
-        &self,
-        inner: &Inner,
-        compiled: &Compiled,
-        statement: &Statement,
-    ) -> Option<(Passage<'_, SqlClassifier>, Lease)> {
+    pub(crate) fn enter(&self, statement: &Statement) -> Option<Passage<'_, SqlClassifier>> {
         let asked = &*statement.asked;
         let is_whole = matches!(asked.action, Action::Execute | Action::FetchFirst | Action::FetchAll);
         if !is_whole || asked.route != Route::Writer || !asked.invalidates.is_empty() {
             return None;
         }
-        let passage = self.path.enter()?;
-        let pool = inner.pool(compiled, asked.action);
-        let Some(lease) = pool.at_hand(asked.place, passage.began().into(), passage.until()) else {
-            passage.forgo();
-            return None;
-        };
-        Some((passage, lease))
+        self.path.enter()
     }
 
     /// Makes the attempt, and what has to follow if it fails.
@@ -59,25 +49,40 @@ impl FastPath {
         inner: &Inner,
         compiled: &Compiled,
         statement: &Statement,
-        (passage, mut lease): (Passage<'_, SqlClassifier>, Lease),
+        passage: Passage<'_, SqlClassifier>,
     ) -> Result<Reply, Error> {
         let record = inner.peer.record(statement, || Some(compiled), || passage.began());
-        let (result, ended) = {
-            let (values, way) = (few_values(compiled, statement), lease.session().way());
-            let (sql, action) = (&compiled.sql, to_its_end(compiled, statement.asked.action));
-            let span = record.as_ref().map(Record::span).filter(|span| !span.is_disabled());
-            let attempt = lease.attempt_until(passage.until(), span, |connection, known| {
-                connection.answer(sql, values.as_slice(), action, way, known)
-            });
-            attempt.await
+        let span = record.as_ref().map(Record::span).filter(|span| !span.is_disabled());
+        let (pool, asked) = (inner.pool(compiled, statement.asked.action), &*statement.asked);
+        let (began, until) = (passage.began(), passage.until());
+        let lease = if let Some(lease) = pool.at_hand(asked.place, began.into(), until) {
+            Ok(lease)
+        } else {
+            // In a box, because most calls need none of it, and every future would have room for it.
+            let turn = Box::pin(pool.acquire_allowed(asked.place, began.into(), until));
+            match span {
+                Some(span) => turn.instrument(span.clone()).await,
+                None => turn.await,
+            }
         };
-        let answer = match result {
-            Ok(reply) => Ok(reply),
-            Err(Fault::Deadline) => Err(passage.ran_out().into()),
-            Err(Fault::Driver(error)) => Err(Fault::Driver(error).into_error(lease.name())),
+        let (answer, ended) = match lease {
+            Ok(mut lease) => {
+                let (values, way) = (few_values(compiled, statement), lease.session().way());
+                let action = to_its_end(compiled, asked.action);
+                let attempt = lease.attempt_until(until, span, |connection, known| {
+                    connection.answer(&compiled.sql, values.as_slice(), action, way, known)
+                });
+                let (result, ended) = attempt.await;
+                let answer = match result {
+                    Ok(reply) => Ok(reply),
+                    Err(Fault::Deadline) => Err(passage.ran_out().into()),
+                    Err(driver) => Err(driver.into_error(lease.name())),
+                };
+                (answer, ended)
+            }
+            Err(error) => (Err(error), Instant::now()),
         };
-        // Before anybody goes on: who tries again may need the place.
-        drop(lease);
+        // The lease is given back by now: who tries again may need the place.
         let failed = passage.ended_at(answer.as_ref(), ended.into_std());
         let (failed, error) = match (failed, answer) {
             (Some(failed), Err(error)) => (failed, error),

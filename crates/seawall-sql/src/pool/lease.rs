@@ -58,6 +58,11 @@ impl Lease {
         self.session.as_mut().expect("taken out only by who consumes it")
     }
 
+    /// When it was lent.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
     /// What errors call the database.
     pub(crate) fn name(&self) -> &str {
         &self.shared.name

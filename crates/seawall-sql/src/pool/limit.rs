@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use seawall_core::Error;
+use seawall_core::{CallContext, Error};
 
 use super::Lease;
 use crate::Connection;
@@ -166,9 +166,11 @@ impl Lease {
         let now = || tokio::time::Instant::now().into_std();
         let Some(change) = limit.change(deadline, session.used_at.into_std(), now) else { return Ok(()) };
         let text = text(session.system(), change, limit.local.is_some());
+        let until = deadline.or_else(CallContext::current_deadline);
         // In a box: hardly any call needs it.
-        let changed = Box::pin(self.run(|connection| connection.run(text.into()))).await;
-        changed.map_err(Error::not_executed)?;
+        let changed = Box::pin(self.attempt_until(until, None, |connection, _| connection.run(text.into())));
+        let (changed, _) = changed.await;
+        changed.map_err(|fault| fault.into_error(self.name()).not_executed())?;
         if let Some(limit) = &mut self.session().limit {
             limit.changed(change);
         }

@@ -60,15 +60,25 @@ impl Pool {
         Ok(Self(shared))
     }
 
-    /// Takes a session, waiting for one if need be; `place` is who has it, should it never come back.
+    /// Takes a session, waiting for one if need be, until the current deadline; `place` is who has it, should it never come
+    /// back.
+    pub(crate) async fn acquire(&self, place: &'static Location<'static>) -> Result<Lease, Error> {
+        self.acquire_until(place, Instant::now(), CallContext::current_deadline()).await
+    }
+
+    /// The same for who began then, until a deadline of its own.
     ///
     /// Cancel safe: a place in the queue is given up, and a connection being opened goes to the next caller.
-    pub(crate) async fn acquire(&self, place: &'static Location<'static>) -> Result<Lease, Error> {
+    pub(crate) async fn acquire_until(
+        &self,
+        place: &'static Location<'static>,
+        began: Instant,
+        deadline: Option<std::time::Instant>,
+    ) -> Result<Lease, Error> {
         let shared = &self.0;
-        let deadline = CallContext::current_deadline();
         let caller = Caller { place, priority: CallContext::current_priority(), deadline };
+        let mut now = began;
         loop {
-            let now = Instant::now();
             let entered = shared.state().enter(&caller, now);
             match entered {
                 Entered::Lent(session, loan) => {
@@ -82,10 +92,11 @@ impl Pool {
                 }
                 Entered::WornOut(session) => session.destroy(),
                 Entered::Waiting(entrance) => {
-                    return Box::pin(waiting::wait(shared, now, deadline, entrance)).await;
+                    return waiting::wait(shared, now, deadline, entrance).await;
                 }
                 Entered::Refused(reason) => return Err(shared.refuse(reason)),
             }
+            now = Instant::now();
         }
     }
 
@@ -103,6 +114,18 @@ impl Pool {
         let (session, loan) = shared.state().lend_at_hand(place, now, fits)?;
         shared.meter.waited(Duration::ZERO);
         Some(Lease::new(session, loan, now, Arc::clone(shared)))
+    }
+
+    /// The same, waiting for it and making it so if need be.
+    pub(crate) async fn acquire_allowed(
+        &self,
+        place: &'static Location<'static>,
+        began: Instant,
+        deadline: Option<std::time::Instant>,
+    ) -> Result<Lease, Error> {
+        let mut lease = self.acquire_until(place, began, deadline).await?;
+        lease.allow(deadline).await?;
+        Ok(lease)
     }
 
     /// Asks a session whether it lives. One that does not is gone with its lease.

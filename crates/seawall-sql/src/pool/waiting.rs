@@ -54,11 +54,13 @@ pub(super) async fn wait(
     let lease = answered.unwrap_or_else(|_gone| {
         Err(shared.refusal(FailureKind::Cancelled, "the runtime is shutting down".into()))
     })?;
+    place.was_left();
+    let waited = lease.since().saturating_duration_since(began);
     // Who waited for a connection of its own did not wait for its turn.
     if entrance.dials {
-        shared.meter.waited(began.elapsed());
+        shared.meter.waited(waited);
     } else {
-        shared.meter.dequeued(began.elapsed());
+        shared.meter.dequeued(waited);
     }
     Ok(lease)
 }
@@ -73,6 +75,11 @@ impl Place<'_> {
     /// `false` if the answer was given already.
     fn leave(&self) -> bool {
         self.shared.state().withdraw(self.key)
+    }
+
+    /// Whoever gives a session has taken it out of the queue.
+    fn was_left(self) {
+        std::mem::forget(self);
     }
 }
 

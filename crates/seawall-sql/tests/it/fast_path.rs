@@ -1,6 +1,8 @@
 //! First attempts go past the layers while none of them has a say: nobody can tell but by the time it takes.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, IntoFuture as _, poll_fn};
+use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -32,9 +34,16 @@ impl Told {
     }
 }
 
-/// A client that gives its calls as much time as any machine may take.
+/// A client with one connection that gives its calls as much time as any machine may take.
 async fn connect_patiently(url: &str, told: &Arc<Told>) -> Sql {
+    connect_with_room_for(1024, url, told).await
+}
+
+/// The same where so many callers may wait.
+async fn connect_with_room_for(max_waiters: usize, url: &str, told: &Arc<Told>) -> Sql {
     let mut config = SqlConfig::default();
+    (config.pool.size, config.pool.max_waiters) = (NonZeroUsize::MIN, max_waiters);
+    config.pool.wait_timeout = Duration::from_mins(5);
     config.pipeline.deadline = Some(Duration::from_mins(10));
     config.pipeline.attempt_timeout = Some(Duration::from_mins(5));
     Sql::connect(url, &config, Arc::clone(told) as _).await.unwrap()
@@ -49,6 +58,11 @@ fn endless(url: &str) -> &'static str {
         "mysql" => "select sleep(600)",
         _ => "select 1 from pg_sleep(600)",
     }
+}
+
+/// Polls it once.
+async fn polled<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 /// Makes calls of every end, and says what each came to and what was told of it.
@@ -99,8 +113,7 @@ on_every_database! {
             client.query("select 1").fetch_one::<(i64,)>().await.unwrap();
             told.take();
             let mut call = Box::pin(client.query(endless(url)).fetch_all::<(i64,)>());
-            let polled = poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
-            assert!(polled.is_pending());
+            assert!(polled(call.as_mut()).await.is_pending());
             drop(call);
             let mut events = told.take();
             events.sort();
@@ -110,6 +123,59 @@ on_every_database! {
         assert_eq!(abandoned[0], abandoned[1]);
         let error = past.query("select n from nowhere").fetch_all::<(i64,)>().await.unwrap_err();
         assert_eq!(error.kind(), FailureKind::Permanent);
+        past.close(Duration::from_mins(1)).await.unwrap();
+    }
+
+    async fn a_call_that_waits_for_its_connection_is_told_of_as_one_through_the_layers(url: &str) {
+        let told = Arc::new(Told::default());
+        let past = connect_patiently(url, &told).await;
+        past.execute("create table t (n integer primary key)").await.unwrap();
+        past.execute("insert into t values (1)").await.unwrap();
+        let mut ways = Vec::new();
+        for client in [past.layer(Identity::new()), past.clone()] {
+            for given_up in [true, false] {
+                let change = "update t set n = n where n = :n";
+                client.execute(change).bind("n", 1).await.unwrap();
+                let busy = past.begin().await.unwrap();
+                told.take();
+                let mut call = client.execute(change).bind("n", 1).into_future();
+                assert!(polled(call.as_mut()).await.is_pending());
+                assert_eq!(past.stats().unwrap().writer.waiting, 1);
+                if given_up {
+                    drop(call);
+                    assert_eq!(past.stats().unwrap().writer.waiting, 0);
+                    busy.rollback().await.unwrap();
+                } else {
+                    busy.rollback().await.unwrap();
+                    assert_eq!(call.await.unwrap(), 1);
+                }
+                let mut events = told.take();
+                events.sort();
+                ways.push(events);
+            }
+        }
+        assert!(ways[0].iter().any(|event| event == "pipeline Abandoned"), "{ways:?}");
+        assert!(ways[1].iter().any(|event| event == "sql_pool Dequeued"), "{ways:?}");
+        assert_eq!(ways[..2], ways[2..]);
+        past.close(Duration::from_mins(1)).await.unwrap();
+    }
+
+    async fn a_call_that_finds_no_place_to_wait_is_told_of_as_one_through_the_layers(url: &str) {
+        let told = Arc::new(Told::default());
+        let past = connect_with_room_for(0, url, &told).await;
+        past.execute("create table t (n integer primary key)").await.unwrap();
+        let mut ways = Vec::new();
+        for client in [past.layer(Identity::new()), past.clone()] {
+            let change = "update t set n = n where n = :n";
+            assert_eq!(client.execute(change).bind("n", 1).await.unwrap(), 0);
+            let busy = past.begin().await.unwrap();
+            told.take();
+            let error = client.execute(change).bind("n", 1).await.unwrap_err();
+            assert_eq!((error.kind(), error.layer()), (FailureKind::Refused, "sql_pool"));
+            ways.push((error.attempts(), error.may_have_executed(), told.take()));
+            busy.rollback().await.unwrap();
+        }
+        assert_eq!(ways[0], ways[1]);
         past.close(Duration::from_mins(1)).await.unwrap();
     }
 }

@@ -100,12 +100,6 @@ impl<C> Passage<'_, C> {
         self.path.attempt_timeout.ran_out(now().saturating_duration_since(self.began))
     }
 
-    /// Gives the leave back: no attempt was made, and nothing is counted or told.
-    #[inline]
-    pub fn forgo(mut self) {
-        self.done = true;
-    }
-
     /// Takes the result. `None` if it is that of the call too; otherwise the call goes on.
     #[inline]
     pub fn ended<R, E>(self, result: Result<&R, &E>) -> Option<FailedPassage>
