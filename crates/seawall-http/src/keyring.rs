@@ -14,7 +14,7 @@ use url::form_urlencoded;
 
 use crate::config::{Credentials, CredentialsConfig, Secret, origin_of};
 use crate::reception::Reception;
-use crate::target::CallName;
+use crate::target::{CallName, without_brackets};
 
 /// The credentials of one client, ready to be sent.
 #[derive(Default)]
@@ -154,8 +154,7 @@ fn with_parameter(uri: &Uri, parameter: &str, value: &str) -> Option<Uri> {
 
 /// Whether what is sent there leaves this machine.
 fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    if let Ok(address) = address {
+    if let Ok(address) = without_brackets(host).parse::<std::net::IpAddr>() {
         return address.is_loopback();
     }
     // RFC 6761 §6.3.

@@ -178,6 +178,11 @@ pub(crate) fn move_credentials_to_header<B>(request: &mut Request<B>) {
     }
 }
 
+/// The address or name of a host: in a URL an address of IPv6 is in brackets, only to be told from its port (RFC 3986 §3.2.2).
+pub(crate) fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 fn without_user(authority: &Authority) -> &str {
     authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host)
 }

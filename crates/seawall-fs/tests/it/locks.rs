@@ -11,6 +11,25 @@ async fn open(fs: &Fs, path: &std::path::Path) -> File {
     fs.open(path, OpenOptions::new().read(true).write(true).create(true)).await.unwrap()
 }
 
+/// While it lives, a paused clock passes only as it is told to, and not while a thread of the client works: tokio lets none
+/// pass by itself while a thread of its own is busy.
+struct StandingStill {
+    _until_dropped: std::sync::mpsc::Sender<()>,
+}
+
+impl StandingStill {
+    fn begin() -> Self {
+        let (until_dropped, dropped) = std::sync::mpsc::channel();
+        tokio::task::spawn_blocking(move || dropped.recv());
+        Self { _until_dropped: until_dropped }
+    }
+}
+
+/// A deadline a second from now.
+fn within_a_second() -> CallContext {
+    CallContext::default().within(Duration::from_secs(1), tokio::time::Instant::now().into_std())
+}
+
 #[tokio::test]
 async fn an_exclusive_lock_excludes_all_and_a_shared_one_only_exclusive_ones() {
     let directory = tempfile::tempdir().unwrap();
@@ -48,9 +67,7 @@ async fn one_open_file_holds_one_lock_and_the_lock_outlives_the_handle() {
 async fn a_wait_for_a_lock_ends_at_the_deadline_and_holds_no_slot_meanwhile() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lock");
-    // Time passes only as it is told to, and not while a thread of the client works.
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let standing_still = tokio::task::spawn_blocking(move || stopped.recv());
+    let still = StandingStill::begin();
     // The only slot is free while somebody waits.
     let fs = one_at_a_time();
     let held = fs.lock_file(&path).await.unwrap();
@@ -59,9 +76,7 @@ async fn a_wait_for_a_lock_ends_at_the_deadline_and_holds_no_slot_meanwhile() {
         async move { fs.lock_file(&path).await }
     });
     let file = open(&fs, &path).await;
-    let now = tokio::time::Instant::now().into_std();
-    let context = CallContext::default().within(Duration::from_secs(1), now);
-    let mut ending = std::pin::pin!(context.scope(file.lock(LockKind::Exclusive)));
+    let mut ending = std::pin::pin!(within_a_second().scope(file.lock(LockKind::Exclusive)));
     let mut looks = 0;
     let error = loop {
         tokio::select! {
@@ -77,9 +92,7 @@ async fn a_wait_for_a_lock_ends_at_the_deadline_and_holds_no_slot_meanwhile() {
     assert_eq!(error.kind(), FailureKind::Timeout);
     assert!(!error.may_have_executed());
     assert!(error.to_string().contains("locked by somebody else"), "{error}");
-    drop(stop);
-    standing_still.await.unwrap().unwrap_err();
-    drop(held);
+    drop((still, held));
     drop(waiting.await.unwrap().unwrap());
     assert!(path.exists());
 }
@@ -88,14 +101,11 @@ async fn a_wait_for_a_lock_ends_at_the_deadline_and_holds_no_slot_meanwhile() {
 async fn a_wait_for_a_lock_that_is_looked_at_too_late_still_says_what_it_waited_for() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lock");
-    let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let standing_still = tokio::task::spawn_blocking(move || stopped.recv());
+    let _still = StandingStill::begin();
     let fs = one_at_a_time();
     let held = fs.lock_file(&path).await.unwrap();
     let file = open(&fs, &path).await;
-    let now = tokio::time::Instant::now().into_std();
-    let context = CallContext::default().within(Duration::from_secs(1), now);
-    let mut late = tokio_test::task::spawn(context.scope(file.lock(LockKind::Exclusive)));
+    let mut late = tokio_test::task::spawn(within_a_second().scope(file.lock(LockKind::Exclusive)));
     // Up to the wait for the next look.
     assert!(late.poll().is_pending());
     fs.metadata(&path).await.unwrap();
@@ -105,8 +115,6 @@ async fn a_wait_for_a_lock_that_is_looked_at_too_late_still_says_what_it_waited_
     let error = late.await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Timeout);
     assert!(error.to_string().contains("locked by somebody else"), "{error}");
-    drop((stop, held));
-    standing_still.await.unwrap().unwrap_err();
 }
 
 #[tokio::test]

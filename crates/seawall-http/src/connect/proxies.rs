@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::builder::wrong;
 use crate::config::{Proxy, ProxyConfig};
+use crate::target::without_brackets;
 
 /// Which proxy stands between here and where, if one does.
 pub(crate) struct Proxies(Matcher);
@@ -70,8 +71,7 @@ fn system_may_name_one() -> bool {
 
 /// The address of a host, for a proxy that is given one.
 pub(super) async fn looked_up(to: &Uri) -> Result<Uri, BoxError> {
-    let host = to.host().unwrap_or_default();
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let host = without_brackets(to.host().unwrap_or_default());
     let port = to.port_u16().unwrap_or(if to.scheme_str() == Some("https") { 443 } else { 80 });
     let address = tokio::net::lookup_host((host, port)).await?.next();
     let address =

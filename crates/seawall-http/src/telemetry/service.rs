@@ -12,6 +12,7 @@ use super::future::{Record, ResponseFuture};
 use super::span;
 use crate::Body;
 use crate::outgoing::Outgoing;
+use crate::target::without_brackets;
 
 /// Tells an observer of each attempt at one server, and the server of the trace that it belongs to.
 #[derive(Clone)]
@@ -34,10 +35,8 @@ impl Peer {
     pub(crate) fn of_key(key: &str, observer: Arc<dyn Observer>) -> Self {
         let authority = key.split_once("://").map_or(key, |(_, authority)| authority);
         let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
-        // An address of IPv6 is in brackets only to be told from its port.
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let measures = observer.wants_measurements();
-        Self { address: host.into(), port: port.parse().unwrap_or(0), observer, measures }
+        Self { address: without_brackets(host).into(), port: port.parse().unwrap_or(0), observer, measures }
     }
 }
 

@@ -11,6 +11,17 @@ use tokio_rustls::rustls;
 use crate::support::{client_of, everything_shown_by, serve};
 use crate::tls::{Authority, serve_tls};
 
+/// The head of the next request of a connection.
+async fn head_of(connection: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+        if connection.read_buf(&mut head).await.unwrap() == 0 {
+            break;
+        }
+    }
+    String::from_utf8(head).unwrap()
+}
+
 /// A proxy of HTTP that answers itself, and remembers what it was asked.
 async fn http_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -20,13 +31,8 @@ async fn http_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     tokio::spawn(async move {
         loop {
             let (mut connection, _) = listener.accept().await.unwrap();
-            let mut head = Vec::new();
-            while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-                if connection.read_buf(&mut head).await.unwrap() == 0 {
-                    break;
-                }
-            }
-            log.lock().unwrap().push(String::from_utf8(head).unwrap());
+            let head = head_of(&mut connection).await;
+            log.lock().unwrap().push(head);
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nproxied";
             connection.write_all(answer).await.unwrap();
         }
@@ -44,13 +50,7 @@ async fn tunnelling_proxy(target: String) -> (String, Arc<Mutex<Vec<String>>>) {
     tokio::spawn(async move {
         loop {
             let (mut client, _) = listener.accept().await.unwrap();
-            let mut head = Vec::new();
-            while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-                if client.read_buf(&mut head).await.unwrap() == 0 {
-                    break;
-                }
-            }
-            let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+            let head = head_of(&mut client).await.to_ascii_lowercase();
             let knows_me = head.contains("proxy-authorization: basic bwu6ahvudgvymg==");
             log.lock().unwrap().push(head);
             if !knows_me {

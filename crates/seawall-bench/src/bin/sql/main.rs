@@ -2,12 +2,13 @@
 //! over a loopback Postgres and files of its own.
 //!
 //! Rounds are taken in turn, and the best of each side are compared. The server shares the machine's processors with
-//! whoever is measured. The words `point`, `held`, `bulk`, `few` and `files` measure only that.
+//! whoever is measured. The words `point`, `held`, `bulk`, `few`, `files` and `dropped` measure only that.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures by the real clock")]
 
 mod bulk;
 mod count;
+mod dropped;
 mod few;
 mod files;
 mod held;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let rounds = if has("--quick") { 3 } else { 8 };
-    let is_part = |word: &&String| ["point", "held", "bulk", "few", "files"].contains(&word.as_str());
+    let is_part = |word: &&String| ["point", "held", "bulk", "few", "files", "dropped"].contains(&word.as_str());
     let only: Vec<&String> = arguments.iter().filter(is_part).collect();
     let wanted = |part: &str| only.is_empty() || only.iter().any(|only| *only == part);
     ended(compare(rounds, wanted).map(|comparisons| print(&comparisons, has("--json"))))
@@ -68,6 +69,9 @@ fn compare(rounds: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<Compariso
     }
     if wanted("files") {
         all.extend(runtime.block_on(files::compare(rounds))?);
+    }
+    if wanted("dropped") {
+        all.extend(runtime.block_on(dropped::compare(&url, rounds))?);
     }
     Ok(all)
 }
