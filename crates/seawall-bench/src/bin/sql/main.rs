@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let rounds = if has("--quick") { 3 } else { 8 };
-    let is_part = |word: &&String| ["point", "held", "bulk", "few", "files", "dropped"].contains(&word.as_str());
+    let is_part =
+        |word: &&String| ["point", "held", "bulk", "few", "files", "dropped"].contains(&word.as_str());
     let only: Vec<&String> = arguments.iter().filter(is_part).collect();
     let wanted = |part: &str| only.is_empty() || only.iter().any(|only| *only == part);
     ended(compare(rounds, wanted).map(|comparisons| print(&comparisons, has("--json"))))
