@@ -103,7 +103,7 @@ async fn a_wait_for_a_lock_that_is_looked_at_too_late_still_says_what_it_waited_
     let path = directory.path().join("lock");
     let _still = StandingStill::begin();
     let fs = one_at_a_time();
-    let held = fs.lock_file(&path).await.unwrap();
+    let _held = fs.lock_file(&path).await.unwrap();
     let file = open(&fs, &path).await;
     let mut late = tokio_test::task::spawn(within_a_second().scope(file.lock(LockKind::Exclusive)));
     // Up to the wait for the next look.
