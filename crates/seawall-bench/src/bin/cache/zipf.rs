@@ -13,7 +13,8 @@ pub(crate) fn zipf(keys: u64, skew: f64, count: usize, seed: u64) -> Vec<u64> {
     let mut names: Vec<u64> = (0..keys).collect();
     rng.shuffle(&mut names);
     let pick = |rng: &mut fastrand::Rng| {
-        let rank = shares.partition_point(|share| *share < rng.f64() * sum);
+        let chance = rng.f64() * sum;
+        let rank = shares.partition_point(|share| *share < chance);
         names[rank.min(names.len() - 1)]
     };
     (0..count).map(|_| pick(&mut rng)).collect()
