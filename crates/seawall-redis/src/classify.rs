@@ -116,8 +116,9 @@ pub(crate) fn judge_script(error: &RedisError) -> Verdict {
     Verdict { may_have_executed, ..verdict }
 }
 
-/// The same of several commands, of which others may have been carried out, in a transaction or not. One that was discarded did nothing, for the reason for which its first command could not be
-/// queued; what fails while it is carried out undoes nothing of the rest.
+/// The same of several commands, of which others may have been carried out, in a transaction or not. A transaction that was
+/// discarded did nothing, for the reason for which its first command could not be queued; what fails while it is carried out
+/// undoes nothing of the rest.
 pub(crate) fn judge_transaction(error: &RedisError) -> Verdict {
     if error.kind() == ErrorKind::Server(ServerErrorKind::ExecAbort) {
         let errors = error.clone().into_server_errors();

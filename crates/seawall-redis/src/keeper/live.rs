@@ -96,7 +96,8 @@ impl Trouble {
     }
 }
 
-/// Watches one call, and counts it as under way: one that is dropped after its time was over counts as a time-out of the connection.
+/// Watches one call, and counts it as under way: one that is dropped after its time was over counts as a time-out of the
+/// connection.
 pub(crate) struct Watch<'a> {
     live: &'a Live,
     until: Option<std::time::Instant>,
