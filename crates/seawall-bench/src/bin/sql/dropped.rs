@@ -1,6 +1,7 @@
 //! How soon a statement of two seconds that is dropped gives its connection back: the next statement waits for the only
 //! one that there is.
 
+use std::error::Error;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use seawall_bench::{Better, Comparison, Side};
 use seawall_sql::{Sql, SqlConfig};
 use seawall_testkit::servers::MariaDb;
 use sqlx::postgres::PgPoolOptions;
+use tokio::task::JoinHandle;
 
 use crate::Result;
 use crate::turns::line;
@@ -56,22 +58,15 @@ async fn through_seawall(url: &str, slow: &'static str, rounds: usize) -> Result
     sql.execute(TABLE).await?;
     let mut samples = Vec::new();
     for _ in 0..rounds {
-        let mut slowest = Duration::ZERO;
+        let mut slowest: f64 = 0.0;
         for _ in 0..DROPS {
             let call = tokio::spawn({
                 let sql = sql.clone();
                 async move { sql.execute(slow).await }
             });
-            tokio::time::sleep(BEGUN).await;
-            if call.is_finished() {
-                return Err("the statement ended before it was dropped".into());
-            }
-            call.abort();
-            let dropped = Instant::now();
-            sql.execute(NEXT).await?;
-            slowest = slowest.max(dropped.elapsed());
+            slowest = slowest.max(milliseconds_after(call, sql.execute(NEXT)).await?);
         }
-        samples.push(slowest.as_secs_f64() * 1000.0);
+        samples.push(slowest);
     }
     Ok(samples)
 }
@@ -84,11 +79,25 @@ async fn through_sqlx(url: &str, slow: &'static str) -> Result<Vec<f64>> {
             let pool = pool.clone();
             async move { sqlx::query(slow).execute(&pool).await }
         });
-        tokio::time::sleep(BEGUN).await;
-        call.abort();
-        let dropped = Instant::now();
-        sqlx::query(NEXT).execute(&pool).await?;
-        samples.push(dropped.elapsed().as_secs_f64() * 1000.0);
+        samples.push(milliseconds_after(call, sqlx::query(NEXT).execute(&pool)).await?);
     }
     Ok(samples)
+}
+
+/// How long the next statement takes, begun when a call that is at work is dropped.
+async fn milliseconds_after<T, N, E>(
+    call: JoinHandle<T>,
+    next: impl IntoFuture<Output = std::result::Result<N, E>>,
+) -> Result<f64>
+where
+    E: Error + Send + Sync + 'static,
+{
+    tokio::time::sleep(BEGUN).await;
+    if call.is_finished() {
+        return Err("the statement ended before it was dropped".into());
+    }
+    call.abort();
+    let dropped = Instant::now();
+    next.await?;
+    Ok(dropped.elapsed().as_secs_f64() * 1000.0)
 }
