@@ -8,19 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls;
 
-use crate::support::{client_of, everything_shown_by, serve};
+use crate::support::{client_of, everything_shown_by, head_of, serve};
 use crate::tls::{Authority, serve_tls};
-
-/// The head of the next request of a connection.
-async fn head_of(connection: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        if connection.read_buf(&mut head).await.unwrap() == 0 {
-            break;
-        }
-    }
-    String::from_utf8(head).unwrap()
-}
 
 /// A proxy of HTTP that answers itself, and remembers what it was asked.
 async fn http_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
@@ -31,7 +20,7 @@ async fn http_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     tokio::spawn(async move {
         loop {
             let (mut connection, _) = listener.accept().await.unwrap();
-            let head = head_of(&mut connection).await;
+            let Some(head) = head_of(&mut connection).await else { continue };
             log.lock().unwrap().push(head);
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nproxied";
             connection.write_all(answer).await.unwrap();
@@ -50,7 +39,8 @@ async fn tunnelling_proxy(target: String) -> (String, Arc<Mutex<Vec<String>>>) {
     tokio::spawn(async move {
         loop {
             let (mut client, _) = listener.accept().await.unwrap();
-            let head = head_of(&mut client).await.to_ascii_lowercase();
+            let Some(head) = head_of(&mut client).await else { continue };
+            let head = head.to_ascii_lowercase();
             let knows_me = head.contains("proxy-authorization: basic bwu6ahvudgvymg==");
             log.lock().unwrap().push(head);
             if !knows_me {

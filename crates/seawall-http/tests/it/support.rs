@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use seawall_core::{Event, Observer, Origin};
 use seawall_http::{Http, HttpConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) fn client() -> Http {
@@ -72,12 +72,20 @@ impl RawServer {
     }
 }
 
-async fn follow(mut connection: TcpStream, step: Then, requests: Arc<AtomicUsize>) {
-    let mut read = Vec::new();
-    while !read.windows(4).any(|four| four == b"\r\n\r\n") {
-        if connection.read_buf(&mut read).await.unwrap_or(0) == 0 {
-            return;
+/// The head of the next request of a connection, unless the client leaves before.
+pub(crate) async fn head_of(connection: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+        if connection.read_buf(&mut head).await.unwrap_or(0) == 0 {
+            return None;
         }
+    }
+    Some(String::from_utf8_lossy(&head).into_owned())
+}
+
+async fn follow(mut connection: TcpStream, step: Then, requests: Arc<AtomicUsize>) {
+    if head_of(&mut connection).await.is_none() {
+        return;
     }
     requests.fetch_add(1, Ordering::SeqCst);
     let (Then::Close(answer) | Then::Reset(answer) | Then::Hold(answer)) = step;
@@ -138,11 +146,8 @@ where
             let (mut connection, _) = listener.accept().await.unwrap();
             let answer = Arc::clone(&answer);
             tokio::spawn(async move {
-                let mut read = Vec::new();
-                while !read.windows(4).any(|four| four == b"\r\n\r\n") {
-                    if connection.read_buf(&mut read).await.unwrap_or(0) == 0 {
-                        return;
-                    }
+                if head_of(&mut connection).await.is_none() {
+                    return;
                 }
                 // A client that had enough closes the connection: that is no failure of the server's.
                 let _gone = answer(connection).await;

@@ -8,7 +8,7 @@ use http::Version;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use seawall_core::FailureKind;
 use seawall_http::{Credentials, Http, HttpConfig, HttpVersion, Pem, TlsConfig, TlsVersion};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -17,7 +17,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::server::TlsStream;
 
-use crate::support::client_of;
+use crate::support::{client_of, head_of};
 
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -72,14 +72,8 @@ pub(crate) async fn serve_tls(
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let mut connection = acceptor.accept(connection).await?;
-                let mut head = Vec::new();
-                while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-                    if connection.read_buf(&mut head).await? == 0 {
-                        break;
-                    }
-                }
-                let said =
-                    String::from_utf8_lossy(&head).to_ascii_lowercase().contains("authorization: bearer");
+                let Some(head) = head_of(&mut connection).await else { return Ok(()) };
+                let said = head.to_ascii_lowercase().contains("authorization: bearer");
                 let body = if said { "hello bearer" } else { "hello" };
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
