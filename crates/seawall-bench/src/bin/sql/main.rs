@@ -12,6 +12,7 @@ mod dropped;
 mod few;
 mod files;
 mod held;
+mod place;
 mod point;
 mod turns;
 
