@@ -2,6 +2,7 @@
 
 mod access;
 mod at;
+mod at_once;
 mod atomic;
 mod attributes;
 mod byte_rate;

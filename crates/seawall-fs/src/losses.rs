@@ -9,9 +9,10 @@ impl Fs {
     /// A client made by [`layer`](Self::layer) counts together with the one it was made from. Each failed write is
     /// told to the observer of the stack, too.
     pub fn losses(&self) -> Losses {
+        let LossCounter(counters) = self.loss_counter();
         Losses {
-            writers: self.losses.0.writers.load(Ordering::Relaxed),
-            bytes: self.losses.0.bytes.load(Ordering::Relaxed),
+            writers: counters.writers.load(Ordering::Relaxed),
+            bytes: counters.bytes.load(Ordering::Relaxed),
         }
     }
 }

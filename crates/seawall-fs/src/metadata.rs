@@ -1,6 +1,7 @@
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use seawall_core::Error;
@@ -8,7 +9,7 @@ use seawall_core::Error;
 use crate::engine::{Engine, Need};
 use crate::fault::Fault;
 use crate::work::{Attempt, Task, Work};
-use crate::{Fs, FsRequest, Operation, sys};
+use crate::{Fs, Operation, sys};
 
 impl Fs {
     /// What the file system knows about a file or directory. Symbolic links are followed.
@@ -24,8 +25,8 @@ impl Fs {
     /// # Errors
     /// When there is none, or it cannot be asked about.
     pub async fn symlink_metadata(&self, path: impl AsRef<Path>) -> Result<Metadata, Error> {
-        let look = Look { follow: false, part: Ok };
-        self.ask(FsRequest::new(Operation::SymlinkMetadata, path.as_ref(), look)).await
+        let (path, look) = (path.as_ref(), Look { follow: false, part: Ok });
+        self.ask_cache(Operation::SymlinkMetadata, path, || Arc::from(path), look).await
     }
 
     /// How many bytes a file holds. Symbolic links are followed.
@@ -97,7 +98,7 @@ impl Fs {
         path: &Path,
         part: fn(Metadata) -> io::Result<T>,
     ) -> Result<T, Error> {
-        self.ask(FsRequest::new(Operation::Metadata, path, Look { follow: true, part })).await
+        self.ask_cache(Operation::Metadata, path, || Arc::from(path), Look { follow: true, part }).await
     }
 }
 

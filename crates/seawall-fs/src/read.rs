@@ -9,7 +9,7 @@ use seawall_core::Error;
 use crate::engine::{Abandoned, Buffers, Engine, Need, RingRead, aligned};
 use crate::fault::Fault;
 use crate::work::{Attempt, INLINE_MOST, Task, Work};
-use crate::{Fs, FsRequest, Operation, sys};
+use crate::{Fs, Operation, sys};
 
 impl Fs {
     /// The content of a file of at most `limit` bytes.
@@ -21,7 +21,7 @@ impl Fs {
     /// Cancel safe.
     pub async fn read(&self, path: impl AsRef<Path>, limit: u64) -> Result<Bytes, Error> {
         let path = path.as_ref();
-        self.ask(FsRequest::new(Operation::Read, path, ReadWhole { limit })).await
+        self.ask_cache(Operation::Read, path, || Arc::from(path), ReadWhole { limit }).await
     }
 }
 

@@ -45,6 +45,10 @@ impl FileService {
         let engine = Engine::new(config.concurrency, config.chunk_size, config.tiers);
         Self { engine: engine.guarded(config.bytes_per_second, identity) }
     }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
 }
 
 impl Service<FsRequest> for FileService {

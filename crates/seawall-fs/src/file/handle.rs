@@ -148,7 +148,7 @@ impl Drop for File {
         let batches: Vec<_> = self.in_flight.take().into_iter().chain(self.rest_as_batch()).collect();
         let told = self.failure.is_some();
         if batches.iter().all(|batch| batch.bytes() == 0) || told {
-            self.open.fs.losses.count(batches.iter().map(|batch| batch.bytes()).sum());
+            self.open.fs.loss_counter().count(batches.iter().map(|batch| batch.bytes()).sum());
             return;
         }
         let unwritten = Unwritten { open: Arc::clone(&self.open), batches, next: 0 };
@@ -193,6 +193,6 @@ impl Unwritten {
 
 impl Drop for Unwritten {
     fn drop(&mut self) {
-        self.open.fs.losses.count(self.batches[self.next..].iter().map(|batch| batch.bytes()).sum());
+        self.open.fs.loss_counter().count(self.batches[self.next..].iter().map(|batch| batch.bytes()).sum());
     }
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use seawall_core::{CallContext, Error};
+use seawall_core::Error;
 
-use crate::engine::{Engine, in_time, turn};
+use crate::engine::Engine;
 use crate::fault::{Fault, Label};
 use crate::read::refuse_what_blocks;
 use crate::read_at::ReadAt;
-use crate::work::{Attempt, Task, Work};
+use crate::work::{Task, Work};
 use crate::{File, Fs, FsRequest, OpenOptions, Operation};
 
 impl Fs {
@@ -162,27 +162,7 @@ impl OpenFile {
     pub(super) async fn read_at(&self, offset: u64, count: usize) -> Result<Bytes, Error> {
         self.check().map_err(|fault| fault.label(&self.label(Operation::ReadAt)))?;
         let read = ReadAt { file: Arc::clone(self.file()), offset, count };
-        if self.fs.is_plain()
-            && let Some(answer) = self.at_once(&read).await
-        {
-            return answer;
-        }
-        self.ask(Operation::ReadAt, read).await
-    }
-
-    /// The answer if the page cache has it: no visit to the device, and of the stack's business only to be counted.
-    async fn at_once(&self, read: &ReadAt) -> Option<Result<Bytes, Error>> {
-        if !self.engine.tries() || !in_time(CallContext::current_deadline()) {
-            return None;
-        }
-        if turn::is_over() {
-            turn::let_others().await;
-        }
-        let (attempt, took) = turn::timed(|| read.inline(&self.engine, &self.path));
-        let Attempt::Answered(answer) = attempt else { return None };
-        let answer = answer.map_err(|fault| fault.label(&self.label(Operation::ReadAt)));
-        self.engine.tell_of_call(answer.as_ref(), took);
-        Some(answer)
+        self.fs.ask_cache(Operation::ReadAt, &self.path, || Arc::clone(&self.path), read).await
     }
 
     /// After a failed sync nothing that is done through this handle can be trusted to last.

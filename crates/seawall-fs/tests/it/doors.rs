@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use seawall_core::{BoxError, Error, FailureKind, Refusal};
-use seawall_fs::{FileService, Fs, FsConfig, FsRequest, FsResponse, Operation};
+use seawall_fs::{FileService, Fs, FsConfig, FsRequest, FsResponse, OpenOptions, Operation};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{ServiceBuilder, layer, service_fn};
 
@@ -81,4 +81,27 @@ async fn a_layer_sees_what_a_request_is_but_its_debug_does_not_show_what_is_writ
         Ok::<_, Error>(FsResponse::new(()))
     });
     Fs::from_service(double).write_atomic("/a", "s3cret").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_circuit_that_is_forced_open_lets_nothing_through_that_the_page_cache_has() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    std::fs::write(&path, "content").unwrap();
+    let fs = client();
+    let file = fs.open(&path, OpenOptions::reading()).await.unwrap();
+    let circuit = fs.pipeline().unwrap().breaker("local");
+    for forced in [false, true, false] {
+        if forced {
+            circuit.force_open();
+        } else {
+            circuit.disable();
+        }
+        // The first time round they come from a thread, and then from the cache.
+        for _ in 0..2 {
+            assert_eq!(file.read_at(1, 3).await.is_err(), forced);
+            assert_eq!(fs.read(&path, 9).await.is_err(), forced);
+            assert_eq!(fs.metadata(&path).await.is_err(), forced);
+        }
+    }
 }

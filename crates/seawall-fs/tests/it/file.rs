@@ -369,7 +369,7 @@ impl Observer for Calls {
 }
 
 #[tokio::test]
-async fn every_read_by_position_is_told_of_once_whoever_answers_it() {
+async fn every_question_is_told_of_once_whoever_answers_it() {
     let (_directory, path) = holding("content");
     let calls = Arc::new(Calls::default());
     let fs = Fs::new(&FsConfig::default(), Arc::<Calls>::clone(&calls)).unwrap();
@@ -377,6 +377,8 @@ async fn every_read_by_position_is_told_of_once_whoever_answers_it() {
     let before = calls.0.load(Ordering::Relaxed);
     for _ in 0..20 {
         assert_eq!(file.read_at(1, 3).await.unwrap(), "ont");
+        assert_eq!(fs.read(&path, 9).await.unwrap(), "content");
+        assert_eq!(fs.len(&path).await.unwrap(), 7);
     }
-    assert_eq!(calls.0.load(Ordering::Relaxed) - before, 20);
+    assert_eq!(calls.0.load(Ordering::Relaxed) - before, 60);
 }
