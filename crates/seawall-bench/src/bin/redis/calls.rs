@@ -1,6 +1,5 @@
 //! GETs by many tasks at once: how many a second, and what each allocates.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,13 +9,13 @@ use seawall_bench::{Better, Comparison, Side, allocations};
 use seawall_redis::{Redis, RedisConfig};
 use seawall_testkit::servers::Redis as Server;
 
+use crate::Result;
+
 const ROUNDS: usize = 10;
 const TASKS: [usize; 3] = [1, 64, 512];
 const KEYS: usize = 1000;
 const POOL: usize = 16;
 const COUNTED: usize = 2000;
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Who is measured.
 #[derive(Clone)]
@@ -61,8 +60,8 @@ const SEAWALL: usize = 2;
 pub(crate) fn compare() -> Result<Vec<Comparison>> {
     let server = Server::start()?;
     let url = server.url();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let keys: Arc<[String]> = (0..KEYS).map(|n| format!("key:{n:08}")).collect();
+    let runtime = crate::runtime()?;
+    let keys = keys();
     let clients = runtime.block_on(Client::all(&url))?;
     runtime.block_on(fill(&url, &keys))?;
     let allocations = allocations_of(&url, &keys)?;
@@ -100,6 +99,30 @@ pub(crate) fn compare() -> Result<Vec<Comparison>> {
         comparisons.push(line(BARE, Some(0.95)));
     }
     Ok(comparisons)
+}
+
+/// Makes this program so many GETs by so many tasks at once, for profilers: `--load seawall 64 100000`, `checkout` or `bare`.
+pub(crate) const LOAD: &str = "--load";
+
+/// Makes GETs, for [`LOAD`].
+pub(crate) fn load(client: &str, tasks: &str, gets: &str) -> Result<()> {
+    let (tasks, gets): (usize, usize) = (tasks.parse()?, gets.parse()?);
+    let Some(who) = NAMES.iter().position(|name| name.split(' ').any(|word| word == client)) else {
+        return Err(format!("there is no `{client}`: name `checkout`, `bare` or `seawall`").into());
+    };
+    let server = Server::start()?;
+    let url = server.url();
+    let keys = keys();
+    crate::runtime()?.block_on(async {
+        fill(&url, &keys).await?;
+        let clients = Client::all(&url).await?;
+        println!("{:.0}/s", measure(&clients[who], &keys, tasks, gets / tasks).await?);
+        Ok(())
+    })
+}
+
+fn keys() -> Arc<[String]> {
+    (0..KEYS).map(|n| format!("key:{n:08}")).collect()
 }
 
 async fn fill(url: &str, keys: &[String]) -> Result<()> {

@@ -9,28 +9,40 @@
 mod calls;
 mod near;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use seawall_bench::{Comparison, print};
 
-type Part = fn() -> Result<Vec<Comparison>, Box<dyn std::error::Error + Send + Sync>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+type Part = fn() -> Result<Vec<Comparison>>;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let json = arguments.iter().any(|argument| argument == "--json");
-    // The words `calls` and `near` measure only that.
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let parts: [(&str, Part); 2] = [("calls", calls::compare), ("near", near::compare)];
-    let all = !parts.iter().any(|(name, _)| has(name));
-    let asked_for = parts.iter().filter(|(name, _)| all || has(name));
-    match asked_for.map(|(_, compare)| compare()).collect::<Result<Vec<_>, _>>() {
-        Ok(comparisons) => {
-            print(&comparisons.concat(), json);
-            ExitCode::SUCCESS
-        }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench redis: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some([_, client, tasks, gets]) = arguments.windows(4).find(|words| words[0] == calls::LOAD) {
+        return calls::load(client, tasks, gets);
+    }
+    // The words `calls` and `near` measure only that.
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let parts: [(&str, Part); 2] = [("calls", calls::compare), ("near", near::compare)];
+    let all = !parts.iter().any(|(name, _)| has(name));
+    let asked_for = parts.iter().filter(|(name, _)| all || has(name));
+    let comparisons = asked_for.map(|(_, compare)| compare()).collect::<Result<Vec<_>>>()?;
+    print(&comparisons.concat(), has("--json"));
+    Ok(())
+}
+
+/// As many threads as the machine has that we measure on.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }

@@ -1,6 +1,5 @@
 //! GETs that the in-process tier in front of Redis answers: what one costs its thread, beside the bare engine.
 
-use std::error::Error;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +13,13 @@ use seawall_core::BoxError;
 use seawall_redis::{Redis, RedisConfig, RedisTier};
 use seawall_testkit::servers::Redis as Server;
 
+use crate::Result;
+
 const ROUNDS: usize = 12;
 // As many as in the benchmark of the cache, and asked for as there: by Zipf's law.
 const KEYS: usize = 10_000;
 const GETS: usize = 200_000;
 const HOUR: Duration = Duration::from_hours(1);
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// What both hold: a shared text of 100 bytes.
 type Text = Arc<str>;
@@ -45,7 +44,7 @@ impl Codec<Text> for Plain {
 
 pub(crate) fn compare() -> Result<Vec<Comparison>> {
     let server = Server::start()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = crate::runtime()?;
     let redis = runtime.block_on(Redis::connect(&server.url(), &RedisConfig::default(), Arc::new(())))?;
     let mut keys: Vec<String> = (0..KEYS).map(|n| format!("key:{n:08}")).collect();
     let (near, engine) = runtime.block_on(fill(&redis, &keys))?;
