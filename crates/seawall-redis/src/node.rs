@@ -74,7 +74,7 @@ impl Node {
             Some(line) => line,
             None => self.wait(keeper).await?,
         };
-        let (live, connection) = at_hand.parts();
+        let (live, connection, _) = at_hand.parts();
         let watch = Watch::new(live, CallContext::current_deadline());
         let answer = connection.send_packed_command(command).await;
         watch.done();
@@ -109,7 +109,7 @@ impl Node {
             Some(line) => line,
             None => self.wait(keeper).await?,
         };
-        let (live, connection) = at_hand.parts();
+        let (live, connection, _) = at_hand.parts();
         let watch = Watch::new(live, CallContext::current_deadline());
         let answer = pipeline.query_async::<Value>(connection).await;
         watch.done();

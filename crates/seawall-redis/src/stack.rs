@@ -1,14 +1,14 @@
 //! What a client made by `Redis::connect` is: the pipeline around what tells of each attempt, around the connections.
 
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
+use futures_util::FutureExt as _;
 use seawall_core::{Error, Observer};
 use seawall_tower::pipeline::{FailedPassage, FastPath};
 use seawall_tower::{Pipeline, PipelineService};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tower::Layer;
 
 use crate::classify::{self, LAYER};
@@ -123,18 +123,14 @@ impl Stack {
         {
             let until = passage.until();
             let mut record = self.peer.record(&request, until);
-            let (live, connection) = at_hand.parts();
+            let (live, connection, timer) = at_hand.parts();
             let watch = Watch::new(live, until);
             let answer = {
-                let mut sent = pin!(connection.send_packed_command(command));
-                let mut timer = pin!(until.map(|until| sleep_until(until.into())));
+                let sent = pin!(connection.send_packed_command(command));
+                let mut sent = timer.limit(until, sent);
                 poll_fn(|cx| {
                     let _within = record.as_ref().map(|record| record.span().enter());
-                    if let Poll::Ready(answer) = sent.as_mut().poll(cx) {
-                        return Poll::Ready(Some(answer));
-                    }
-                    let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
-                    timer.poll(cx).map(|()| None)
+                    sent.poll_unpin(cx)
                 })
                 .await
             };

@@ -24,6 +24,7 @@ pub mod rollout;
 mod sharded;
 mod spares;
 mod time_limit;
+mod timer;
 mod under_way;
 
 pub use attempt_timeout::{AttemptTimeout, AttemptTimeoutLayer};
@@ -53,3 +54,4 @@ pub use rollout::{Rollout, RolloutHandle};
 pub use sharded::Sharded;
 pub use spares::Spares;
 pub use time_limit::TimeLimitHandle;
+pub use timer::{Limited, Timer};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
-use seawall_tower::Sharded;
+use seawall_tower::{Sharded, Timer};
 
 use super::{Keeper, Live};
 
@@ -30,6 +30,7 @@ struct Shelf(Mutex<Vec<Handle>>);
 struct Handle {
     live: Arc<Live>,
     connection: MultiplexedConnection,
+    timer: Timer,
 }
 
 impl Stock {
@@ -102,14 +103,14 @@ impl<'a> Line<'a> {
 
     pub(super) fn new(keeper: &'a Keeper, live: Arc<Live>) -> Self {
         let connection = live.opened.connection.clone();
-        Self { keeper, handle: Some(Handle { live, connection }) }
+        Self { keeper, handle: Some(Handle { live, connection, timer: Timer::default() }) }
     }
 
-    /// The connection, and what it is used by.
-    pub(crate) fn parts(&mut self) -> (&Live, &mut MultiplexedConnection) {
-        let Handle { live, connection } =
+    /// The connection, what it is used by, and a timer for the call.
+    pub(crate) fn parts(&mut self) -> (&Live, &mut MultiplexedConnection, &mut Timer) {
+        let Handle { live, connection, timer } =
             self.handle.as_mut().expect("a handle is there until its line is dropped");
-        (live, connection)
+        (live, connection, timer)
     }
 }
 

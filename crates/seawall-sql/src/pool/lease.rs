@@ -1,13 +1,11 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures_util::FutureExt as _;
 use seawall_core::{CallContext, Error, FailureKind};
-use tokio::task::unconstrained;
+use tokio::time::Instant;
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, sleep_until};
 use tracing::Span;
 
 use super::{Session, Shared};
@@ -104,23 +102,14 @@ impl Lease {
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let session = self.session.as_mut().expect("taken out only by who consumes it");
-        let Session { connection, known, in_flight, broken, used_at, .. } = &mut **session;
+        let Session { connection, known, in_flight, broken, used_at, timer, .. } = &mut **session;
         *in_flight = true;
         let result = {
-            let mut operation = pin!(operation(connection, known));
-            let mut timer = pin!(None);
+            let operation = pin!(operation(connection, known));
+            let mut operation = timer.limit(deadline, operation);
             poll_fn(|cx| {
                 let _within = within.map(Span::enter);
-                if let Poll::Ready(result) = operation.as_mut().poll(cx) {
-                    return Poll::Ready(Some(result));
-                }
-                // One that need not wait needs no timer.
-                let Some(deadline) = deadline else { return Poll::Pending };
-                if timer.is_none() {
-                    timer.set(Some(sleep_until(deadline.into())));
-                }
-                let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
-                unconstrained(timer).poll_unpin(cx).map(|()| None)
+                operation.poll_unpin(cx)
             })
             .await
         };

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use seawall_tower::Timer;
 use tokio::time::Instant;
 
 use super::interrupt::Interrupt;
@@ -21,6 +22,8 @@ pub(crate) struct Session {
     /// How long the server lets its statements run; `None` where that is not ours to say.
     pub(crate) limit: Option<StatementLimit>,
     pub(crate) used_at: Instant,
+    /// For its statements, one after the other.
+    pub(super) timer: Timer,
     /// Before which failover it was opened.
     pub(super) generation: u64,
     /// How many sessions had broken when it was last known to live.
@@ -50,6 +53,7 @@ impl Session {
             broken: false,
             limit,
             used_at: now,
+            timer: Timer::default(),
             generation,
             doubts,
             worn_out_at,

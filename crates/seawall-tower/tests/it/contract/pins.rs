@@ -12,12 +12,12 @@ use seawall_tower::{
     CircuitBreakerLayer, Coalesce, CoalesceLayer, ConcurrencyLimit, ConcurrencyLimitConfig,
     ConcurrencyLimitHandle, ConcurrencyLimitLayer, Deadline, DeadlineHeader, DeadlineLayer, DeadlinePassed,
     EndpointStatus, Fallback, FallbackLayer, Hedge, HedgeHandle, HedgeLayer, Identity,
-    KeyedRateLimiterHandle, Load, LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer,
+    KeyedRateLimiterHandle, Limited, Load, LoadShed, LoadShedLayer, Pipeline, PipelineConfig, PipelineLayer,
     PipelineService, RateLimit, RateLimitLayer, RateLimiterHandle, Registry, RequestRateLimit,
     RequestRateLimitLayer, Retry, RetryConfig, RetryLayer, RetryPolicy, Rollout, RolloutHandle, Sharded,
-    Spares, StabilityWarning, TargetStatus, TimeLimitHandle, attempt_timeout, balance, caller_deadline,
-    chaos, circuit_breaker, coalesce, concurrency_limit, deadline, fallback, hedge, load_shed, pipeline,
-    rate_limit, retry, rollout,
+    Spares, StabilityWarning, TargetStatus, TimeLimitHandle, Timer, attempt_timeout, balance,
+    caller_deadline, chaos, circuit_breaker, coalesce, concurrency_limit, deadline, fallback, hedge,
+    load_shed, pipeline, rate_limit, retry, rollout,
 };
 
 use seawall_tower::fallback::{FallbackService, FallbackServiceFuture, FallbackValue};
@@ -102,6 +102,7 @@ fn what_is_not_cloned_crosses_threads_all_the_same() {
     crosses::<Registry<CircuitBreakerHandle>>();
     crosses::<Sharded<u8>>();
     crosses::<Spares<Guarded>>();
+    crosses::<Timer>();
     crosses::<pipeline::FailedPassage>();
     crosses::<pipeline::FastPath<ByKind>>();
     crosses::<pipeline::Passage<'static, ByKind>>();
@@ -119,6 +120,7 @@ fn every_future_can_be_spawned() {
     sent::<deadline::future::ResponseFuture<Answer>>();
     sent::<fallback::future::ResponseFuture<Guarded, &'static str, FallbackService<Guarded>, ByKind>>();
     sent::<FallbackServiceFuture<Guarded, &'static str, Error>>();
+    sent::<Limited<'static, Answer>>();
     sent::<hedge::future::ResponseFuture<Guarded, &'static str, ByKind>>();
     sent::<load_shed::future::ResponseFuture<Answer>>();
     sent::<pipeline::future::ResponseFuture<Guarded, &'static str, ByKind>>();
