@@ -70,9 +70,16 @@ impl<K, V> Flights<K, V> {
     /// Whether no load is under way that began before this was asked: one that begins now reads its data later than
     /// whatever its asker did before.
     pub(crate) fn is_quiet(&self) -> bool {
-        // Orders what the asker did before against the look, as the launch of a flight orders itself against its reading.
+        // Orders what the asker did before against the look, as a load that is announced orders itself against its reading.
         fence(SeqCst);
         self.under_way.load(SeqCst) == 0
+    }
+}
+
+/// A load is under way until what it brought is kept, so they are counted as the lock is given back.
+impl<K, V> Drop for Locked<'_, K, V> {
+    fn drop(&mut self) {
+        self.under_way.store(self.table.flights.len(), SeqCst);
     }
 }
 
@@ -84,14 +91,18 @@ impl<K: Hash + Eq + Clone, V> Locked<'_, K, V> {
         self.table.flights.get(key).map(|flight| Waiter(flight.landing.clone()))
     }
 
+    /// Says that a load may begin, before the engine is looked into for the last time, and its data after that.
+    pub(crate) fn announce(&self) {
+        self.under_way.fetch_add(1, SeqCst);
+        fence(SeqCst);
+    }
+
     pub(crate) fn launch(&mut self, key: K) -> (Pilot<K, V>, Waiter<V>) {
         self.table.launched += 1;
         let number = self.table.launched;
         let (tower, landing) = watch::channel(None);
         let flight = Flight { number, landing: landing.clone() };
-        if self.table.flights.insert(key.clone(), flight).is_none() {
-            self.under_way.fetch_add(1, SeqCst);
-        }
+        self.table.flights.insert(key.clone(), flight);
         (Pilot { key, number, tower }, Waiter(landing))
     }
 
@@ -101,16 +112,11 @@ impl<K: Hash + Eq + Clone, V> Locked<'_, K, V> {
     where
         K: Borrow<Q>,
     {
-        let gone = self.table.flights.remove_entry(key);
-        if gone.is_some() {
-            self.under_way.fetch_sub(1, SeqCst);
-        }
-        gone
+        self.table.flights.remove_entry(key)
     }
 
     #[must_use]
     pub(crate) fn disown_all(&mut self) -> HashMap<K, Flight<V>> {
-        self.under_way.store(0, SeqCst);
         std::mem::take(&mut self.table.flights)
     }
 
@@ -193,4 +199,32 @@ fn echo(name: &Name, cause: &Arc<Error>) -> Error {
 
 fn error(kind: FailureKind, name: &Name, message: &'static str) -> Error {
     Error::new(kind, "cache", name.clone()).with_message(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_under_way_from_its_announcement_until_what_it_brought_is_kept() {
+        let flights = Flights::<u8, u8>::default();
+        let mut locked = flights.lock();
+        locked.announce();
+        assert!(!flights.is_quiet(), "it may look into the engine any moment");
+        let (pilot, _waiter) = locked.launch(1);
+        drop(locked);
+        assert!(!flights.is_quiet());
+        let mut locked = flights.lock();
+        assert!(locked.end(&pilot).is_some());
+        assert!(!flights.is_quiet(), "what it brought is kept only now");
+        drop(locked);
+        assert!(flights.is_quiet());
+    }
+
+    #[test]
+    fn what_was_announced_but_not_launched_is_under_way_no_more() {
+        let flights = Flights::<u8, u8>::default();
+        flights.lock().announce();
+        assert!(flights.is_quiet());
+    }
 }

@@ -63,6 +63,7 @@ impl<K: Key, V: Value> Shared<K, V> {
             if let Some(waiter) = flights.join(&key) {
                 return Load::Joined(waiter, loader);
             }
+            flights.announce();
             // Looked up again under the lock: a load may have landed since the caller looked.
             there = self.engine.look(&key, Entry::whole);
             if let Some(value) = there.as_ref().and_then(|entry| self.landed(entry, request.renews)) {
