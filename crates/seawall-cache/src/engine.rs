@@ -1,14 +1,19 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
-use quick_cache::sync::Cache as QuickCache;
+use quick_cache::sync::{Cache as QuickCache, EntryAction, EntryResult};
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::stats::{Counter, Lanes};
 
 /// The part of a shard for entries asked for more than once; the engine refuses an entry larger than it.
 const HOT_PART: f64 = 0.97;
+/// When so many insertions in a row have found something in their place, the next will too. To be wrong once costs as much as
+/// to be right eight times saves.
+const STREAK: u32 = 16;
 
 /// How much an entry weighs.
 pub(crate) type Weigher<K, V> = Arc<dyn Fn(&K, &V) -> u64 + Send + Sync>;
@@ -19,6 +24,8 @@ pub(crate) struct Engine<K, V> {
     inner: QuickCache<K, V, Weights<K, V>, DefaultHashBuilder, Farewell>,
     weights: Weights<K, V>,
     heaviest: u64,
+    /// How many insertions in a row have found something in their place, about, and up to [`STREAK`].
+    replaced: AtomicU32,
     evictions: Lanes<Counter>,
     rejected: Counter,
 }
@@ -47,7 +54,14 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         let inner =
             QuickCache::with_options(options, weights.clone(), DefaultHashBuilder::default(), Farewell);
         let heaviest = (inner.shard_capacity() as f64 * HOT_PART) as u64;
-        Self { inner, weights, heaviest, evictions: Lanes::default(), rejected: Counter::default() }
+        Self {
+            inner,
+            weights,
+            heaviest,
+            replaced: AtomicU32::new(0),
+            evictions: Lanes::default(),
+            rejected: Counter::default(),
+        }
     }
 
     #[inline]
@@ -72,7 +86,32 @@ impl<K: Hash + Eq, V: Clone> Engine<K, V> {
         if leaving.evicted > 0 {
             self.evictions.add(|lane| lane, leaving.evicted);
         }
+        let has_replaced = leaving.first.is_some() && leaving.evicted == 0;
+        let streak = self.replaced.load(Relaxed);
+        let longer = if has_replaced { STREAK.min(streak + 1) } else { 0 };
+        // Written seldom, for all threads read it.
+        if longer != streak {
+            self.replaced.store(longer, Relaxed);
+        }
         true
+    }
+
+    /// Changes the value under `key` where it is, which costs half of an [`insert`](Self::insert), and says whether it did: not
+    /// if there is none or `change` says no. It is not even tried while insertions find nothing in their place, because it is
+    /// dear then, nor where values differ in weight. `change` runs under the shard's lock.
+    #[inline]
+    pub(crate) fn change(&self, key: &K, change: impl FnOnce(&mut V) -> bool) -> bool
+    where
+        K: Clone,
+    {
+        if self.weights.0.is_some() || self.replaced.load(Relaxed) < STREAK {
+            return false;
+        }
+        // For what is not there the engine keeps a place, which is given up at once: nobody is to wait for it.
+        match self.inner.entry(key, Some(Duration::ZERO), |_, value| EntryAction::Retain(change(value))) {
+            EntryResult::Retained(is_changed) => is_changed,
+            _ => false,
+        }
     }
 
     /// What one entry may weigh at most.

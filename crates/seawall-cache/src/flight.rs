@@ -72,6 +72,13 @@ impl<K, V> Flights<K, V> {
     pub(crate) fn is_quiet(&self) -> bool {
         // Orders what the asker did before against the look, as a load that is announced orders itself against its reading.
         fence(SeqCst);
+        self.is_quiet_here()
+    }
+
+    /// The same of the loads of one key, for who holds the engine's lock on that key, which is the fence then: a load takes
+    /// it between its announcement and its reading. Before this look, it is seen; after it, it reads what was done before.
+    #[inline]
+    pub(crate) fn is_quiet_here(&self) -> bool {
         self.under_way.load(SeqCst) == 0
     }
 }

@@ -1,5 +1,6 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
+use std::mem::swap;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, Either, Ready, ready};
@@ -184,11 +185,46 @@ impl<K: Key, V: Value> Shared<K, V> {
     /// Puts a value into memory, give or take the jitter.
     #[inline]
     pub(crate) fn set(&self, key: K, value: V, ttl: &Ttl, tags: Tags) {
-        if ttl.is_plain() && tags.is_empty() && self.remote.is_none() && self.flights.is_quiet() {
+        if ttl.is_plain() && tags.is_empty() && self.remote.is_none() {
             let end = self.clock.now() + self.jittered(ttl.fresh);
-            self.lay(key, Some(value), end, None, &mut Leaving::default());
+            if let Some(value) = self.exchange(&key, value, end) {
+                self.set_plainly(key, value, end);
+            }
         } else {
             self.set_exactly(key, value, self.spread(*ttl), tags);
+        }
+    }
+
+    /// Puts a value in place of the one under `key`, or hands it back: there is none, perhaps, or a load is under way. Piece
+    /// by piece, because as a whole an entry would be copied before the processor has finished writing it.
+    #[inline]
+    fn exchange(&self, key: &K, value: V, end: Moment) -> Option<V> {
+        // What goes for it is dropped when nothing is locked.
+        let (mut value, mut terms) = (Some(value), None);
+        let is_exchanged = self.engine.change(key, |entry| {
+            let is_quiet = self.flights.is_quiet_here();
+            if is_quiet {
+                swap(&mut entry.value, &mut value);
+                swap(&mut entry.terms, &mut terms);
+                entry.quiet_until = end;
+            }
+            is_quiet
+        });
+        if is_exchanged { None } else { value }
+    }
+
+    /// Puts a value into memory until `end`, wherever it goes.
+    #[inline(never)]
+    fn set_plainly(&self, key: K, value: V, end: Moment) {
+        self.disown(&key);
+        self.lay(key, Some(value), end, None, &mut Leaving::default());
+    }
+
+    /// Sees to it that no load of `key` that is under way puts back what it has read.
+    fn disown(&self, key: &K) {
+        if !self.flights.is_quiet() {
+            let gone = self.flights.lock().disown(key);
+            drop(gone);
         }
     }
 
@@ -197,10 +233,7 @@ impl<K: Key, V: Value> Shared<K, V> {
     #[inline(never)]
     fn set_exactly(&self, key: K, value: V, ttl: Ttl, tags: Tags) {
         let entry = self.entry(value, ttl, 0, 0, tags, self.versions.now());
-        if !self.flights.is_quiet() {
-            let gone = self.flights.lock().disown(&key);
-            drop(gone);
-        }
+        self.disown(&key);
         self.keep(key, entry, &mut Leaving::default());
     }
 

@@ -6,6 +6,7 @@ mod attribute;
 mod codec;
 mod config;
 mod expiry;
+mod in_place;
 mod layer;
 mod loading;
 mod memory;
