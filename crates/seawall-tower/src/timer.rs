@@ -113,14 +113,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_call_has_its_own_time_whether_it_is_later_or_earlier_than_the_last() {
         let mut timer = Timer::default();
-        for milliseconds in [50, 50, 20, 200, 10] {
+        // What the call before leaves it set for, and the call's own.
+        for (left, own) in [(8, 50), (150, 50), (8, 20), (30, 30), (60, 10)]
+            .map(|(left, own)| (Duration::from_millis(left), Duration::from_millis(own)))
+        {
             let began = now();
-            let until = began + Duration::from_millis(milliseconds);
-            // Leaves it set for a later time than that of the next.
             let in_time = sleep(Duration::from_millis(5));
-            assert_eq!(timer.limit(Some(until + Duration::from_millis(100)), pin!(in_time)).await, Some(()));
-            assert_eq!(timer.limit(Some(until), pin!(pending::<()>())).await, None);
-            assert_eq!(now() - began, Duration::from_millis(milliseconds));
+            assert_eq!(timer.limit(Some(began + left), pin!(in_time)).await, Some(()));
+            assert_eq!(timer.limit(Some(began + own), pin!(pending::<()>())).await, None);
+            assert_eq!(now() - began, own);
         }
     }
 
