@@ -161,7 +161,7 @@ fn by_two(work: &Work, operation: Operation, keys: &[u64]) -> Option<f64> {
             let thread = scope.spawn(|| run(its));
             (run(mine), thread.join().expect("a thread that measures does not panic"))
         });
-        (one.undisturbed() && other.undisturbed()).then_some(one.each.max(other.each))
+        one.undisturbed_beside(&other).then_some(one.each.max(other.each))
     })
 }
 
@@ -170,20 +170,26 @@ struct Stretch {
     /// Nanoseconds of the processor for each key.
     each: f64,
     processor: Duration,
-    wall: Duration,
+    began: Duration,
+    ended: Duration,
 }
 
 impl Stretch {
     fn of(work: &Work, operation: Operation, keys: &[u64]) -> Self {
-        let (wall, processor) = (read(ClockId::Monotonic), read(ClockId::ThreadCPUTime));
+        let (began, processor) = (read(ClockId::Monotonic), read(ClockId::ThreadCPUTime));
         work(operation, keys);
         let processor = read(ClockId::ThreadCPUTime).saturating_sub(processor);
-        let wall = read(ClockId::Monotonic).saturating_sub(wall);
-        Self { each: processor.as_nanos() as f64 / keys.len() as f64, processor, wall }
+        let ended = read(ClockId::Monotonic);
+        Self { each: processor.as_nanos() as f64 / keys.len() as f64, processor, began, ended }
     }
 
-    fn undisturbed(&self) -> bool {
-        self.processor.as_secs_f64() >= 0.95 * self.wall.as_secs_f64()
+    /// Whether both had a processor all the time, and at the same time.
+    fn undisturbed_beside(&self, other: &Self) -> bool {
+        let together = self.ended.min(other.ended).saturating_sub(self.began.max(other.began));
+        [self, other].iter().all(|one| {
+            let wall = one.ended.saturating_sub(one.began).as_secs_f64();
+            one.processor.as_secs_f64() >= 0.95 * wall && together.as_secs_f64() >= 0.9 * wall
+        })
     }
 }
 
