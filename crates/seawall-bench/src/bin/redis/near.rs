@@ -56,8 +56,8 @@ pub(crate) fn compare() -> Result<Vec<Comparison>> {
 
     let ours = || runtime.block_on(all(&near, &picks));
     let theirs = || picks.iter().for_each(|key| assert!(black_box(engine.get(black_box(*key))).is_some()));
-    let asked = runtime.block_on(gets_of(&redis))?;
     let mut sides = [side("seawall", ours), side("quick_cache", theirs)];
+    let asked = runtime.block_on(gets_of(&redis))?;
     for round in 0..ROUNDS {
         for turn in 0..2 {
             let each = if (turn + round) % 2 == 0 { (0, time(ours)) } else { (1, time(theirs)) };
@@ -77,6 +77,13 @@ pub(crate) fn compare() -> Result<Vec<Comparison>> {
 async fn fill(redis: &Redis, keys: &[String]) -> Result<(Cache<String, Text>, QuickCache<String, Text>)> {
     let tier = || Arc::new(RedisTier::new(redis, "bench"));
     let near = Cache::builder("near").capacity(2 * KEYS as u64).second_tier(tier(), Plain).build()?;
+    // As it begins to listen it may have missed something, and forgets what memory has until then.
+    let listens = async {
+        while near.stats().invalidations_heard == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), listens).await?;
     let engine = QuickCache::new(2 * KEYS);
     for key in keys {
         let text: Text = format!("{key:x<100}").into();
@@ -98,11 +105,15 @@ async fn all(near: &Cache<String, Text>, picks: &[&str]) {
     }
 }
 
-/// How often the server was asked for a value.
+/// How often the server was asked for values.
 async fn gets_of(redis: &Redis) -> Result<u64> {
     let stats: String = redis.command("INFO").arg("commandstats").query().await?;
-    let calls = stats.lines().find_map(|line| line.strip_prefix("cmdstat_get:calls="));
-    Ok(calls.and_then(|rest| rest.split(',').next()).map_or(Ok(0), str::parse)?)
+    let calls = |line: &str| {
+        let rest =
+            ["cmdstat_get:calls=", "cmdstat_mget:calls="].iter().find_map(|name| line.strip_prefix(name))?;
+        rest.split(',').next()?.parse::<u64>().ok()
+    };
+    Ok(stats.lines().filter_map(calls).sum())
 }
 
 fn side(name: &str, work: impl Fn()) -> Side {
