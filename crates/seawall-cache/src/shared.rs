@@ -47,8 +47,9 @@ pub(crate) enum Found<V> {
 }
 
 impl<K: Key, V: Value> Shared<K, V> {
-    /// The fresh value of `key`. Counts.
-    #[inline]
+    /// The fresh value of `key`. Counts. Not inlined, so that its callers can be: what they make of it, a future too, is then
+    /// not written to memory and copied from there before the processor has finished.
+    #[inline(never)]
     pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,

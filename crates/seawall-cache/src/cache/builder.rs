@@ -23,7 +23,9 @@ use crate::{CacheConfig, Codec, Encoded, Key, SecondTier, TierListener, Value};
 /// As many entries as a cache of one type holds if nobody says.
 const ENTRIES: NonZeroU64 = const { NonZeroU64::new(10_000).unwrap() };
 /// A shard of fewer entries is too small a sample to know what is popular.
-const SMALLEST_SHARD: u64 = 512;
+const SMALLEST_SHARD: u64 = 128;
+/// Threads wait for each other where they meet in a shard, so there are many more shards than processors.
+const MOST_SHARDS: u64 = 256;
 
 /// Makes a [`Cache`]. See [`Cache::builder`] and [`Cache::any`].
 pub struct CacheBuilder<K, V> {
@@ -151,7 +153,7 @@ impl<K: Key, V: Value> Bound<K, V> {
     fn engine(self, capacity: NonZeroU64) -> Engine<K, Entry<V>> {
         match self {
             Self::Entries => {
-                let shards = 1 << (capacity.get() / SMALLEST_SHARD).clamp(1, 64).ilog2();
+                let shards = 1 << (capacity.get() / SMALLEST_SHARD).clamp(1, MOST_SHARDS).ilog2();
                 Engine::new(&Bounds { capacity: capacity.get(), usual_weight: 1, shards }, None)
             }
             Self::Weight(weigh) => {

@@ -92,14 +92,19 @@ impl<K: Key, V: Clone + Send + Sync + 'static> Cache<K, V> {
     {
         // At once, so that there is no future to be made of what memory has.
         match self.0.get(key) {
-            None if self.0.remote.is_some() => Fetch::Far(self.fetch_far(key.to_owned())),
-            found => Fetch::Near(found),
+            Some(value) => Fetch::Near(Some(value)),
+            None if self.0.remote.is_some() => Fetch::Far(self.fetch_far(key)),
+            None => Fetch::Near(None),
         }
     }
 
     #[cold]
-    fn fetch_far(&self, key: K) -> BoxFuture<'_, Result<Option<V>, Error>> {
-        Box::pin(self.fetch_named(key, self.name(), |_| true))
+    #[inline(never)]
+    fn fetch_far<Q>(&self, key: &Q) -> BoxFuture<'_, Result<Option<V>, Error>>
+    where
+        Q: ToOwned<Owned = K> + ?Sized,
+    {
+        Box::pin(self.fetch_named(key.to_owned(), self.name(), |_| true))
     }
 
     /// Keeps `value` under `key` for `ttl` (give or take the jitter), in place of what was there, in both tiers.
