@@ -14,7 +14,7 @@ pub use tls::TlsConfig;
 ///
 /// | field | default | meaning |
 /// |---|---|---|
-/// | `connections` | `"auto"` | connections that ordinary commands share: half as many as processors, from 1 to 4; or a number |
+/// | `connections` | `"auto"` | connections that ordinary commands share, the more of them the more are under way: as many as processors, at most 4; or a number |
 /// | `max_queued` | 1024 | commands that may wait to be written to one of them; further callers wait their turn |
 /// | `bulk_size` | 65536 | a request of at least so many bytes goes over a connection of its own, past the small ones |
 /// | `connect_timeout` | 2s | the time to connect, log in and be answered |
@@ -48,8 +48,10 @@ pub use tls::TlsConfig;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisConfig {
-    /// Connections that ordinary commands share. At most 64. `None` (`"auto"`) is half as many as processors, from 1
-    /// to 4. Default `"auto"`.
+    /// Connections that ordinary commands share. At most 64. `None` (`"auto"`) is as many as processors, at
+    /// most 4. Default `"auto"`.
+    ///
+    /// Few calls go over one of them, where they are written at once; from 32 under way on they use two, from 48 three.
     #[serde(with = "or_auto")]
     pub connections: Option<NonZeroUsize>,
     /// Commands that may wait to be written to one of them; further callers wait their turn. Default 1024.
@@ -183,7 +185,7 @@ impl RedisConfig {
     /// How many connections ordinary commands share.
     pub(crate) fn shared_connections(&self) -> usize {
         let processors = || std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
-        self.connections.map_or_else(|| (processors() / 2).clamp(1, 4), NonZeroUsize::get)
+        self.connections.map_or_else(|| processors().min(4), NonZeroUsize::get)
     }
 }
 

@@ -14,7 +14,7 @@ use seawall_core::{Error, FailureKind};
 use crate::RedisConfig;
 use crate::classify::{self, LAYER};
 use crate::config::Protocol;
-use crate::multiplexed::Multiplexed;
+use crate::multiplexed::{Crowd, Multiplexed};
 #[cfg(feature = "sentinel")]
 use crate::sentinel::Sentinels;
 use crate::tls;
@@ -35,6 +35,8 @@ pub(crate) struct Dialer {
     protocol: Protocol,
     /// Whether its server is a replica of a cluster, which sends readers away unless they say that they only read.
     only_reads: bool,
+    /// The calls under way over what was dialled.
+    pub(crate) crowd: Crowd,
 }
 
 /// Which server it is.
@@ -71,6 +73,7 @@ impl Dialer {
             max_queued: config.max_queued.get(),
             protocol: config.protocol,
             only_reads: false,
+            crowd: Crowd::default(),
         })
     }
 
@@ -89,6 +92,7 @@ impl Dialer {
             connect_timeout: self.connect_timeout,
             max_queued: self.max_queued,
             protocol: self.protocol,
+            crowd: Crowd::default(),
         }
     }
 
@@ -214,7 +218,10 @@ impl Dialer {
         info: &ConnectionInfo,
         settings: &AsyncConnectionConfig,
     ) -> Result<Multiplexed, Error> {
-        let opened = tokio::time::timeout(self.connect_timeout, Multiplexed::open(info, settings.clone()));
+        let opened = tokio::time::timeout(
+            self.connect_timeout,
+            Multiplexed::open(info, settings.clone(), self.crowd.clone()),
+        );
         let Ok(opened) = opened.await else { return Err(self.too_late()) };
         let mut opened = opened.map_err(|cause| self.failed(cause))?;
         if self.only_reads {

@@ -29,6 +29,7 @@ mod script;
 mod sentinel;
 mod session;
 mod shards;
+mod spread;
 mod stack;
 mod stats;
 mod telemetry;

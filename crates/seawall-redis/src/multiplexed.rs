@@ -43,39 +43,47 @@ impl Drop for Task {
 
 impl Multiplexed {
     /// Connects and logs in. The caller sees to the time it may take.
-    pub(crate) async fn open(info: &ConnectionInfo, settings: AsyncConnectionConfig) -> RedisResult<Self> {
+    pub(crate) async fn open(
+        info: &ConnectionInfo,
+        settings: AsyncConnectionConfig,
+        crowd: Crowd,
+    ) -> RedisResult<Self> {
         match info.addr() {
             ConnectionAddr::Tcp(host, port) => {
                 let stream = tcp(host, *port, info.tcp_settings()).await?;
-                Self::over(stream, info, settings).await
+                Self::over(stream, info, settings, crowd).await
             }
             #[cfg(unix)]
             ConnectionAddr::Unix(path) => {
-                Self::over(tokio::net::UnixStream::connect(path).await?, info, settings).await
+                Self::over(tokio::net::UnixStream::connect(path).await?, info, settings, crowd).await
             }
             // TLS is the driver's to speak, and then its task is its own too.
             _ => {
                 let client = Client::open(info.clone())?;
                 let connection = client.get_multiplexed_async_connection_with_config(&settings).await?;
-                Ok(Self { connection, crowd: Crowd::default(), _task: None })
+                Ok(Self { connection, crowd, _task: None })
             }
         }
     }
 
-    async fn over<S>(stream: S, info: &ConnectionInfo, settings: AsyncConnectionConfig) -> RedisResult<Self>
+    async fn over<S>(
+        stream: S,
+        info: &ConnectionInfo,
+        settings: AsyncConnectionConfig,
+        crowd: Crowd,
+    ) -> RedisResult<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (connection, driver) =
             MultiplexedConnection::new_with_config(info.redis_settings(), stream, settings).await?;
-        let crowd = Crowd::default();
         let patient = Patient { driver, crowd: crowd.clone(), has_waited: false };
         let task = Task(tokio::spawn(patient).abort_handle());
         Ok(Self { connection, crowd, _task: Some(Arc::new(task)) })
     }
 }
 
-/// How many calls are under way over a connection, counted by each thread where no other counts.
+/// How many calls are under way over the shared connections to a server, counted by each thread where no other counts.
 #[derive(Clone, Default)]
 pub(crate) struct Crowd(Arc<Sharded<AtomicUsize>>);
 
@@ -89,8 +97,14 @@ impl Crowd {
         self.0.own().fetch_sub(1, Relaxed);
     }
 
+    /// About, as the threads go on counting.
+    pub(crate) fn size(&self) -> usize {
+        let sum = self.0.iter().fold(0, |sum: usize, count| sum.wrapping_add(count.load(Relaxed)));
+        sum.cast_signed().max(0).cast_unsigned()
+    }
+
     fn is_several(&self) -> bool {
-        self.0.iter().fold(0, |sum: usize, count| sum.wrapping_add(count.load(Relaxed))) > 1
+        self.size() > 1
     }
 }
 

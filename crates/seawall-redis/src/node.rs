@@ -16,6 +16,7 @@ use crate::dial::Dialer;
 use crate::keeper::{Keeper, Line, Live, Replacements, Rules, Watch};
 use crate::lanes::Times;
 use crate::nature::{Lane, Nature};
+use crate::spread::Spread;
 use crate::{RedisConfig, RedisStats};
 
 /// One server. Shared by all clones of a client.
@@ -23,6 +24,7 @@ pub(crate) struct Node {
     pub(crate) dialer: Arc<Dialer>,
     rules: Rules,
     shared: Box<[Keeper]>,
+    spread: Spread,
     /// Made when the first large request comes.
     bulk: OnceLock<Keeper>,
     bulk_size: usize,
@@ -42,11 +44,13 @@ impl Node {
         let dedicated = Dedicated::new(Arc::clone(&dialer), config);
         let (rules, replacements) = (Rules::new(config), Arc::new(Replacements::default()));
         let keeper = |_| Keeper::start(Arc::clone(&dialer), rules.clone(), Arc::clone(&replacements));
-        let shared = (0..config.shared_connections()).map(keeper).collect();
+        let shared: Box<[_]> = (0..config.shared_connections()).map(keeper).collect();
+        let spread = Spread::new(shared.len(), dialer.crowd.clone());
         Self {
             dialer,
             rules,
             shared,
+            spread,
             bulk: OnceLock::new(),
             bulk_size: config.bulk_size,
             dedicated,
@@ -232,7 +236,7 @@ impl Node {
         }
         match &*self.shared {
             [only] => only,
-            several => &several[fastrand::usize(..several.len())],
+            several => &several[self.spread.pick(fastrand::u32(..))],
         }
     }
 

@@ -1,8 +1,10 @@
 //! The connections that all share, and how they replace themselves.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use seawall_core::FailureKind;
 use seawall_redis::RedisConfig;
 use seawall_testkit::proxy::{Direction, Fault, FaultProxy, Faults};
@@ -123,6 +125,26 @@ async fn an_answer_in_between_forgives_the_time_outs_before() {
         redis.set("a", 1).await.unwrap();
     }
     assert_eq!(redis.stats().unwrap().replaced.timed_out, 0);
+}
+
+#[tokio::test]
+async fn few_calls_go_over_one_connection_and_many_over_all() {
+    let server = Server::start().unwrap();
+    let redis = connect_with(&server.url(), |config| config.connections = NonZeroUsize::new(3)).await;
+    until("all are there", async || redis.stats().unwrap().connected == 3).await;
+    let used = async || {
+        let clients: String = redis.command("CLIENT").arg("LIST").query().await.unwrap();
+        clients.lines().filter(|line| line.contains("cmd=get ") || line.contains("cmd=client|list ")).count()
+    };
+    let calls = async |at_once: usize| {
+        for _ in 0..1000_usize.div_ceil(at_once) {
+            try_join_all((0..at_once).map(|_| redis.get::<Option<i64>>("n"))).await.unwrap();
+        }
+    };
+    calls(10).await;
+    assert_eq!(used().await, 1);
+    calls(100).await;
+    assert_eq!(used().await, 3);
 }
 
 #[tokio::test]

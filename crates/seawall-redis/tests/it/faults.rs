@@ -1,11 +1,12 @@
 //! What is acknowledged is there, nothing is there twice, and nobody waits for ever: with a server that is killed, cut
 //! off, paused and demoted under load.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-use seawall_redis::Redis;
+use seawall_redis::{Redis, RedisConfig};
 use seawall_testkit::proxy::{Direction, Fault, FaultProxy, Faults};
 use seawall_testkit::servers::{Redis as Server, redis_url};
 use tokio::task::JoinHandle;
@@ -13,7 +14,8 @@ use tokio::time::Instant;
 
 use crate::support::{address, connect_to, connect_with, through, until};
 
-const WRITERS: usize = 8;
+/// Enough for two connections.
+const WRITERS: usize = 40;
 /// No call takes longer than this: its attempts, and what a busy machine adds.
 const LONGEST: Duration = Duration::from_mins(15);
 
@@ -98,6 +100,10 @@ async fn write(redis: Redis, writer: usize, stop: Arc<AtomicBool>) -> Told {
     told
 }
 
+fn two_connections(config: &mut RedisConfig) {
+    config.connections = NonZeroUsize::new(2);
+}
+
 /// How long it takes until a write is taken again.
 async fn recovery(redis: &Redis) -> Duration {
     let began = Instant::now();
@@ -108,7 +114,7 @@ async fn recovery(redis: &Redis) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_twenty_times_under_load_loses_nothing_that_was_acknowledged() {
     let mut server = Server::start().unwrap();
-    let redis = connect_to(&server.url()).await;
+    let redis = connect_with(&server.url(), two_connections).await;
     let load = Load::on(&redis);
     let mut longest = Duration::ZERO;
     for _ in 0..20 {
@@ -139,7 +145,7 @@ async fn a_server_killed_twenty_times_under_load_loses_nothing_that_was_acknowle
 async fn connections_cut_at_random_bytes_lose_nothing_that_was_acknowledged() {
     let url = redis_url().unwrap();
     let proxy = FaultProxy::start(address(&url), 7).await.unwrap();
-    let redis = connect_to(&through(&url, &proxy)).await;
+    let redis = connect_with(&through(&url, &proxy), two_connections).await;
     let load = Load::on(&redis);
     let mut rng = fastrand::Rng::with_seed(11);
     let mut rounds = 0;

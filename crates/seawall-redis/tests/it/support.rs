@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,9 +36,11 @@ pub(crate) async fn connect_patiently(url: &str, adjust: impl FnOnce(&mut RedisC
     redis
 }
 
-/// The default, but for times that a machine which stands still for a while would use up.
+/// The default, but for times that a machine which stands still for a while would use up, and with one shared connection,
+/// however many processors there are.
 pub(crate) fn patient() -> RedisConfig {
     let mut config = RedisConfig {
+        connections: NonZeroUsize::new(1),
         connect_timeout: PATIENCE,
         slow_timeout: PATIENCE,
         blocking_margin: PATIENCE,
