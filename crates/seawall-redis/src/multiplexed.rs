@@ -21,7 +21,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, Redis
 use seawall_tower::Sharded;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A connection, which closes when its last clone is gone.
 #[derive(Clone)]
@@ -29,16 +29,7 @@ pub(crate) struct Multiplexed {
     /// Lives no longer than this whole.
     pub(crate) connection: MultiplexedConnection,
     pub(crate) crowd: Crowd,
-    _task: Option<Arc<Task>>,
-}
-
-/// A task that ends with this.
-struct Task(AbortHandle);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    _task: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
 impl Multiplexed {
@@ -78,7 +69,7 @@ impl Multiplexed {
         let (connection, driver) =
             MultiplexedConnection::new_with_config(info.redis_settings(), stream, settings).await?;
         let patient = Patient { driver, crowd: crowd.clone(), has_waited: false };
-        let task = Task(tokio::spawn(patient).abort_handle());
+        let task = AbortOnDropHandle::new(tokio::spawn(patient));
         Ok(Self { connection, crowd, _task: Some(Arc::new(task)) })
     }
 }
@@ -195,16 +186,5 @@ mod tests {
         crowd.enter();
         std::thread::scope(|scope| scope.spawn(|| crowd.leave()).join().expect("it does not panic"));
         assert_eq!(polled(&crowd), [(1, 0), (2, 0), (3, 0), (4, 0)]);
-    }
-
-    #[tokio::test]
-    async fn the_task_ends_with_the_last_clone_of_the_connection() {
-        let task = tokio::spawn(std::future::pending::<()>());
-        let first = Arc::new(Task(task.abort_handle()));
-        let second = Arc::clone(&first);
-        drop(first);
-        assert!(!task.is_finished());
-        drop(second);
-        assert!(task.await.is_err_and(|error| error.is_cancelled()));
     }
 }

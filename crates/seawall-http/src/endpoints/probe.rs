@@ -4,7 +4,7 @@ use std::time::Duration;
 use http::{Request, Uri};
 use seawall_tower::BalanceHandle;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt as _;
 
 use super::HealthConfig;
@@ -18,7 +18,9 @@ const UNTIL_IT_IS_WELL: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// The probes of one endpoint. They stop when this is dropped.
 #[derive(Debug)]
-pub(super) struct Probes(AbortHandle);
+pub(super) struct Probes {
+    _task: AbortOnDropHandle<()>,
+}
 
 impl Probes {
     pub(super) fn start<S: Send + 'static>(
@@ -31,13 +33,8 @@ impl Probes {
         // Checked when the configuration was.
         let path = config.path.parse().unwrap_or(Uri::from_static("/"));
         let (uri, name) = (address.resolve(&path), address.name());
-        Self(runtime.spawn(probe(transport, uri, name, config, endpoints)).abort_handle())
-    }
-}
-
-impl Drop for Probes {
-    fn drop(&mut self) {
-        self.0.abort();
+        let task = runtime.spawn(probe(transport, uri, name, config, endpoints));
+        Self { _task: AbortOnDropHandle::new(task) }
     }
 }
 

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use seawall_core::{Error, FailureKind, Observer};
 use seawall_tower::Pipeline;
 use seawall_tower::pipeline::CallService;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tower::Layer;
 
 use crate::classify::{self, LAYER};
@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
     pub(crate) pipeline: Pipeline<RedisClassifier>,
     lanes: Lanes<Guarded>,
     times: Times,
-    following: AbortHandle,
+    following: AbortOnDropHandle<()>,
 }
 
 impl Cluster {
@@ -65,7 +65,7 @@ impl Cluster {
         let router = Router(Arc::clone(&members));
         let ordinary = Shards::new(|| pipeline.call_layer(&name).layer(router.clone()));
         let dedicated = pipeline.call_layer(&format!("{name} dedicated")).layer(router);
-        let following = tokio::spawn(members::follow(Arc::downgrade(&members))).abort_handle();
+        let following = AbortOnDropHandle::new(tokio::spawn(members::follow(Arc::downgrade(&members))));
         let times = Times::new(config);
         Ok(Self { members, pipeline, lanes: Lanes::new(ordinary, dedicated, times), times, following })
     }
@@ -136,11 +136,5 @@ impl Cluster {
             left += replica.node.close(deadline).await;
         }
         left
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        self.following.abort();
     }
 }

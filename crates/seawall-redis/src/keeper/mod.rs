@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use seawall_core::{Error, FailureKind};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 pub(crate) use live::{Live, Watch};
 pub use reason::ReplacementStats;
@@ -32,7 +32,7 @@ use crate::dial::Dialer;
 /// One shared connection, whichever it is at the moment.
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
-    task: AbortHandle,
+    task: AbortOnDropHandle<()>,
 }
 
 /// What a keeper, its task and its connections share.
@@ -95,7 +95,7 @@ impl Keeper {
             waiting: AtomicUsize::new(0),
             replacements,
         });
-        let task = tokio::spawn(task::keep(Arc::clone(&shared))).abort_handle();
+        let task = AbortOnDropHandle::new(tokio::spawn(task::keep(Arc::clone(&shared))));
         Self { shared, task }
     }
 
@@ -171,12 +171,6 @@ impl Keeper {
             State::Up(live) => Some(live),
             State::Down { .. } | State::Closed => None,
         }
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

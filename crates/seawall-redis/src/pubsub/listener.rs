@@ -9,6 +9,7 @@ use redis::aio::{PubSubSink, PubSubStream};
 use seawall_core::{Error, FailureKind, exponential};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Gap, Heard, Message, Subscription};
 use crate::classify;
@@ -64,7 +65,7 @@ pub(super) async fn listen(post: Post, channels: Channels) -> Result<Subscriptio
     let connection = listener.connect().await?;
     Ok(Subscription {
         heard,
-        task: tokio::spawn(async move { listener.run(Some(connection)).await }).abort_handle(),
+        _task: AbortOnDropHandle::new(tokio::spawn(async move { listener.run(Some(connection)).await })),
     })
 }
 
@@ -72,7 +73,8 @@ impl Subscription {
     /// Listens as soon as there is a connection, which is the first thing heard.
     pub(crate) fn lazy(post: Post, channels: Channels) -> Self {
         let (mut listener, heard) = Listener::new(post, channels);
-        Self { heard, task: tokio::spawn(async move { listener.run(None).await }).abort_handle() }
+        let task = tokio::spawn(async move { listener.run(None).await });
+        Self { heard, _task: AbortOnDropHandle::new(task) }
     }
 }
 

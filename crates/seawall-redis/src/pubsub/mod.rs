@@ -11,7 +11,7 @@ use futures_util::Stream;
 use redis::{FromRedisValue, ToRedisArgs, Value};
 use seawall_core::Error;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::client::read;
 use crate::{Redis, Request};
@@ -74,7 +74,7 @@ impl Message {
 /// At most 1024 messages wait to be taken; further ones are dropped, and a [`Gap`] says so.
 pub struct Subscription {
     heard: mpsc::Receiver<Heard>,
-    task: AbortHandle,
+    _task: AbortOnDropHandle<()>,
 }
 
 impl Redis {
@@ -128,12 +128,6 @@ impl Stream for Subscription {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
         self.heard.poll_recv(cx)
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

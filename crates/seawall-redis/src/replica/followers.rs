@@ -4,8 +4,8 @@ use std::time::Duration;
 use seawall_core::Observer;
 use seawall_tower::Pipeline;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Replica;
 use crate::dial::Dialer;
@@ -35,7 +35,7 @@ impl Followers {
         config: &RedisConfig,
         pipeline: &Pipeline<RedisClassifier>,
         observer: Arc<dyn Observer>,
-    ) -> (Arc<Self>, AbortHandle) {
+    ) -> (Arc<Self>, AbortOnDropHandle<()>) {
         let followers = Arc::new(Self {
             list: RwLock::new([].into()),
             dialer,
@@ -44,7 +44,7 @@ impl Followers {
             observer,
             doubted: Arc::default(),
         });
-        let following = tokio::spawn(follow(Arc::clone(&followers))).abort_handle();
+        let following = AbortOnDropHandle::new(tokio::spawn(follow(Arc::clone(&followers))));
         (followers, following)
     }
 

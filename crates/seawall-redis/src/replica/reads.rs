@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use seawall_core::{Error, Observer};
 use seawall_tower::Pipeline;
 use seawall_tower::pipeline::{AttemptService, CallService};
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 use tower::{Layer, Service};
 
 use super::Followers;
@@ -23,7 +23,7 @@ type Attempts = Shards<AttemptService<Observed<Wire>, RedisClassifier>>;
 pub(crate) struct AtReplicas {
     lanes: Lanes<CallService<Reads, RedisClassifier>>,
     followers: Arc<Followers>,
-    following: AbortHandle,
+    following: AbortOnDropHandle<()>,
 }
 
 impl AtReplicas {
@@ -64,12 +64,6 @@ impl AtReplicas {
             left += replica.node.close(deadline).await;
         }
         left
-    }
-}
-
-impl Drop for AtReplicas {
-    fn drop(&mut self) {
-        self.following.abort();
     }
 }
 

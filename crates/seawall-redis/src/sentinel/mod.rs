@@ -15,7 +15,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, FromRedisValue, Value};
 use seawall_core::{BoxError, Error, FailureKind};
 use tokio::sync::watch as channel;
-use tokio::task::AbortHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::classify::{self, LAYER};
 use crate::multiplexed::Multiplexed;
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Knows the sentinels, and by them the primary.
 pub(crate) struct Sentinels {
     shared: Arc<Shared>,
-    watching: AbortHandle,
+    watching: AbortOnDropHandle<()>,
 }
 
 struct Shared {
@@ -70,7 +70,7 @@ impl Sentinels {
             settings,
             place: channel::Sender::new(Place { moves: 0, address: None }),
         });
-        let watching = tokio::spawn(watch::watch(Arc::clone(&shared))).abort_handle();
+        let watching = AbortOnDropHandle::new(tokio::spawn(watch::watch(Arc::clone(&shared))));
         Self { shared, watching }
     }
 
@@ -136,12 +136,6 @@ impl Sentinels {
 
     /// Listens no more.
     pub(crate) fn close(&self) {
-        self.watching.abort();
-    }
-}
-
-impl Drop for Sentinels {
-    fn drop(&mut self) {
         self.watching.abort();
     }
 }
