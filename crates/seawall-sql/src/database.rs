@@ -139,7 +139,7 @@ impl Database {
 async fn execute(mut lease: Lease, compiled: &Arc<Compiled>, statement: &Statement) -> Result<Reply, Error> {
     if statement.asked.action == Action::Stream {
         let stream = Box::pin(RowStream::open(lease, Arc::clone(compiled), statement.clone()));
-        return stream.await.map(Reply::Stream).map_err(|error| of_parts(compiled, error));
+        return stream.await.map(Reply::Stream).map_err(|error| of_parts(compiled.in_parts, error));
     }
     // The stack in front keeps the deadline: its layers have timers, and drop what is late.
     lease.leave_deadline_to_its_holder();
@@ -157,7 +157,7 @@ pub(crate) async fn run(
     let action = to_its_end(compiled, statement.asked.action);
     let answer =
         lease.run_knowing(|connection, known| connection.answer(&compiled.sql, &values, action, way, known));
-    answer.await.map_err(|error| of_parts(compiled, error))
+    answer.await.map_err(|error| of_parts(compiled.in_parts, error))
 }
 
 /// What is asked of the connection. Who has read the first row of what was written does not know yet whether it is committed:
@@ -167,8 +167,8 @@ pub(crate) fn to_its_end(compiled: &Compiled, action: Action) -> Action {
 }
 
 /// The error of a statement. Whatever it says, of one in parts some may have been done.
-pub(crate) fn of_parts(compiled: &Compiled, mut error: Error) -> Error {
-    if compiled.in_parts {
+pub(crate) fn of_parts(in_parts: bool, mut error: Error) -> Error {
+    if in_parts {
         Classify::<Reply, Error>::note_may_have_executed(&SqlClassifier, &mut error);
     }
     error

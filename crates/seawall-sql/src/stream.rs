@@ -7,7 +7,7 @@ use futures_util::Stream;
 use seawall_core::{CallContext, Error, FailureKind};
 use tokio::sync::mpsc;
 
-use crate::database::values;
+use crate::database::{of_parts, values};
 use crate::driver::Chunk;
 use crate::named::Compiled;
 use crate::pool::{Lease, deadline_passed, until};
@@ -26,6 +26,7 @@ pub struct RowStream {
     /// The last row is in `ready`, or an error was the last word.
     ended: bool,
     deadline: Option<Pin<Box<tokio::time::Sleep>>>,
+    in_parts: bool,
 }
 
 impl RowStream {
@@ -35,7 +36,7 @@ impl RowStream {
         compiled: Arc<Compiled>,
         statement: Statement,
     ) -> Result<Self, Error> {
-        let name: Arc<str> = Arc::from(lease.name());
+        let (name, in_parts): (Arc<str>, _) = (Arc::from(lease.name()), compiled.in_parts);
         // The server counts the time that the rows wait for their reader, who is the one to say how long that may be.
         lease.allow(None).await?;
         let (sender, mut coming) = mpsc::channel(2);
@@ -66,7 +67,7 @@ impl RowStream {
             Ok(None) => return Err(broken_off(&name)),
             Err(_elapsed) => return Err(deadline_passed(&name)),
         };
-        Ok(Self { name, ready: first.rows.into_iter(), coming, ended: first.last, deadline: None })
+        Ok(Self { name, ready: first.rows.into_iter(), coming, ended: first.last, deadline: None, in_parts })
     }
 
     /// Cuts the rest of the stream to the caller's deadline.
@@ -108,7 +109,7 @@ impl Stream for RowStream {
                     }
                 };
             self.ended = true;
-            return Poll::Ready(Some(Err(error)));
+            return Poll::Ready(Some(Err(of_parts(self.in_parts, error))));
         }
     }
 }

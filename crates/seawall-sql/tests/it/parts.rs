@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use seawall_core::FailureKind;
 use seawall_sql::Sql;
 
@@ -29,6 +30,24 @@ async fn of_two_statements_the_first_is_not_repeated_because_the_second_came_to_
     let held = other.begin().await.unwrap();
     is_not_repeated(&sql, "insert into t values (1); insert into locked.u values (1)").await;
     held.rollback().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_of_the_second_that_breaks_off_says_that_the_first_may_be_done() {
+    let file = File::new();
+    let sql = connect(&file.url()).await;
+    sql.execute("create table t (n integer)").await.unwrap();
+    // The last number has no positive counterpart.
+    let numbers = "with recursive r(n) as (select 1 union all select n + 1 from r where n < 1000) \
+                   select abs(iif(n < 1000, n, -9223372036854775808)) from r";
+    let mut rows = sql.query(&format!("insert into t values (1); {numbers}")).stream().await.unwrap();
+    let mut last = rows.next().await.unwrap();
+    while last.is_ok() {
+        last = rows.next().await.unwrap();
+    }
+    let error = last.unwrap_err();
+    assert!(error.may_have_executed(), "{error}");
+    assert_eq!(count(&sql, "t").await, 1);
 }
 
 #[cfg(feature = "mysql")]
