@@ -11,26 +11,21 @@ use seawall_fs::{File, Fs, FsRequest, OpenOptions, Operation};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use crate::operations::cause;
+use crate::process::{among_mounts_of_its_own, run};
 use crate::{client, drop_after, with_chunks_of};
 
-/// A file system of `pages` pages, gone when dropped; `None` where this process may mount none.
-pub(crate) struct SmallDisk(tempfile::TempDir);
+/// A file system of so many kilobytes, gone when dropped. For a process [among mounts of its own](among_mounts_of_its_own).
+struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    pub(crate) fn mount(kilobytes: usize) -> Option<Self> {
+    fn mount(kilobytes: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k"), "tmpfs"])
-            .arg(directory.path())
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if !mounted {
-            println!("skipped: this process may not mount a file system");
-        }
-        mounted.then_some(Self(directory))
+        let options = format!("size={kilobytes}k");
+        run(&["mount", "-t", "tmpfs", "-o", &options, "tmpfs", directory.path().to_str().unwrap()]);
+        Self(directory)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         self.0.path()
     }
 }
@@ -123,49 +118,54 @@ async fn what_is_appended_goes_to_the_end_wherever_others_put_it() {
     assert!(error.to_string().contains("opened so that all is written at the end"), "{error}");
 }
 
-#[tokio::test]
-async fn a_full_device_is_told_by_every_call_until_it_is_handled_and_nothing_is_lost() {
-    let Some(disk) = SmallDisk::mount(64) else { return };
-    let fs = with_chunks_of(16 * 1024);
-    let ballast = disk.path().join("ballast");
-    fs::write(&ballast, vec![0; 32 * 1024]).unwrap();
-    let path = disk.path().join("file");
-    let mut file = writing(&fs, &path).await;
-    let content: Vec<u8> = (0..48 * 1024_u32).map(|number| number as u8).collect();
-    let (mut taken, mut failures) = (0, 0);
-    for piece in content.chunks(4 * 1024) {
-        match file.write_bytes(Bytes::copy_from_slice(piece)).await {
-            Ok(()) => taken += piece.len(),
-            Err(error) => {
-                assert_eq!(cause(&error), io::ErrorKind::StorageFull);
-                failures += 1;
+#[test]
+fn a_full_device_is_told_by_every_call_until_it_is_handled_and_nothing_is_lost() {
+    among_mounts_of_its_own(
+        "file_write::a_full_device_is_told_by_every_call_until_it_is_handled_and_nothing_is_lost",
+        async || {
+            let disk = SmallDisk::mount(64);
+            let fs = with_chunks_of(16 * 1024);
+            let ballast = disk.path().join("ballast");
+            fs::write(&ballast, vec![0; 32 * 1024]).unwrap();
+            let path = disk.path().join("file");
+            let mut file = writing(&fs, &path).await;
+            let content: Vec<u8> = (0..48 * 1024_u32).map(|number| number as u8).collect();
+            let (mut taken, mut failures) = (0, 0);
+            for piece in content.chunks(4 * 1024) {
+                match file.write_bytes(Bytes::copy_from_slice(piece)).await {
+                    Ok(()) => taken += piece.len(),
+                    Err(error) => {
+                        assert_eq!(cause(&error), io::ErrorKind::StorageFull);
+                        failures += 1;
+                    }
+                }
             }
-        }
-    }
-    for error in [
-        file.flush().await.unwrap_err(),
-        file.flush().await.unwrap_err(),
-        file.sync_all().await.unwrap_err(),
-        file.write_bytes("x").await.unwrap_err(),
-        file.seek(SeekFrom::Start(0)).await.unwrap_err(),
-        file.set_len(0).await.unwrap_err(),
-        file.read_bytes(1).await.unwrap_err(),
-    ] {
-        assert_eq!(cause(&error), io::ErrorKind::StorageFull);
-    }
-    assert!(file.failure().is_some());
-    assert_eq!(file.position(), taken as u64);
-    assert!(failures > 0 || taken == content.len());
+            for error in [
+                file.flush().await.unwrap_err(),
+                file.flush().await.unwrap_err(),
+                file.sync_all().await.unwrap_err(),
+                file.write_bytes("x").await.unwrap_err(),
+                file.seek(SeekFrom::Start(0)).await.unwrap_err(),
+                file.set_len(0).await.unwrap_err(),
+                file.read_bytes(1).await.unwrap_err(),
+            ] {
+                assert_eq!(cause(&error), io::ErrorKind::StorageFull);
+            }
+            assert!(file.failure().is_some());
+            assert_eq!(file.position(), taken as u64);
+            assert!(failures > 0 || taken == content.len());
 
-    // Room alone does not make it forget; somebody has to say what becomes of the bytes.
-    fs::remove_file(&ballast).unwrap();
-    assert!(file.flush().await.is_err());
-    assert!(file.unwritten() > 0);
-    file.retry_unwritten();
-    file.write_bytes(content[taken..].to_vec()).await.unwrap();
-    file.sync_all().await.unwrap();
-    assert!(fs::read(&path).unwrap() == content);
-    assert_eq!(fs.losses().bytes, 0);
+            // Room alone does not make it forget; somebody has to say what becomes of the bytes.
+            fs::remove_file(&ballast).unwrap();
+            assert!(file.flush().await.is_err());
+            assert!(file.unwritten() > 0);
+            file.retry_unwritten();
+            file.write_bytes(content[taken..].to_vec()).await.unwrap();
+            file.sync_all().await.unwrap();
+            assert!(fs::read(&path).unwrap() == content);
+            assert_eq!(fs.losses().bytes, 0);
+        },
+    );
 }
 
 #[tokio::test]
@@ -350,30 +350,31 @@ async fn a_copy_by_tokio_from_one_file_to_another_is_whole() {
     assert!(fs::read(directory.path().join("to")).unwrap() == content);
 }
 
-#[tokio::test]
-async fn a_disk_mounted_read_only_is_told_by_name() {
-    let Some(disk) = SmallDisk::mount(64) else { return };
-    let path = disk.path().join("file");
-    fs::write(&path, "old").unwrap();
-    let remount = std::process::Command::new("mount").args(["-o", "remount,ro"]).arg(disk.path()).status();
-    assert!(remount.unwrap().success());
-    let fs = client();
-    for error in [
-        fs.open(&path, OpenOptions::writing()).await.unwrap_err(),
-        fs.write_atomic(&path, "new").await.unwrap_err(),
-        fs.rename(&path, disk.path().join("to")).await.unwrap_err(),
-        fs.create_dir(disk.path().join("directory")).await.unwrap_err(),
-        fs.set_times(&path, seawall_fs::Times { accessed: Some(std::time::UNIX_EPOCH), modified: None })
-            .await
-            .unwrap_err(),
-    ] {
-        assert_eq!(cause(&error), io::ErrorKind::ReadOnlyFilesystem);
-        assert!(error.to_string().contains("mounted read-only"), "{error}");
-    }
-    assert!(fs.space(&path).await.unwrap().read_only);
-    assert!(!fs.access(&path, seawall_fs::Access::WRITE).await.unwrap());
-    assert!(fs.is_mount(disk.path()).await.unwrap());
-    assert_eq!(fs.read(&path, 9).await.unwrap(), "old");
+#[test]
+fn a_disk_mounted_read_only_is_told_by_name() {
+    among_mounts_of_its_own("file_write::a_disk_mounted_read_only_is_told_by_name", async || {
+        let disk = SmallDisk::mount(64);
+        let path = disk.path().join("file");
+        fs::write(&path, "old").unwrap();
+        run(&["mount", "-o", "remount,bind,ro", disk.path().to_str().unwrap()]);
+        let fs = client();
+        for error in [
+            fs.open(&path, OpenOptions::writing()).await.unwrap_err(),
+            fs.write_atomic(&path, "new").await.unwrap_err(),
+            fs.rename(&path, disk.path().join("to")).await.unwrap_err(),
+            fs.create_dir(disk.path().join("directory")).await.unwrap_err(),
+            fs.set_times(&path, seawall_fs::Times { accessed: Some(std::time::UNIX_EPOCH), modified: None })
+                .await
+                .unwrap_err(),
+        ] {
+            assert_eq!(cause(&error), io::ErrorKind::ReadOnlyFilesystem);
+            assert!(error.to_string().contains("mounted read-only"), "{error}");
+        }
+        assert!(fs.space(&path).await.unwrap().read_only);
+        assert!(!fs.access(&path, seawall_fs::Access::WRITE).await.unwrap());
+        assert!(fs.is_mount(disk.path()).await.unwrap());
+        assert_eq!(fs.read(&path, 9).await.unwrap(), "old");
+    });
 }
 
 #[tokio::test]
