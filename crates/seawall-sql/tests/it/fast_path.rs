@@ -11,7 +11,7 @@ use seawall_core::{Event, FailureKind, Observer, Origin};
 use seawall_sql::{Sql, SqlConfig};
 use tower::layer::util::Identity;
 
-use crate::support::on_every_database;
+use crate::support::{on_every_database, within};
 
 /// Keeps what is told, without how long it took.
 #[derive(Default)]
@@ -157,6 +157,36 @@ on_every_database! {
         assert!(ways[0].iter().any(|event| event == "pipeline Abandoned"), "{ways:?}");
         assert!(ways[1].iter().any(|event| event == "sql_pool Dequeued"), "{ways:?}");
         assert_eq!(ways[..2], ways[2..]);
+        past.close(Duration::from_mins(1)).await.unwrap();
+    }
+
+    async fn a_call_whose_time_is_over_while_it_waits_is_told_of_as_one_through_the_layers(url: &str) {
+        let told = Arc::new(Told::default());
+        let past = connect_patiently(url, &told).await;
+        past.execute("create table t (n integer primary key)").await.unwrap();
+        let mut ways = Vec::new();
+        for client in [past.layer(Identity::new()), past.clone()] {
+            let change = "update t set n = n where n = :n";
+            assert_eq!(client.execute(change).bind("n", 1).await.unwrap(), 0);
+            let busy = past.begin().await.unwrap();
+            told.take();
+            let mut time = Duration::from_millis(20);
+            let error = loop {
+                time *= 2;
+                let mut call =
+                    Box::pin(within(time).scope(client.execute(change).bind("n", 1).into_future()));
+                match polled(call.as_mut()).await {
+                    Poll::Pending => break call.await.unwrap_err(),
+                    // The machine stood still, and the time was over before.
+                    Poll::Ready(_) => drop(told.take()),
+                }
+            };
+            let mut events = told.take();
+            events.sort();
+            ways.push((format!("{:?} {}", error.kind(), error.layer()), error.attempts(), error.may_have_executed(), events));
+            busy.rollback().await.unwrap();
+        }
+        assert_eq!(ways[0], ways[1]);
         past.close(Duration::from_mins(1)).await.unwrap();
     }
 
