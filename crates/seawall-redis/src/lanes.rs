@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use seawall_core::{CallContext, Error, FailureKind};
+use seawall_tower::Spares;
 use tower::{Service, ServiceExt};
 
 use crate::classify::LAYER;
 use crate::nature::Lane;
 use crate::request::Action;
-use crate::shards::Shards;
 use crate::{RedisConfig, Reply, Request};
 
 /// A stack as calls of each kind go through it.
 pub(crate) struct Lanes<S> {
     /// For what shares connections.
-    pub(crate) ordinary: Shards<S>,
+    pub(crate) ordinary: Spares<S>,
     /// For what has one of its own: it waits for other things than the server, so its circuit is another.
     dedicated: S,
     times: Times,
@@ -24,7 +24,7 @@ impl<S> Lanes<S>
 where
     S: Service<Request, Response = Reply, Error = Error> + Clone,
 {
-    pub(crate) const fn new(ordinary: Shards<S>, dedicated: S, times: Times) -> Self {
+    pub(crate) const fn new(ordinary: Spares<S>, dedicated: S, times: Times) -> Self {
         Self { ordinary, dedicated, times }
     }
 

@@ -28,7 +28,6 @@ mod script;
 #[cfg(feature = "sentinel")]
 mod sentinel;
 mod session;
-mod shards;
 mod spread;
 mod stack;
 mod stats;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use seawall_core::{Error, Observer};
 use seawall_tower::pipeline::{FailedPassage, FastPath};
-use seawall_tower::{Pipeline, PipelineService};
+use seawall_tower::{Pipeline, PipelineService, Spares};
 use tokio::time::Instant;
 use tower::Layer;
 
@@ -21,7 +21,6 @@ use crate::pubsub::Post;
 #[cfg(feature = "sentinel")]
 use crate::replica::AtReplicas;
 use crate::request::Action;
-use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
 use crate::url::{Address, Topology};
 use crate::wire::Wire;
@@ -62,7 +61,7 @@ impl Stack {
             .map_err(classify::invalid)?;
         let node = Arc::new(Node::new(dialer, config));
         let wire = Observed::new(Wire::new(Arc::clone(&node)), Arc::clone(&peer));
-        let ordinary = Shards::new(|| pipeline.layer(&name).layer(wire.clone()));
+        let ordinary = Spares::new(pipeline.layer(&name).layer(wire.clone()));
         #[cfg(feature = "sentinel")]
         let at_replicas = (config.read_from == ReadFrom::PreferReplica)
             .then(|| Box::new(AtReplicas::new(&node.dialer, &wire, config, &pipeline, observer)));
@@ -155,7 +154,7 @@ impl Stack {
     }
 
     async fn resume(&self, request: Request, error: Error, failed: FailedPassage) -> Result<Reply, Error> {
-        let resumed = self.lanes.ordinary.with(|service| service.resume(request, error, failed)).await;
-        yield_after(resumed?.await).await
+        let mut guarded = self.lanes.ordinary.original().clone();
+        yield_after(guarded.resume(request, error, failed).await).await
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use seawall_core::{Error, Observer};
-use seawall_tower::Pipeline;
 use seawall_tower::pipeline::AttemptService;
+use seawall_tower::{Pipeline, Spares};
 use tower::{Layer, ServiceExt};
 
 use super::map::Address;
@@ -10,7 +10,6 @@ use super::redirect::Redirects;
 use crate::dial::Dialer;
 use crate::nature::Lane;
 use crate::node::Node;
-use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
 use crate::wire::Wire;
 use crate::{RedisClassifier, RedisConfig, Reply, Request};
@@ -21,7 +20,7 @@ type Guarded = AttemptService<Redirects<Observed<Wire>>, RedisClassifier>;
 pub(super) struct Member {
     pub(super) address: Address,
     pub(super) node: Arc<Node>,
-    ordinary: Shards<Guarded>,
+    ordinary: Spares<Guarded>,
     dedicated: Guarded,
 }
 
@@ -38,7 +37,7 @@ impl Member {
         let peer = Arc::new(Peer::new(&dialer, observer));
         let node = Arc::new(Node::new(dialer, config));
         let wire = Redirects(Observed::new(Wire::new(Arc::clone(&node)), peer));
-        let ordinary = Shards::new(|| pipeline.attempt_layer(&name).layer(wire.clone()));
+        let ordinary = Spares::new(pipeline.attempt_layer(&name).layer(wire.clone()));
         let dedicated = pipeline.attempt_layer(&format!("{name} dedicated")).layer(wire);
         Self { address, node, ordinary, dedicated }
     }

@@ -19,8 +19,8 @@ mod topology;
 use std::sync::Arc;
 
 use seawall_core::{Error, FailureKind, Observer};
-use seawall_tower::Pipeline;
 use seawall_tower::pipeline::CallService;
+use seawall_tower::{Pipeline, Spares};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tower::Layer;
@@ -30,7 +30,6 @@ use crate::dial::Dialer;
 use crate::lanes::{Lanes, Times};
 use crate::nature::Lane;
 use crate::pubsub::Post;
-use crate::shards::Shards;
 use crate::{RedisClassifier, RedisConfig, RedisStats, Reply, Request, url};
 use map::Address;
 use members::Members;
@@ -63,7 +62,7 @@ impl Cluster {
         let members = Members::new(template, seeds, config.clone(), pipeline.clone(), observer);
         let members = Arc::new(members);
         let router = Router(Arc::clone(&members));
-        let ordinary = Shards::new(|| pipeline.call_layer(&name).layer(router.clone()));
+        let ordinary = Spares::new(pipeline.call_layer(&name).layer(router.clone()));
         let dedicated = pipeline.call_layer(&format!("{name} dedicated")).layer(router);
         let following = AbortOnDropHandle::new(tokio::spawn(members::follow(Arc::downgrade(&members))));
         let times = Times::new(config);

@@ -8,14 +8,13 @@ mod reads;
 use std::sync::Arc;
 
 use seawall_core::{Error, FailureKind, Observer};
-use seawall_tower::Pipeline;
 use seawall_tower::pipeline::{AttemptLayer, AttemptService};
+use seawall_tower::{Pipeline, Spares};
 use tower::Layer;
 
 use crate::classify::code_of;
 use crate::dial::Dialer;
 use crate::node::Node;
-use crate::shards::Shards;
 use crate::telemetry::{Observed, Peer};
 use crate::wire::Wire;
 use crate::{RedisClassifier, RedisConfig, Reply, Request};
@@ -27,7 +26,7 @@ pub(crate) struct Replica {
     pub(crate) address: (String, u16),
     pub(crate) node: Arc<Node>,
     guard: AttemptLayer<RedisClassifier>,
-    calls: Shards<AttemptService<Observed<Wire>, RedisClassifier>>,
+    calls: Spares<AttemptService<Observed<Wire>, RedisClassifier>>,
 }
 
 impl Replica {
@@ -43,7 +42,7 @@ impl Replica {
         let peer = Arc::new(Peer::new(&dialer, observer));
         let node = Arc::new(Node::new(dialer, config));
         let wire = Observed::new(Wire::new(Arc::clone(&node)), peer);
-        let calls = Shards::new(|| guard.layer(wire.clone()));
+        let calls = Spares::new(guard.layer(wire.clone()));
         Self { address, node, guard, calls }
     }
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use seawall_core::{Error, Observer};
-use seawall_tower::Pipeline;
 use seawall_tower::pipeline::{AttemptService, CallService};
+use seawall_tower::{Pipeline, Spares};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tower::{Layer, Service};
@@ -12,12 +12,11 @@ use tower::{Layer, Service};
 use super::Followers;
 use crate::dial::Dialer;
 use crate::lanes::{Lanes, Times};
-use crate::shards::Shards;
 use crate::telemetry::Observed;
 use crate::wire::Wire;
 use crate::{RedisClassifier, RedisConfig, RedisStats, Reply, Request};
 
-type Attempts = Shards<AttemptService<Observed<Wire>, RedisClassifier>>;
+type Attempts = Spares<AttemptService<Observed<Wire>, RedisClassifier>>;
 
 /// The stack of reads that replicas may answer.
 pub(crate) struct AtReplicas {
@@ -38,10 +37,10 @@ impl AtReplicas {
         let name = dialer.name();
         let (followers, following) = Followers::start(Arc::clone(dialer), config, pipeline, observer);
         let attempts = pipeline.attempt_layer(&name);
-        let primary = Shards::new(|| attempts.layer(wire.clone()));
+        let primary = Spares::new(attempts.layer(wire.clone()));
         let reads = Reads(Arc::new(Servers { followers: Arc::clone(&followers), primary }));
         let calls = pipeline.call_layer(&name);
-        let ordinary = Shards::new(|| calls.layer(reads.clone()));
+        let ordinary = Spares::new(calls.layer(reads.clone()));
         let lanes = Lanes::new(ordinary, calls.layer(reads), Times::new(config));
         Self { lanes, followers, following }
     }

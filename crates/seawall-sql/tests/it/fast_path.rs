@@ -181,9 +181,10 @@ on_every_database! {
                     Poll::Ready(_) => drop(told.take()),
                 }
             };
+            let said = format!("{:?} {} {}", error.kind(), error.layer(), error.may_have_executed());
             let mut events = told.take();
             events.sort();
-            ways.push((format!("{:?} {}", error.kind(), error.layer()), error.attempts(), error.may_have_executed(), events));
+            ways.push((said, error.attempts(), events));
             busy.rollback().await.unwrap();
         }
         assert_eq!(ways[0], ways[1]);
