@@ -24,8 +24,8 @@ use crate::{Body, Http, HttpBackend, RequestBuilder};
 /// Each call goes to the less loaded of two endpoints taken by chance, and to none that misbehaves: see
 /// [`seawall_tower::balance`] for how that is judged, and for what happens when too few are well. Deadline, retries with
 /// their budget, and hedging are the service's; circuit breaker, limits and attempt time-out are each endpoint's, and
-/// shared with whatever else the client calls there. So a retry may go to another endpoint than the attempt before it, a
-/// hedge does, and a call that one endpoint refuses (its circuit is open, its queue full) is made at another.
+/// shared with whatever else the client calls there. So retries and hedges go where the call has not been, as long as there
+/// is such an endpoint, and a call that one refuses (its circuit is open, its queue full) is made at another.
 ///
 /// Endpoints come and go while calls are under way: [`add`](Self::add), [`remove`](Self::remove),
 /// [`replace`](Self::replace). With [`EndpointsConfig::health`] each is asked how it does until it is removed, or until
@@ -239,7 +239,7 @@ impl Shared {
     async fn call(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         let name = CallName::of(&request);
         let endpoints = self.endpoints.clone();
-        let balance = Balance::new(endpoints.clone()).classifier(HttpBackend);
+        let balance = Balance::for_one_call(endpoints.clone()).classifier(HttpBackend);
         // One that says no is not the service that says no, as long as there is another to ask.
         let elsewhere = balance.map_err(move |error| match error.kind() {
             FailureKind::Refused if endpoints.is_available() => may_be_made_elsewhere(&error),

@@ -4,8 +4,9 @@
 //!   [mean](seawall_core::Ewma)), times the calls it would be among. Two choices are nearly as good as looking
 //!   at all of them, and never send everybody to the same one (M. Mitzenmacher, *The Power of Two Choices in Randomized
 //!   Load Balancing*, 2001). An endpoint that fails fast does not pass for a fast one.
-//! - **Further attempts.** A hedge of a call goes to another endpoint than its first attempt, if there is one: where the
-//!   same instance makes several attempts of a call, as [hedging](crate::hedge) does, each avoids the endpoint before.
+//! - **Further attempts.** A retry or a hedge of a call goes to an endpoint where the call has not been, if there is one:
+//!   where the same instance makes several attempts of a call, as [hedging](crate::hedge) does, or instances
+//!   [for one call](Balance::for_one_call), each avoids the endpoints before.
 //! - **Outlier ejection.** An endpoint that keeps failing is left alone for a while, up to a share of them; when too few
 //!   are healthy, all are used ([`OutlierDetector`](seawall_core::OutlierDetector)).
 //! - **Readiness.** An endpoint that is not ready is passed over for one that is. While none is, the call waits for
@@ -42,6 +43,7 @@
 //! # }
 //! ```
 
+mod been;
 mod config;
 mod endpoint;
 pub mod future;

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use seawall_core::{ByKind, CallContext, Classify, EndpointId, Refusal};
+use seawall_core::{ByKind, Classify, EndpointId, Refusal};
 use tower_service::Service;
 
 use super::BalanceHandle;
+use super::been::Been;
 use super::endpoint::Endpoint;
 use super::future::ResponseFuture;
 use super::visit::Visit;
@@ -19,8 +20,7 @@ pub struct Balance<S, C = ByKind> {
     classifier: C,
     rng: fastrand::Rng,
     state: State<S>,
-    // Where the last call went.
-    last: Option<EndpointId>,
+    been: Been,
 }
 
 enum State<S> {
@@ -34,14 +34,20 @@ enum State<S> {
 impl<S> Balance<S> {
     /// Chooses from these endpoints, and takes every response for a success and every error at its word ([`ByKind`]).
     pub fn new(handle: BalanceHandle<S>) -> Self {
-        Self { rng: handle.rng(), handle, classifier: ByKind, state: State::Idle, last: None }
+        Self { rng: handle.rng(), handle, classifier: ByKind, state: State::Idle, been: Been::default() }
+    }
+
+    /// The same for one call, however many instances its attempts are made by: clones know where the others have been. A
+    /// [retry](crate::Retry) makes each attempt by another clone.
+    pub fn for_one_call(handle: BalanceHandle<S>) -> Self {
+        Self { been: Been::of_one_call(), ..Self::new(handle) }
     }
 }
 
 impl<S, C> Balance<S, C> {
     /// Says how results are judged.
     pub fn classifier<D>(self, classifier: D) -> Balance<S, D> {
-        Balance { handle: self.handle, classifier, rng: self.rng, state: State::Idle, last: None }
+        Balance { handle: self.handle, classifier, rng: self.rng, state: State::Idle, been: self.been }
     }
 
     /// The endpoints.
@@ -54,7 +60,7 @@ impl<S, C> Balance<S, C> {
 impl<S, C: Clone> Clone for Balance<S, C> {
     fn clone(&self) -> Self {
         let (handle, classifier) = (self.handle.clone(), self.classifier.clone());
-        Self { rng: handle.rng(), handle, classifier, state: State::Idle, last: None }
+        Self { rng: handle.rng(), handle, classifier, state: State::Idle, been: self.been.clone() }
     }
 }
 
@@ -97,7 +103,7 @@ where
         let way_in = WayIn::open();
         match std::mem::replace(&mut self.state, State::Idle) {
             State::Ready(Candidate { endpoint, mut service }) => {
-                self.last = Some(endpoint.id);
+                self.been.goes_to(endpoint.id);
                 // The visit exists before the inner future: a panic in the inner `call` ends it.
                 let visit = Visit::new(self.handle.clone(), endpoint);
                 ResponseFuture::calling(service.call(request), visit, self.classifier.clone(), way_in.place())
@@ -109,11 +115,6 @@ where
 }
 
 impl<S, C> Balance<S, C> {
-    /// Where this call has been already: a service that makes a further attempt of a call made the one before it.
-    fn to_avoid(&self) -> Option<EndpointId> {
-        self.last.filter(|_| CallContext::current_attempt().is_some_and(|attempt| attempt.get() > 1))
-    }
-
     /// Asks the better of two endpoints taken by chance whether it is ready, and if it is not, all the others.
     fn choose<Req>(&mut self, cx: &mut Context<'_>) -> Result<State<S>, S::Error>
     where
@@ -124,7 +125,7 @@ impl<S, C> Balance<S, C> {
         let changed = self.handle.changed();
         let now = now();
         let endpoints = self.handle.settled(now);
-        let Some(place) = pick(&endpoints, self.to_avoid(), &mut self.rng, now) else {
+        let Some(place) = pick(&endpoints, self.been.so_far(), &mut self.rng, now) else {
             return Ok(State::Refused(none_used(&endpoints)));
         };
         let mut best = Candidate::new(&endpoints[place]);
@@ -159,15 +160,16 @@ where
 }
 
 /// The better of two used endpoints taken by chance: the power of two choices (M. Mitzenmacher, 2001).
-/// One to avoid is taken only if there is no other.
+/// Where the call has been `before`, it goes only if there is no other, and then to where it was longest ago.
 fn pick<S>(
     endpoints: &[Arc<Endpoint<S>>],
-    to_avoid: Option<EndpointId>,
+    before: &[EndpointId],
     rng: &mut fastrand::Rng,
     now: Instant,
 ) -> Option<usize> {
-    let is_other = |endpoint: &Endpoint<S>| to_avoid != Some(endpoint.id);
-    let suits = |endpoint: &Endpoint<S>| endpoint.is_used() && is_other(endpoint) && !endpoint.refuses();
+    let last_visit = |endpoint: &Endpoint<S>| before.iter().rposition(|id| *id == endpoint.id);
+    let suits =
+        |endpoint: &Endpoint<S>| endpoint.is_used() && last_visit(endpoint).is_none() && !endpoint.refuses();
     // Chance may hit ejected ones; a few tries find the used ones without a list of them.
     for _ in 0..4 {
         let (first, second) = match endpoints.len() {
@@ -190,7 +192,7 @@ fn pick<S>(
     }
     let used = endpoints.iter().enumerate().filter(|(_, endpoint)| endpoint.is_used());
     // One where the call has been before is better than one that refuses it.
-    let rank = |endpoint: &Endpoint<S>| (endpoint.refuses(), !is_other(endpoint));
+    let rank = |endpoint: &Endpoint<S>| (endpoint.refuses(), last_visit(endpoint));
     let loads = used.map(|(place, endpoint)| (place, (rank(endpoint), endpoint.load(now))));
     loads
         .min_by(|(_, one), (_, other)| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))

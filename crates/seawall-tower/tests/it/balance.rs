@@ -101,6 +101,33 @@ async fn a_further_attempt_of_a_call_goes_to_another_endpoint_if_there_is_one() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_attempts_of_a_call_go_everywhere_before_they_go_anywhere_again() {
+    let names = ["one", "two", "three", "four"];
+    for seed in 0..50 {
+        let endpoints = names.map(|name| backend(name, MILLI).0);
+        let config = BalanceConfig::default();
+        let set = BalanceHandle::seeded(Identity::default(), &config, endpoints, seed).unwrap();
+        let mut by_one_instance = Balance::new(set.clone());
+        for _call in 0..2 {
+            let by_clones = Balance::for_one_call(set.clone());
+            let (mut been, mut clones_been) = (Vec::new(), Vec::new());
+            for number in 1..=8 {
+                let context = CallContext::default().attempt(NonZeroU32::new(number).unwrap());
+                let attempt = async { by_one_instance.ready().await.unwrap().call(()).await };
+                been.push(context.scope(attempt).await.unwrap());
+                clones_been.push(by_clones.clone().oneshot(()).await.unwrap());
+            }
+            for mut been in [been, clones_been] {
+                assert_eq!(been[..4], been[4..], "where it was longest ago comes first");
+                been.truncate(4);
+                been.sort_unstable();
+                assert_eq!(been, ["four", "one", "three", "two"]);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_endpoint_gets_fewer_calls() {
     let (fast, quick) = backend("fast", MILLI);
     let (slow, laggard) = backend("slow", 50 * MILLI);
