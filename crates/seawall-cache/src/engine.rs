@@ -42,6 +42,15 @@ pub(crate) struct Bounds {
     pub(crate) shards: usize,
 }
 
+impl Bounds {
+    /// Divided into as many shards of at least `smallest` as there is room for, and `most` at most.
+    pub(crate) fn divided(capacity: u64, usual_weight: u64, smallest: u64, most: u64) -> Self {
+        // Rounded down to a power of two: the engine rounds up, which would make the shards smaller than intended.
+        let shards = 1 << (capacity / smallest).clamp(1, most).ilog2();
+        Self { capacity, usual_weight, shards }
+    }
+}
+
 impl<K: Hash + Eq, V: Clone> Engine<K, V> {
     /// Without a weigher, each entry weighs 1.
     pub(crate) fn new(bounds: &Bounds, weigher: Option<Weigher<K, V>>) -> Self {

@@ -103,10 +103,7 @@ impl<V: Weigh + Clone> Shelf<V> {
 
 /// The bounds of a memory whose capacity is in bytes.
 pub(crate) fn in_bytes(capacity: NonZeroU64) -> Bounds {
-    let capacity = capacity.get();
-    // Rounded down to a power of two: the engine rounds up, which would make the shards smaller than intended.
-    let shards = 1_usize << (capacity / SMALLEST_SHARD).clamp(1, MOST_SHARDS).ilog2();
-    Bounds { capacity, usual_weight: 1024, shards }
+    Bounds::divided(capacity.get(), 1024, SMALLEST_SHARD, MOST_SHARDS)
 }
 
 impl<V: Weigh> Weigh for Arc<V> {

@@ -153,8 +153,7 @@ impl<K: Key, V: Value> Bound<K, V> {
     fn engine(self, capacity: NonZeroU64) -> Engine<K, Entry<V>> {
         match self {
             Self::Entries => {
-                let shards = 1 << (capacity.get() / SMALLEST_SHARD).clamp(1, MOST_SHARDS).ilog2();
-                Engine::new(&Bounds { capacity: capacity.get(), usual_weight: 1, shards }, None)
+                Engine::new(&Bounds::divided(capacity.get(), 1, SMALLEST_SHARD, MOST_SHARDS), None)
             }
             Self::Weight(weigh) => {
                 // Few, because one entry must fit into one, and nobody knows how heavy they are.
