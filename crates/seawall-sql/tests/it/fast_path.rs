@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use seawall_core::{Event, FailureKind, Observer, Origin};
+use seawall_core::{Error, Event, FailureKind, Observer, Origin};
 use seawall_sql::{Sql, SqlConfig};
 use tower::layer::util::Identity;
 
@@ -65,11 +65,32 @@ async fn polled<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Poll<F::Output> 
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
+const CHANGE: &str = "update t set n = n where n = :n";
+
+/// How a call ends while the only connection is in use, and what is told of it: through the layers, and past them.
+async fn while_it_is_busy(
+    past: &Sql,
+    told: &Told,
+    call: impl AsyncFn(&Sql) -> Error,
+) -> [(Error, Vec<String>); 2] {
+    past.execute("create table t (n integer primary key)").await.unwrap();
+    let mut ways = Vec::new();
+    for client in [past.layer(Identity::new()), past.clone()] {
+        assert_eq!(client.execute(CHANGE).bind("n", 1).await.unwrap(), 0);
+        let busy = past.begin().await.unwrap();
+        told.take();
+        ways.push((call(&client).await, told.take()));
+        busy.rollback().await.unwrap();
+    }
+    past.close(Duration::from_mins(1)).await.unwrap();
+    ways.try_into().unwrap()
+}
+
 /// Makes calls of every end, and says what each came to and what was told of it.
 async fn ends(sql: &Sql, told: &Told) -> Vec<(String, Vec<String>)> {
     let mut ends = Vec::new();
     let mut end = |answer: String| ends.push((answer, told.take()));
-    let kind = |error: &seawall_core::Error| {
+    let kind = |error: &Error| {
         format!("{:?} {} {} {}", error.kind(), error.layer(), error.attempts(), error.may_have_executed())
     };
     for _ in 0..3 {
@@ -134,11 +155,10 @@ on_every_database! {
         let mut ways = Vec::new();
         for client in [past.layer(Identity::new()), past.clone()] {
             for given_up in [true, false] {
-                let change = "update t set n = n where n = :n";
-                client.execute(change).bind("n", 1).await.unwrap();
+                client.execute(CHANGE).bind("n", 1).await.unwrap();
                 let busy = past.begin().await.unwrap();
                 told.take();
-                let mut call = client.execute(change).bind("n", 1).into_future();
+                let mut call = client.execute(CHANGE).bind("n", 1).into_future();
                 assert!(polled(call.as_mut()).await.is_pending());
                 assert_eq!(past.stats().unwrap().writer.waiting, 1);
                 if given_up {
@@ -163,50 +183,34 @@ on_every_database! {
     async fn a_call_whose_time_is_over_while_it_waits_is_told_of_as_one_through_the_layers(url: &str) {
         let told = Arc::new(Told::default());
         let past = connect_patiently(url, &told).await;
-        past.execute("create table t (n integer primary key)").await.unwrap();
-        let mut ways = Vec::new();
-        for client in [past.layer(Identity::new()), past.clone()] {
-            let change = "update t set n = n where n = :n";
-            assert_eq!(client.execute(change).bind("n", 1).await.unwrap(), 0);
-            let busy = past.begin().await.unwrap();
-            told.take();
+        let call = async |client: &Sql| {
             let mut time = Duration::from_millis(20);
-            let error = loop {
+            loop {
                 time *= 2;
-                let mut call =
-                    Box::pin(within(time).scope(client.execute(change).bind("n", 1).into_future()));
+                let mut call = Box::pin(within(time).scope(client.execute(CHANGE).bind("n", 1).into_future()));
                 match polled(call.as_mut()).await {
-                    Poll::Pending => break call.await.unwrap_err(),
+                    Poll::Pending => return call.await.unwrap_err(),
                     // The machine stood still, and the time was over before.
                     Poll::Ready(_) => drop(told.take()),
                 }
-            };
-            let said = format!("{:?} {} {}", error.kind(), error.layer(), error.may_have_executed());
-            let mut events = told.take();
+            }
+        };
+        let ways = while_it_is_busy(&past, &told, call).await.map(|(error, mut events)| {
             events.sort();
-            ways.push((said, error.attempts(), events));
-            busy.rollback().await.unwrap();
-        }
+            let said = format!("{:?} {} {}", error.kind(), error.layer(), error.may_have_executed());
+            (said, error.attempts(), events)
+        });
         assert_eq!(ways[0], ways[1]);
-        past.close(Duration::from_mins(1)).await.unwrap();
     }
 
     async fn a_call_that_finds_no_place_to_wait_is_told_of_as_one_through_the_layers(url: &str) {
         let told = Arc::new(Told::default());
         let past = connect_with_room_for(0, url, &told).await;
-        past.execute("create table t (n integer primary key)").await.unwrap();
-        let mut ways = Vec::new();
-        for client in [past.layer(Identity::new()), past.clone()] {
-            let change = "update t set n = n where n = :n";
-            assert_eq!(client.execute(change).bind("n", 1).await.unwrap(), 0);
-            let busy = past.begin().await.unwrap();
-            told.take();
-            let error = client.execute(change).bind("n", 1).await.unwrap_err();
+        let call = async |client: &Sql| client.execute(CHANGE).bind("n", 1).await.unwrap_err();
+        let ways = while_it_is_busy(&past, &told, call).await.map(|(error, events)| {
             assert_eq!((error.kind(), error.layer()), (FailureKind::Refused, "sql_pool"));
-            ways.push((error.attempts(), error.may_have_executed(), told.take()));
-            busy.rollback().await.unwrap();
-        }
+            (error.attempts(), error.may_have_executed(), events)
+        });
         assert_eq!(ways[0], ways[1]);
-        past.close(Duration::from_mins(1)).await.unwrap();
     }
 }
