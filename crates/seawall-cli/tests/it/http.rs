@@ -9,6 +9,11 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use seawall_testkit::tls::Authority;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::binary::{fail_with, seawall, succeed};
 use crate::server::listen;
@@ -124,4 +129,37 @@ fn wrong_usage_is_told_before_anything_is_sent() {
     }
     let said = fail_with(1, http(&["GET", "no-address?token=s3cret"]));
     assert!(said.contains("the url is not an absolute one") && !said.contains("s3cret"), "{said}");
+}
+
+/// A listener that shows a certificate which nobody has heard of.
+async fn show_a_certificate() -> String {
+    let identity = Authority::new().unwrap().issue(&["localhost"]).unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let acceptor =
+        TlsAcceptor::from(Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            tokio::spawn(acceptor.accept(connection));
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_without_certificates_speaks_http_and_is_told_what_https_takes() {
+    let (plain, secured) = (failing_first(0, StatusCode::OK).await, show_a_certificate().await);
+    let without_certificates = |url: &str| {
+        let mut command = http(&["GET", url]);
+        command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere");
+        command
+    };
+    assert_eq!(printed(without_certificates(&plain.url)), "here you are");
+    let said = fail_with(1, without_certificates(&secured));
+    assert!(said.contains("ca-certificates") && said.contains("tls.extra_roots"), "{said}");
 }

@@ -11,6 +11,9 @@ use super::Pem;
 /// | `identity` | none | the client's own certificate and key |
 /// | `min_version` | `1.2` | the oldest version that is spoken; or `1.3` |
 /// | `danger_accept_any_certificate` | `false` | whether servers are not checked at all |
+///
+/// The certificates of the system are read when the first server shows one of its own, so that a client which speaks to
+/// nobody by TLS needs none; with `extra_roots` they are read at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {

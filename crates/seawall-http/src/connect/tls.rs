@@ -1,10 +1,12 @@
 //! TLS as a configuration asks for it.
 
 mod anybody;
+mod system;
 
 use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject as _, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -16,6 +18,7 @@ use seawall_core::{BoxError, Error};
 use crate::builder::wrong;
 use crate::config::{HttpVersion, Pem, TlsConfig, TlsVersion};
 use anybody::Anybody;
+use system::TheSystem;
 
 pub(super) fn client_config(config: &TlsConfig, version: HttpVersion) -> Result<ClientConfig, Error> {
     let unusable = |error: rustls::Error| wrong("", error);
@@ -67,12 +70,12 @@ fn trusting(
         roots.into_iter().try_for_each(|root| only.add(root)).map_err(unusable)?;
         return Ok(builder.with_root_certificates(only));
     }
-    let verifier = if roots.is_empty() {
-        Verifier::new(provider).map_err(|error| wrong("", error))?
+    let verifier: Arc<dyn ServerCertVerifier> = if roots.is_empty() {
+        Arc::new(TheSystem::new(provider))
     } else {
-        and_the_systems(roots, provider).map_err(unusable)?
+        Arc::new(and_the_systems(roots, provider).map_err(unusable)?)
     };
-    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
 #[cfg(not(target_os = "android"))]

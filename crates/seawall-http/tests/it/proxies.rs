@@ -4,12 +4,13 @@ use axum::Router;
 use axum::routing::get;
 use seawall_core::FailureKind;
 use seawall_http::{GuardsConfig, Http, HttpConfig, Pem, Proxy, ProxyConfig, TlsConfig};
+use seawall_testkit::tls::Authority;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls;
 
 use crate::support::{client_of, everything_shown_by, head_of, serve};
-use crate::tls::{Authority, serve_tls};
+use crate::tls::serve_tls;
 
 /// A proxy of HTTP that answers itself, and remembers what it was asked.
 async fn http_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
@@ -131,7 +132,7 @@ async fn requests_go_through_a_socks_proxy_that_resolves_names() {
 
 /// A server that speaks TLS as `localhost`, whoever it is, and the settings that trust it.
 async fn tls_server() -> (String, TlsConfig) {
-    let authority = Authority::new();
+    let authority = Authority::new().unwrap();
     let url = serve_tls(&authority, None, rustls::ALL_VERSIONS).await;
     let tls = TlsConfig {
         extra_roots: vec![Pem::text(authority.pem())],

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use http::Version;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use seawall_core::FailureKind;
 use seawall_http::{Credentials, Http, HttpConfig, HttpVersion, Pem, TlsConfig, TlsVersion};
+use seawall_testkit::tls::{Authority, Identity};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -19,34 +19,13 @@ use tokio_rustls::server::TlsStream;
 
 use crate::support::{client_of, head_of};
 
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate for this machine, and its key.
-    fn issue(&self) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
-    }
-}
-
 /// Answers `hello` over TLS, and asks clients for a certificate of `clients`, if there is one.
 pub(crate) async fn serve_tls(
     authority: &Authority,
     clients: Option<&Authority>,
     versions: &[&'static SupportedProtocolVersion],
 ) -> String {
-    let (certificate, key) = authority.issue();
+    let Identity { certificate, key } = authority.issue(&["localhost", "127.0.0.1"]).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder =
         ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions).unwrap();
@@ -93,7 +72,7 @@ fn client_with(tls: TlsConfig) -> Http {
 
 #[tokio::test]
 async fn a_certificate_is_trusted_for_its_authority_and_not_otherwise() {
-    let authority = Authority::new();
+    let authority = Authority::new().unwrap();
     let url = serve_tls(&authority, None, rustls::ALL_VERSIONS).await;
     let error = client_with(TlsConfig::default()).get(&url).send().await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::Permanent, "{error}");
@@ -104,7 +83,7 @@ async fn a_certificate_is_trusted_for_its_authority_and_not_otherwise() {
     assert_eq!(client_with(trusting.clone()).get(&url).fetch_text().await.unwrap(), "hello");
     let only = TlsConfig { only_extra_roots: true, ..trusting };
     assert_eq!(client_with(only).get(&url).fetch_text().await.unwrap(), "hello");
-    let other = vec![Pem::text(Authority::new().pem())];
+    let other = vec![Pem::text(Authority::new().unwrap().pem())];
     let wrong = TlsConfig { extra_roots: other, only_extra_roots: true, ..TlsConfig::default() };
     assert_eq!(client_with(wrong).get(&url).send().await.unwrap_err().kind(), FailureKind::Permanent);
     let anybody = TlsConfig { danger_accept_any_certificate: true, ..TlsConfig::default() };
@@ -113,12 +92,12 @@ async fn a_certificate_is_trusted_for_its_authority_and_not_otherwise() {
 
 #[tokio::test]
 async fn a_client_proves_who_it_is_with_a_certificate_from_a_file() {
-    let (servers, clients) = (Authority::new(), Authority::new());
+    let (servers, clients) = (Authority::new().unwrap(), Authority::new().unwrap());
     let url = serve_tls(&servers, Some(&clients), rustls::ALL_VERSIONS).await;
     let trusting = TlsConfig { extra_roots: vec![Pem::text(servers.pem())], ..TlsConfig::default() };
     assert!(client_with(trusting.clone()).post(&url).send().await.is_err());
 
-    let (certificate, key) = clients.issue();
+    let Identity { certificate, key } = clients.issue(&["client.example"]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("me.pem");
     std::fs::write(&path, format!("{certificate}{key}")).unwrap();
@@ -133,7 +112,7 @@ async fn a_client_proves_who_it_is_with_a_certificate_from_a_file() {
 
 #[tokio::test]
 async fn a_version_that_is_too_old_is_not_spoken() {
-    let authority = Authority::new();
+    let authority = Authority::new().unwrap();
     let url = serve_tls(&authority, None, &[&rustls::version::TLS12]).await;
     let trusting = TlsConfig { extra_roots: vec![Pem::text(authority.pem())], ..TlsConfig::default() };
     assert_eq!(client_with(trusting.clone()).get(&url).fetch_text().await.unwrap(), "hello");
@@ -175,8 +154,8 @@ impl axum::serve::Listener for TlsListener {
 
 #[tokio::test]
 async fn http_2_is_spoken_where_the_server_offers_it_and_then_nobody_waits_for_a_connection() {
-    let authority = Authority::new();
-    let (certificate, key) = authority.issue();
+    let authority = Authority::new().unwrap();
+    let Identity { certificate, key } = authority.issue(&["localhost", "127.0.0.1"]).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder =
         ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();

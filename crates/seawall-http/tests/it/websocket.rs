@@ -13,10 +13,11 @@ use seawall_http::reconnect::{Incoming, ReconnectConfig};
 use seawall_http::websocket::{Message, WebSocketConfig};
 use seawall_http::{Http, HttpConfig, Pem, TlsConfig};
 use seawall_testkit::proxy::{Direction, Fault, FaultKind, FaultProxy, Faults, Rule};
+use seawall_testkit::tls::{Authority, Identity};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -220,16 +221,15 @@ async fn a_server_that_went_away_and_came_back_is_found_again_and_greeted() {
 /// A server that would rather speak HTTP/2.
 #[tokio::test]
 async fn under_tls_it_agrees_on_a_protocol_that_can_be_changed() {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
-    let certificate = params.self_signed(&key).unwrap();
+    let authority = Authority::new().unwrap();
+    let Identity { certificate, key } = authority.issue(&["localhost"]).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
+        .with_single_cert(vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -244,7 +244,7 @@ async fn under_tls_it_agrees_on_a_protocol_that_can_be_changed() {
         socket.send(frame).await.unwrap();
         while let Some(Ok(_)) = socket.next().await {}
     });
-    let tls = TlsConfig { extra_roots: vec![Pem::text(certificate.pem())], ..TlsConfig::default() };
+    let tls = TlsConfig { extra_roots: vec![Pem::text(authority.pem())], ..TlsConfig::default() };
     let http = client_of(&HttpConfig { tls, ..HttpConfig::default() });
     let socket =
         http.get(format!("wss://localhost:{port}/")).timeout(Duration::from_mins(1)).websocket(&soon());
