@@ -98,9 +98,16 @@ impl At {
     }
 
     /// Gives an open file that has none this name.
+    ///
+    /// By the descriptor alone whoever opened the file may since Linux 6.10, and before that only those with
+    /// `CAP_DAC_READ_SEARCH`; the way by `/proc` is open to all, and longer.
     pub(crate) fn link(&self, file: &File) -> io::Result<()> {
         use std::os::fd::AsRawFd;
 
+        match rustix::fs::linkat(file, "", self.start(), &self.path, AtFlags::EMPTY_PATH) {
+            Err(rustix::io::Errno::NOENT) => {}
+            result => return Ok(result?),
+        }
         let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
         Ok(rustix::fs::linkat(CWD, descriptor, self.start(), &self.path, AtFlags::SYMLINK_FOLLOW)?)
     }

@@ -8,12 +8,11 @@ use futures_util::future::join_all;
 use seawall_core::{CallContext, Error};
 use tokio::time::Instant;
 
-use super::target::Target;
+use super::target::{Directories, Target};
 use super::{Durability, Replacement, directory_of};
 use crate::engine::{Abandoned, Engine, Lane};
 use crate::fault::{Fault, Label};
 use crate::full_devices::Place;
-use crate::ground::Ground;
 use crate::work::Task;
 use crate::write::{Group, groups, passes};
 use crate::{Fs, FsRequest, Operation};
@@ -31,8 +30,11 @@ const SYNCS: usize = 16;
 pub struct GroupCommit {
     /// What outlives a power failure; [`Durability::Full`] by default.
     pub durability: Durability,
-    /// Syncs the whole file system once in place of each file; off by default. Faster for many small files, but it
-    /// waits for whatever else is being written to that file system. All files must be on the same one.
+    /// Syncs whole file systems once in place of each file; off by default. Faster for many small files, but it waits
+    /// for whatever else is being written there.
+    ///
+    /// It is done where it is as good: on ext4, XFS, btrfs, F2FS and tmpfs, from Linux 5.17 on, which tells of what went
+    /// wrong. Elsewhere each file is synced all the same.
     pub whole_file_system: bool,
 }
 
@@ -100,6 +102,7 @@ impl Fs {
     async fn begin_group(&self, group: &Group, commit: GroupCommit) -> Result<Begun, Error> {
         let files = Arc::clone(group);
         let work = move |task: &Task<'_>| {
+            let mut directories = Directories::default();
             let replacements = files
                 .iter()
                 .map(|(path, content)| {
@@ -107,7 +110,8 @@ impl Fs {
                         return Err(Fault::abandoned());
                     }
                     let full_devices = task.engine.full_devices();
-                    full_devices.with_room(Place::Path(path), || begin(path, content, commit))
+                    full_devices
+                        .with_room(Place::Path(path), || begin(path, content, commit, &mut directories))
                 })
                 .collect();
             Ok(Begun { engine: task.engine.clone(), label: task.label.clone(), replacements })
@@ -117,8 +121,14 @@ impl Fs {
     }
 }
 
-fn begin(path: &Path, content: &[u8], commit: GroupCommit) -> Result<Replacement, Fault> {
-    let mut replacement = Replacement::begin(path, &Ground::Anywhere, commit.durability)?;
+fn begin(
+    path: &Path,
+    content: &[u8],
+    commit: GroupCommit,
+    directories: &mut Directories,
+) -> Result<Replacement, Fault> {
+    let target = Target::anywhere(path, directories).map_err(Fault::changed_nothing)?;
+    let mut replacement = Replacement::of(target, commit.durability)?;
     replacement.file().write_all(content).map_err(|cause| Fault::from(cause).changed_nothing())?;
     if commit.durability.syncs_data() && !commit.whole_file_system {
         replacement.start_writeback();
@@ -214,13 +224,17 @@ fn in_shares<T>(all: Vec<T>, count: usize) -> Vec<Vec<T>> {
 }
 
 fn sync_all(share: Placed<Replacement>, whole_file_system: bool) -> Placed<Result<Replacement, Fault>> {
-    if !whole_file_system {
-        return share.into_iter().map(|(at, one)| (at, one.sync().map(|()| one))).collect();
-    }
-    match share.first().map(|(_, one)| one.sync_file_system()) {
-        Some(Err(fault)) => share.into_iter().map(|(at, _)| (at, Err(fault.again()))).collect(),
-        _ => share.into_iter().map(|(at, one)| (at, Ok(one))).collect(),
-    }
+    // By device. The first file on each was opened before the others were written, so it is told of every failure.
+    let mut synced = BTreeMap::new();
+    let mut sync = |one: &Replacement| match one.device().filter(|_| whole_file_system) {
+        None => one.sync(),
+        Some(device) => match synced.entry(device).or_insert_with(|| one.sync_file_system()) {
+            None => one.sync(),
+            Some(Ok(())) => Ok(()),
+            Some(Err(fault)) => Err(fault.again()),
+        },
+    };
+    share.into_iter().map(|(at, one)| (at, sync(&one).map(|()| one))).collect()
 }
 
 /// Renames all, then syncs each directory once; answers what failed.

@@ -9,6 +9,7 @@ use crate::commit_gate::CommitGate;
 use crate::engine::Abandoned;
 use crate::fault::Fault;
 use crate::ground::Ground;
+use crate::sys;
 
 /// The replacement of a file: a temporary file in its directory that takes its place in one rename.
 ///
@@ -23,7 +24,10 @@ pub(crate) struct Replacement {
 
 impl Replacement {
     pub(crate) fn begin(path: &Path, ground: &Ground, durability: Durability) -> Result<Self, Fault> {
-        let target = Target::resolve(path, ground).map_err(Fault::changed_nothing)?;
+        Self::of(Target::resolve(path, ground).map_err(Fault::changed_nothing)?, durability)
+    }
+
+    pub(super) fn of(target: Target, durability: Durability) -> Result<Self, Fault> {
         let temporary = Temporary::beside(&target).map_err(|cause| Fault::from(cause).changed_nothing())?;
         Ok(Self { temporary, target, durability })
     }
@@ -58,13 +62,15 @@ impl Replacement {
         self.temporary.file().sync_data().map_err(|cause| Fault::sync(cause).changed_nothing())
     }
 
-    /// Makes everything on the target's file system durable.
-    pub(crate) fn sync_file_system(&self) -> Result<(), Fault> {
-        #[cfg(target_os = "linux")]
-        return rustix::fs::syncfs(self.temporary.file())
-            .map_err(|cause| Fault::sync(cause.into()).changed_nothing());
-        #[cfg(not(target_os = "linux"))]
-        self.sync()
+    /// The number of the file system's device, if it has one.
+    pub(crate) fn device(&self) -> Option<u64> {
+        sys::device(self.temporary.file())
+    }
+
+    /// Makes everything on the target's file system durable; `None` where that is not as good as to sync each file.
+    pub(crate) fn sync_file_system(&self) -> Option<Result<(), Fault>> {
+        let synced = sys::sync_file_system(self.temporary.file())?;
+        Some(synced.map_err(|cause| Fault::sync(cause).changed_nothing()))
     }
 
     /// Puts the content in place; its directory is not durable yet.

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,10 +19,23 @@ pub(crate) struct Target {
     pub(super) permissions: Option<fs::Permissions>,
 }
 
+/// Directories by what paths call them, each resolved once for all paths of a group.
+#[derive(Debug, Default)]
+pub(super) struct Directories(HashMap<PathBuf, PathBuf>);
+
+impl Directories {
+    fn canonical(&mut self, directory: &Path) -> io::Result<&Path> {
+        if !self.0.contains_key(directory) {
+            self.0.insert(directory.to_owned(), fs::canonicalize(directory)?);
+        }
+        Ok(&self.0[directory])
+    }
+}
+
 impl Target {
     pub(crate) fn resolve(path: &Path, ground: &Ground) -> Result<Self, Fault> {
         match ground {
-            Ground::Anywhere => Self::anywhere(path),
+            Ground::Anywhere => Self::anywhere(path, &mut Directories::default()),
             #[cfg(target_os = "linux")]
             Ground::Below { .. } => Self::below(path, ground),
         }
@@ -29,30 +43,24 @@ impl Target {
 
     /// Follows symbolic links, so that the file at their end is replaced and the links stay, as writing in
     /// place would.
-    fn anywhere(path: &Path) -> Result<Self, Fault> {
+    pub(super) fn anywhere(path: &Path, directories: &mut Directories) -> Result<Self, Fault> {
         let Some(name) = path.file_name() else {
             return Err(Fault::invalid("the path names no file"));
         };
-        match fs::canonicalize(path) {
-            Ok(found) => {
-                let metadata = fs::metadata(&found)?;
-                if !metadata.is_file() {
-                    return Err(not_a_file());
-                }
-                let permissions = Some(without_extra_rights(&metadata.permissions()));
-                Ok(Self { at: At::path(found.clone()), path: found, permissions })
-            }
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                if fs::symlink_metadata(path).is_ok() {
-                    return Err(Fault::invalid(
-                        "a symbolic link to nothing: remove it or make what it points to",
-                    ));
-                }
-                let path = fs::canonicalize(directory_of(path))?.join(name);
-                Ok(Self { at: At::path(path.clone()), path, permissions: None })
-            }
-            Err(cause) => Err(cause.into()),
+        let found = match fs::symlink_metadata(path) {
+            Ok(found) => Some(found),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            Err(cause) => return Err(cause.into()),
+        };
+        let (path, found) = match found {
+            Some(link) if link.is_symlink() => behind(path)?,
+            found => (directories.canonical(directory_of(path))?.join(name), found),
+        };
+        if found.as_ref().is_some_and(|found| !found.is_file()) {
+            return Err(not_a_file());
         }
+        let permissions = found.map(|found| without_extra_rights(&found.permissions()));
+        Ok(Self { at: At::path(path.clone()), path, permissions })
     }
 
     /// Follows none at the end of the path: what it points to may be outside.
@@ -90,6 +98,20 @@ impl Target {
     #[cfg(not(unix))]
     fn open_directory(&self) -> io::Result<File> {
         File::open(directory_of(&self.path))
+    }
+}
+
+/// The file that a symbolic link leads to.
+fn behind(link: &Path) -> Result<(PathBuf, Option<fs::Metadata>), Fault> {
+    match fs::canonicalize(link) {
+        Ok(path) => {
+            let found = fs::metadata(&path)?;
+            Ok((path, Some(found)))
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            Err(Fault::invalid("a symbolic link to nothing: remove it or make what it points to"))
+        }
+        Err(cause) => Err(cause.into()),
     }
 }
 

@@ -66,3 +66,11 @@ pub(crate) fn read(mut file: &File, buffer: &mut BytesMut, count: usize) -> io::
 pub(crate) fn is_local(_: &File) -> bool {
     false
 }
+
+pub(crate) fn device(_: &File) -> Option<u64> {
+    None
+}
+
+pub(crate) fn sync_file_system(_: &File) -> Option<io::Result<()>> {
+    None
+}

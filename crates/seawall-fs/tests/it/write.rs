@@ -112,6 +112,44 @@ async fn many_files_are_replaced_each_with_its_own_result_in_order_however_durab
 }
 
 #[tokio::test]
+async fn a_group_that_syncs_whole_file_systems_may_be_on_several() {
+    let (here, memory) = (tempfile::tempdir().unwrap(), in_memory());
+    let files: Vec<_> = (0..40)
+        .map(|number: usize| {
+            let directory = if number.is_multiple_of(2) { &here } else { &memory };
+            (directory.path().join(number.to_string()), vec![b'n'; number])
+        })
+        .collect();
+    for durability in [Durability::Data, Durability::Full] {
+        let commit = GroupCommit { durability, whole_file_system: true };
+        let results = client().write_atomic_many(files.clone(), commit).await;
+        assert!(results.iter().all(Result::is_ok));
+        assert!(files.iter().all(|(path, content)| fs::read(path).unwrap() == *content));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_group_follows_links_to_files_and_to_folders_and_refuses_those_to_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("folder")).unwrap();
+    fs::write(at("folder/file"), "old").unwrap();
+    std::os::unix::fs::symlink("folder", at("way")).unwrap();
+    std::os::unix::fs::symlink("way/file", at("link")).unwrap();
+    std::os::unix::fs::symlink("nothing", at("broken")).unwrap();
+    let files = ["link", "way/new", "broken", "nowhere/new", "folder/last"].map(|name| (at(name), name));
+    let results = client().write_atomic_many(files, Durability::Data).await;
+    let well: Vec<_> = results.iter().map(Result::is_ok).collect();
+    assert_eq!(well, [true, true, false, false, true]);
+    assert!(results[2].as_ref().unwrap_err().to_string().contains("a symbolic link to nothing"));
+    assert!(at("link").is_symlink() && at("way").is_symlink());
+    for (name, content) in [("file", "link"), ("new", "way/new"), ("last", "folder/last")] {
+        assert_eq!(fs::read_to_string(at("folder").join(name)).unwrap(), content);
+    }
+}
+
+#[tokio::test]
 async fn of_two_replacements_of_one_file_in_one_group_the_later_one_stays() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
