@@ -3,34 +3,28 @@
 mod found;
 mod list;
 mod report;
+mod run;
+mod settings;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use indicatif::{HumanBytes, HumanCount};
 use seawall::AsyncIoSystem;
-use seawall::fs::Durability;
-use seawall::transfer::TransferProgress;
 use tokio::io::AsyncReadExt;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{DurabilityName, ExistingName, FetchArgs};
+use crate::args::FetchArgs;
 use crate::exit::{FAILED, STOPPED, USAGE, fail_as};
 use crate::signals::stop_on_signal;
 use crate::system;
 use crate::watch::{Moment, Speed, Watch, time_left};
-use found::{Found, find};
 use list::Item;
-use report::{Failure, Report, code, show};
-
-/// So many files may wait for the disk while as many as there are jobs come over the network: disks do syncs that are
-/// asked for together at once.
-const SETTLING: usize = 32;
+use report::{Report, code, show};
+use run::Run;
+use settings::Settings;
 
 /// The largest list.
 const LARGEST_LIST: u64 = 256 * 1024 * 1024;
@@ -48,13 +42,6 @@ pub(crate) async fn run(args: FetchArgs) -> ExitCode {
     }
 }
 
-/// What became of one file.
-enum Ended {
-    Fetched { bytes: u64 },
-    Kept,
-    Failed(Failure),
-}
-
 async fn fetch(args: &FetchArgs, stop: &CancellationToken) -> Result<Report, (u8, String)> {
     let items = list::parse(&read_list(&args.list, stop).await?)
         .map_err(|problem| (USAGE, format!("{}: {problem}", args.list.display())))?;
@@ -62,43 +49,12 @@ async fn fetch(args: &FetchArgs, stop: &CancellationToken) -> Result<Report, (u8
     system::log(&io, args.verbose);
     make_folders(&io, &args.into, &items).await?;
     let begun = Instant::now();
-    let (progress, ended) = (Arc::new(TransferProgress::default()), Arc::new(AtomicU64::new(0)));
-    let watch = (!args.json).then(|| watch(Arc::clone(&progress), Arc::clone(&ended), items.len()));
-    let mut report = Report { files: items.len(), ..Report::default() };
-    let mut found = find(&io, &args.into, &items);
-    let mut items = items.into_iter();
-    let jobs = Arc::new(Semaphore::new(args.jobs.get()));
-    let mut running = JoinSet::new();
-    loop {
-        while running.len() < args.jobs.get() + SETTLING
-            && let Some(item) = items.next()
-        {
-            let found = Found::next(&mut found).await;
-            let (jobs, progress) = (Arc::clone(&jobs), Arc::clone(&progress));
-            running.spawn(one(io.clone(), Settings::of(args), item, found, jobs, progress));
-        }
-        let done = tokio::select! {
-            done = running.join_next() => done,
-            () = stop.cancelled() => {
-                // What is dropped here has written down how far it came.
-                running.shutdown().await;
-                report.stopped = true;
-                break;
-            }
-        };
-        let Some(done) = done else { break };
-        ended.fetch_add(1, Relaxed);
-        match done.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic())) {
-            Ended::Fetched { bytes } => {
-                report.fetched += 1;
-                report.bytes += bytes;
-            }
-            Ended::Kept => report.kept += 1,
-            Ended::Failed(failure) => report.failed.push(failure),
-        }
-    }
+    let run = Arc::new(Run::new(io, Settings::of(args), items));
+    let watch = (!args.json).then(|| watch(Arc::clone(&run)));
+    Arc::clone(&run).work(stop).await;
     drop(watch);
-    report.resumed = progress.snapshot().resumed;
+    let mut report = std::mem::take(&mut *run.report());
+    report.resumed = run.progress().resumed;
     report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
 }
@@ -133,77 +89,13 @@ async fn make_folders(io: &AsyncIoSystem, into: &Path, items: &[Item]) -> Result
     Ok(())
 }
 
-/// What all downloads of a run have in common.
-struct Settings {
-    into: std::path::PathBuf,
-    connections: std::num::NonZeroUsize,
-    durability: Durability,
-    existing: ExistingName,
-    max_size: u64,
-    patience: std::time::Duration,
-}
-
-impl Settings {
-    fn of(args: &FetchArgs) -> Self {
-        Self {
-            into: args.into.clone(),
-            connections: args.connections,
-            durability: match args.durability {
-                DurabilityName::None => Durability::None,
-                DurabilityName::Data => Durability::Data,
-                DurabilityName::Full => Durability::Full,
-            },
-            existing: args.existing,
-            max_size: args.max_size.unwrap_or(u64::MAX),
-            patience: args.patience,
-        }
-    }
-}
-
-async fn one(
-    io: AsyncIoSystem,
-    settings: Settings,
-    item: Item,
-    found: Found,
-    jobs: Arc<Semaphore>,
-    progress: Arc<TransferProgress>,
-) -> Ended {
-    if settings.existing == ExistingName::Keep && found.whole {
-        return Ended::Kept;
-    }
-    let job = jobs.acquire().await.expect("nobody closes it");
-    let target = settings.into.join(&item.name);
-    let download = io
-        .download(item.url, &target)
-        .connections(settings.connections)
-        .durability(settings.durability)
-        .max_size(settings.max_size)
-        .patience(settings.patience)
-        .resume(found.begun)
-        .progress(progress);
-    let download = match item.checksum {
-        Some(checksum) => download.checksum(checksum),
-        None => download,
-    };
-    let received = download.receive().await;
-    drop(job);
-    let done = match received {
-        Ok(received) => received.put_in_place().await,
-        Err(error) => Err(error),
-    };
-    match done {
-        Ok(done) => Ended::Fetched { bytes: done.bytes - done.kept },
-        Err(error) => Ended::Failed(Failure { name: item.name, error: error.to_string() }),
-    }
-}
-
-fn watch(progress: Arc<TransferProgress>, ended: Arc<AtomicU64>, files: usize) -> Watch {
+fn watch(run: Arc<Run>) -> Watch {
     let mut speed = Speed::new();
     Watch::start(move || {
-        let now = progress.snapshot();
-        let (ended, bytes_per_second) = (ended.load(Relaxed), speed.note(now.bytes));
+        let (now, (ended, files)) = (run.progress(), run.files());
+        let bytes_per_second = speed.note(now.bytes);
         let mut parts = vec![
-            format!("{} of {} files", HumanCount(ended), HumanCount(files as u64)),
+            format!("{} of {} files", HumanCount(ended), HumanCount(files)),
             format!("{} of {}", HumanBytes(now.bytes), HumanBytes(now.expected)),
             format!("{}/s", HumanBytes(bytes_per_second as u64)),
         ];
@@ -211,6 +103,6 @@ fn watch(progress: Arc<TransferProgress>, ended: Arc<AtomicU64>, files: usize) -
         if now.resumed > 0 {
             parts.push(format!("{} resumed", HumanCount(now.resumed)));
         }
-        Moment { position: ended, length: Some(files as u64), line: parts.join(", ") }
+        Moment { position: ended, length: Some(files), line: parts.join(", ") }
     })
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use seawall_core::Error;
-use seawall_fs::Fs;
+use seawall_fs::{Durability, Fs};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
@@ -111,6 +111,13 @@ impl Partial {
     pub(super) async fn forget(&self, fs: &Fs) {
         // What is not there or cannot be removed is overwritten by the next run.
         let _ = fs.remove(&self.description).await;
+    }
+
+    /// Puts the content in the place of `target`.
+    pub(super) async fn put_at(&self, target: &Path, fs: &Fs, durability: Durability) -> Result<(), Error> {
+        // The description first: whoever is killed in between receives this file anew, and leaves nothing behind.
+        self.forget(fs).await;
+        fs.rename_with(&self.content, target, durability).await
     }
 
     /// Removes everything.

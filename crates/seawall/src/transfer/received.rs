@@ -2,13 +2,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::{join, join_all};
 use seawall_core::Error;
-use seawall_fs::{Durability, Fs};
+use seawall_fs::{Durability, Fs, GroupCommit};
 use serde::Serialize;
 
 use super::part_file::PartFile;
 use super::partial::Partial;
 use super::progress::Counted;
+
+/// So many files are worth a sync of their whole file system in place of one for each: more than are synced side by
+/// side.
+const WORTH_A_WHOLE_SYNC: usize = 17;
 
 /// A download whose bytes are all there and right, but not yet in the file's place: what
 /// [`Download::receive`](super::Download::receive) gives.
@@ -63,16 +68,55 @@ impl Received {
     /// # Cancel safety
     /// Cancel safe: the file is as it was, or the new one.
     pub async fn put_in_place(self) -> Result<Downloaded, Error> {
-        let Self { fs, target, durability, content, counted, downloaded } = self;
-        match content {
-            Content::InMemory(content) => fs.write_atomic_with(&target, content, durability).await?,
+        match &self.content {
+            Content::InMemory(content) => {
+                self.fs.write_atomic_with(&self.target, content.clone(), self.durability).await?;
+            }
             Content::InFile(partial, _held) => {
-                // The description first: whoever is killed in between receives this file anew, and leaves nothing behind.
-                partial.forget(&fs).await;
-                fs.rename_with(&partial.content, &target, durability).await?;
+                partial.put_at(&self.target, &self.fs, self.durability).await?;
             }
         }
-        counted.keep();
-        Ok(downloaded)
+        Ok(self.over())
+    }
+
+    /// Puts many in their places, each in one step as [`put_in_place`](Self::put_in_place) does, with the syncs shared:
+    /// for many small files it takes a fraction of the time.
+    ///
+    /// The results are in the order of `many`, each with its own error. All are as durable as the one that was asked to
+    /// be so most; of two for the same file either stays. They should be of one system: the first one's files are used.
+    ///
+    /// From 17 on, the file systems that they are on are synced in place of each file, as
+    /// [`GroupCommit::whole_file_system`] says.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: each file is as it was, or the new one.
+    pub async fn put_all_in_place(many: Vec<Self>) -> Vec<Result<Downloaded, Error>> {
+        let Some(durability) = many.iter().map(|one| one.durability).max() else { return vec![] };
+        let fs = many[0].fs.clone();
+        let (mut contents, mut files) = (Vec::new(), Vec::new());
+        for (at, one) in many.iter().enumerate() {
+            match &one.content {
+                Content::InMemory(content) => contents.push((at, (one.target.clone(), content.clone()))),
+                Content::InFile(partial, _held) => {
+                    files.push((at, partial.put_at(&one.target, &fs, durability)));
+                }
+            }
+        }
+        let commit = GroupCommit { durability, whole_file_system: contents.len() >= WORTH_A_WHOLE_SYNC };
+        let (places_of_contents, contents): (Vec<_>, Vec<_>) = contents.into_iter().unzip();
+        let (places_of_files, files): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let (written, moved) = join(fs.write_atomic_many(contents, commit), join_all(files)).await;
+        let mut results: Vec<_> = many.iter().map(|_| Ok(())).collect();
+        let places = places_of_contents.into_iter().chain(places_of_files);
+        for (at, result) in places.zip(written.into_iter().chain(moved)) {
+            results[at] = result;
+        }
+        many.into_iter().zip(results).map(|(one, result)| result.map(|()| one.over())).collect()
+    }
+
+    /// It is in its place.
+    fn over(self) -> Downloaded {
+        self.counted.keep();
+        self.downloaded
     }
 }

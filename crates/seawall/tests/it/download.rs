@@ -13,7 +13,8 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use seawall::core::FailureKind;
-use seawall::transfer::TransferProgress;
+use seawall::fs::Durability;
+use seawall::transfer::{Received, TransferProgress};
 
 use crate::support::in_memory;
 
@@ -288,6 +289,46 @@ async fn what_was_received_is_not_in_place_until_it_is_put_there_and_outlives_be
     assert_eq!(progress.snapshot().bytes, 3 * MIB as u64);
     assert!(std::fs::read(&target).unwrap() == content(3 * MIB));
     assert_eq!(names(folder.path()), ["file"]);
+}
+
+#[tokio::test]
+async fn many_are_put_in_their_places_together_each_with_its_own_result_in_order() {
+    let io = in_memory().await;
+    let (small, large) = (Server::start("small").await, Server::start(content(3 * MIB)).await);
+    let progress = Arc::new(TransferProgress::default());
+    for count in [0, 3, 40] {
+        for durability in [Durability::None, Durability::Data, Durability::Full] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut received = Vec::new();
+            for number in 0..count {
+                let server = if number % 10 == 1 { &large } else { &small };
+                let target = folder.path().join(number.to_string());
+                let download = io.download(&server.url, &target).durability(durability);
+                received.push(download.progress(Arc::clone(&progress)).receive().await.unwrap());
+                if number == 2 {
+                    std::fs::create_dir(&target).unwrap();
+                }
+            }
+            let results = Received::put_all_in_place(received).await;
+            assert_eq!(results.len(), count);
+            for (number, result) in results.into_iter().enumerate() {
+                let (target, is_large) = (folder.path().join(number.to_string()), number % 10 == 1);
+                if number == 2 {
+                    assert!(result.unwrap_err().to_string().contains("not a regular file"));
+                } else if is_large {
+                    assert_eq!(result.unwrap().bytes, 3 * MIB as u64);
+                    assert!(std::fs::read(target).unwrap() == content(3 * MIB));
+                } else {
+                    assert_eq!(result.unwrap().bytes, 5);
+                    assert_eq!(std::fs::read(target).unwrap(), b"small");
+                }
+            }
+            assert_eq!(names(folder.path()).len(), count, "nothing is left beside them");
+        }
+    }
+    let small_ones = 3 * (1 + 35);
+    let large_ones = 3 * (1 + 4);
+    assert_eq!(progress.snapshot().bytes, small_ones * 5 + large_ones * 3 * MIB as u64);
 }
 
 #[tokio::test]

@@ -1,0 +1,158 @@
+//! The tasks of a run: some receive files, and one puts those that have arrived in their places.
+
+use std::fs::Metadata;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use seawall::AsyncIoSystem;
+use seawall::fs::Many;
+use seawall::transfer::{Received, TransferProgress, TransferSnapshot};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::found::{Found, find};
+use super::list::Item;
+use super::report::{Failure, Report};
+use super::settings::Settings;
+
+/// So many KiB may wait for the disk. Files are received in memory if they are no longer than 1 MiB, and a file counts
+/// as 64 KiB at least, so that there are at most a thousand.
+const ROOM: usize = 64 * 1024;
+const SMALLEST: u64 = 64;
+const LARGEST: u64 = 1024;
+
+/// So many files are put in their places together at most. What arrives while a group is on its way is the next one, so
+/// groups are as large as the disk is slow.
+const GROUP: usize = 256;
+
+/// What all tasks of a run share.
+pub(super) struct Run {
+    io: AsyncIoSystem,
+    settings: Settings,
+    files: usize,
+    next: AsyncMutex<Next>,
+    room: Arc<Semaphore>,
+    progress: Arc<TransferProgress>,
+    report: Mutex<Report>,
+}
+
+/// The files that nobody has begun with, and what there is of each.
+struct Next {
+    items: std::vec::IntoIter<Item>,
+    found: Many<Metadata>,
+}
+
+/// A file that has arrived, but is not in its place.
+struct Arrived {
+    name: String,
+    received: Received,
+    room: OwnedSemaphorePermit,
+}
+
+impl Run {
+    pub(super) fn new(io: AsyncIoSystem, settings: Settings, items: Vec<Item>) -> Self {
+        let files = items.len();
+        let found = find(&io, &settings.into, &items);
+        Self {
+            io,
+            settings,
+            files,
+            next: AsyncMutex::new(Next { items: items.into_iter(), found }),
+            room: Arc::new(Semaphore::new(ROOM)),
+            progress: Arc::default(),
+            report: Mutex::new(Report { files, ..Report::default() }),
+        }
+    }
+
+    /// Fetches all files, with as many as there are jobs coming over the network at a time.
+    pub(super) async fn work(self: Arc<Self>, stop: &CancellationToken) {
+        let mut running = JoinSet::new();
+        let (arrived, arrivals) = mpsc::channel(GROUP);
+        for _ in 0..self.settings.jobs.get().min(self.files) {
+            running.spawn(Arc::clone(&self).receive(arrived.clone()));
+        }
+        drop(arrived);
+        running.spawn(Arc::clone(&self).put_in_place(arrivals));
+        loop {
+            let ended = tokio::select! {
+                ended = running.join_next() => ended,
+                () = stop.cancelled() => {
+                    // What is dropped here has written down how far it came.
+                    running.shutdown().await;
+                    self.report().stopped = true;
+                    return;
+                }
+            };
+            match ended {
+                Some(Ok(())) => {}
+                Some(Err(failed)) => std::panic::resume_unwind(failed.into_panic()),
+                None => return,
+            }
+        }
+    }
+
+    /// Receives one file after the other.
+    async fn receive(self: Arc<Self>, arrived: Sender<Arrived>) {
+        while let Some((item, found)) = self.next().await {
+            if self.settings.keeps_existing && found.whole {
+                self.report().kept += 1;
+                continue;
+            }
+            let name = item.name.clone();
+            match self.settings.download(&self.io, item, found.begun, &self.progress).receive().await {
+                Ok(received) => {
+                    let weight = (received.bytes() / 1024).clamp(SMALLEST, LARGEST);
+                    let weight = u32::try_from(weight).expect("it is at most 1,024");
+                    let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
+                    let room = room.expect("nobody closes it");
+                    if arrived.send(Arrived { name, received, room }).await.is_err() {
+                        // Whoever puts files in their places has panicked, which ends the run.
+                        return;
+                    }
+                }
+                Err(error) => self.report().failed.push(Failure { name, error: error.to_string() }),
+            }
+        }
+    }
+
+    async fn next(&self) -> Option<(Item, Found)> {
+        let mut next = self.next.lock().await;
+        let Next { items, found } = &mut *next;
+        Some((items.next()?, Found::next(found).await))
+    }
+
+    /// Puts whatever has arrived in its place, one group after the other.
+    async fn put_in_place(self: Arc<Self>, mut arrivals: Receiver<Arrived>) {
+        let mut group = Vec::new();
+        while arrivals.recv_many(&mut group, GROUP).await > 0 {
+            let (names, received): (Vec<_>, Vec<_>) =
+                group.drain(..).map(|Arrived { name, received, room }| ((name, room), received)).unzip();
+            let results = Received::put_all_in_place(received).await;
+            let mut report = self.report();
+            for ((name, _room), result) in names.into_iter().zip(results) {
+                match result {
+                    Ok(done) => {
+                        report.fetched += 1;
+                        report.bytes += done.bytes - done.kept;
+                    }
+                    Err(error) => report.failed.push(Failure { name, error: error.to_string() }),
+                }
+            }
+        }
+    }
+
+    /// How many files are done with, of how many.
+    pub(super) fn files(&self) -> (u64, u64) {
+        let report = self.report();
+        ((report.fetched + report.kept + report.failed.len()) as u64, self.files as u64)
+    }
+
+    pub(super) fn progress(&self) -> TransferSnapshot {
+        self.progress.snapshot()
+    }
+
+    pub(super) fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
