@@ -4,8 +4,9 @@ use std::fs::Metadata;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seawall::AsyncIoSystem;
+use seawall::core::Error;
 use seawall::fs::Many;
-use seawall::transfer::{Received, TransferProgress, TransferSnapshot};
+use seawall::transfer::{Downloaded, Received, TransferProgress, TransferSnapshot};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -16,11 +17,11 @@ use super::list::Item;
 use super::report::{Failure, Report};
 use super::settings::Settings;
 
-/// So many KiB may wait for the disk. Files are received in memory if they are no longer than 1 MiB, and a file counts
-/// as 64 KiB at least, so that there are at most a thousand.
-const ROOM: usize = 64 * 1024;
-const SMALLEST: u64 = 64;
-const LARGEST: u64 = 1024;
+/// Files no longer than this are put in their places together; so many bytes of them may wait for it, where each counts
+/// as a thousandth of that at least.
+const SMALL: u64 = 1024 * 1024;
+const ROOM: usize = 64 * 1024 * 1024;
+const SMALLEST: u64 = 64 * 1024;
 
 /// So many files are put in their places together at most. What arrives while a group is on its way is the next one, so
 /// groups are as large as the disk is slow.
@@ -100,10 +101,11 @@ impl Run {
                 continue;
             }
             let name = item.name.clone();
-            match self.settings.download(&self.io, item, found.begun, &self.progress).receive().await {
-                Ok(received) => {
-                    let weight = (received.bytes() / 1024).clamp(SMALLEST, LARGEST);
-                    let weight = u32::try_from(weight).expect("it is at most 1,024");
+            let received =
+                self.settings.download(&self.io, item, found.begun, &self.progress).receive().await;
+            match received {
+                Ok(received) if received.bytes() <= SMALL => {
+                    let weight = u32::try_from(received.bytes().max(SMALLEST)).expect("it is small");
                     let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
                     let room = room.expect("nobody closes it");
                     if arrived.send(Arrived { name, received, room }).await.is_err() {
@@ -111,7 +113,9 @@ impl Run {
                         return;
                     }
                 }
-                Err(error) => self.report().failed.push(Failure { name, error: error.to_string() }),
+                // Syncing it takes so long that others should not wait for it.
+                Ok(received) => self.note(name, received.put_in_place().await),
+                Err(error) => self.note(name, Err(error)),
             }
         }
     }
@@ -129,16 +133,20 @@ impl Run {
             let (names, received): (Vec<_>, Vec<_>) =
                 group.drain(..).map(|Arrived { name, received, room }| ((name, room), received)).unzip();
             let results = Received::put_all_in_place(received).await;
-            let mut report = self.report();
             for ((name, _room), result) in names.into_iter().zip(results) {
-                match result {
-                    Ok(done) => {
-                        report.fetched += 1;
-                        report.bytes += done.bytes - done.kept;
-                    }
-                    Err(error) => report.failed.push(Failure { name, error: error.to_string() }),
-                }
+                self.note(name, result);
             }
+        }
+    }
+
+    fn note(&self, name: String, result: Result<Downloaded, Error>) {
+        let mut report = self.report();
+        match result {
+            Ok(done) => {
+                report.fetched += 1;
+                report.bytes += done.bytes - done.kept;
+            }
+            Err(error) => report.failed.push(Failure { name, error: error.to_string() }),
         }
     }
 

@@ -34,7 +34,7 @@ pub struct GroupCommit {
     /// for whatever else is being written there.
     ///
     /// It is done where it is as good: on ext4, XFS, btrfs, F2FS and tmpfs, from Linux 5.17 on, which tells of what went
-    /// wrong. Elsewhere each file is synced all the same.
+    /// wrong, and while less than 64 MiB wait to be written on the whole machine. Else each file is synced all the same.
     pub whole_file_system: bool,
 }
 

@@ -146,11 +146,24 @@ pub(crate) fn device(file: &File) -> Option<u64> {
 /// Makes everything on the file's file system durable. An error may be of any file that was written there since this one
 /// was opened.
 ///
-/// `None` where it would not do: file systems that are elsewhere do not pass it on, and before Linux 5.17 not all that
-/// goes wrong is told (Wong, "vfs: make `sync_filesystem` return errors from `->sync_fs`").
+/// `None` where it would not do: file systems that are elsewhere do not pass it on; before Linux 5.17 not all that goes
+/// wrong is told (Wong, "vfs: make `sync_filesystem` return errors from `->sync_fs`"); and while others have much to
+/// write, it would wait for all of that.
 pub(crate) fn sync_file_system(file: &File) -> Option<io::Result<()>> {
     static TELLS_ERRORS: LazyLock<bool> = LazyLock::new(|| is_at_least((5, 17), uname().release()));
-    (*TELLS_ERRORS && is_local(file)).then(|| Ok(syncfs(file)?))
+    const MUCH: u64 = 64 * 1024;
+    let would_do =
+        *TELLS_ERRORS && is_local(file) && unwritten_kib().is_some_and(|unwritten| unwritten < MUCH);
+    would_do.then(|| Ok(syncfs(file)?))
+}
+
+/// How much of all files of this machine is in memory and not on its device yet, in KiB.
+fn unwritten_kib() -> Option<u64> {
+    let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib = |name| -> Option<u64> {
+        memory.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+    };
+    Some(kib("Dirty:")? + kib("Writeback:")?)
 }
 
 /// Compares `MAJOR.MINOR` at the beginning of what a kernel says that it is.

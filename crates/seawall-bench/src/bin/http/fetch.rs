@@ -85,6 +85,8 @@ pub(crate) fn compare(
                 let who = (turn + round) % sides.len();
                 let into = folder.path().join(format!("{round}-{who}"));
                 std::fs::create_dir(&into)?;
+                // Who syncs would wait for what those before left unwritten.
+                rustix::fs::sync();
                 let command = sides[who].1(&seawall, &list, &into, &config);
                 rates[who].push(job.files as f64 / time(command, &into, job)?);
                 // ext4 looks at every inode that was freed in the last minutes before it makes a file, which would
