@@ -1,4 +1,4 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use seawall_core::Error;
 use seawall_fs::Fs;
@@ -14,8 +14,8 @@ pub(super) struct Checkpoints {
     syncs: bool,
     /// `None` where the version says nothing in a later run.
     description: Mutex<Option<Description>>,
-    /// One at a time, so that an older one never takes the place of a newer.
-    saving: tokio::sync::Mutex<()>,
+    /// What is written down. One does that at a time, so that an older one never takes the place of a newer.
+    saved: tokio::sync::Mutex<Option<Description>>,
 }
 
 impl Checkpoints {
@@ -25,22 +25,35 @@ impl Checkpoints {
             partial: partial.clone(),
             syncs,
             description: Mutex::new(description),
-            saving: tokio::sync::Mutex::new(()),
+            saved: tokio::sync::Mutex::new(None),
         }
     }
 
-    /// The file holds everything of segment `number` up to `position`.
-    pub(super) async fn reached(&self, number: usize, position: u64, file: &PartFile) -> Result<(), Error> {
-        let _turn = self.saving.lock().await;
-        let description = {
-            let mut description = self.description.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(description) = &mut *description else { return Ok(()) };
+    /// The file holds everything of segment `number` up to `position`. Segments that come while another one's turn lasts
+    /// are written down together by the first of them.
+    pub(super) async fn reached(
+        self: Arc<Self>,
+        number: usize,
+        position: u64,
+        file: Arc<PartFile>,
+    ) -> Result<(), Error> {
+        if let Some(description) = &mut *self.description() {
             description.segments[number].position = position;
-            description.clone()
-        };
+        }
+        let mut saved = self.saved.lock().await;
+        if saved.as_ref().is_some_and(|saved| saved.segments[number].position >= position) {
+            return Ok(());
+        }
+        let Some(description) = self.description().clone() else { return Ok(()) };
         if self.syncs {
             file.sync().await?;
         }
-        self.partial.save(&self.fs, &description).await
+        self.partial.save(&self.fs, &description).await?;
+        *saved = Some(description);
+        Ok(())
+    }
+
+    fn description(&self) -> MutexGuard<'_, Option<Description>> {
+        self.description.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

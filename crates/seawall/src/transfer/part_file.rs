@@ -43,6 +43,10 @@ impl PartFile {
 
     /// Throws away what it holds.
     pub(super) async fn clear(&self) -> Result<(), Error> {
+        if self.file.metadata().await?.len() == 0 {
+            // ext4 would take it for a file that is replaced by what comes, and write all of that as it is closed.
+            return Ok(());
+        }
         self.file.try_clone().set_len(0).await
     }
 

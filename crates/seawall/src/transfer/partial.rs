@@ -31,6 +31,10 @@ pub(super) struct Description {
     pub(super) version: String,
     pub(super) length: Option<u64>,
     pub(super) segments: Vec<Span>,
+    /// Where the bytes are not synced before they are counted: between which starts of the machine they were written.
+    /// They need not outlive it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot: Option<String>,
 }
 
 /// A part of the document: the bytes before `position` are there, those from there to `end` are not.
@@ -51,7 +55,12 @@ impl Span {
 
 impl Description {
     pub(super) fn new(url: &Url, version: &str, length: Option<u64>, segments: Vec<Span>) -> Self {
-        Self { address: hash_of(url), version: version.to_owned(), length, segments }
+        Self { address: hash_of(url), version: version.to_owned(), length, segments, boot: None }
+    }
+
+    /// Believed until the machine is started again.
+    pub(super) async fn until_the_next_boot(self, fs: &Fs) -> Self {
+        Self { boot: this_boot(fs).await, ..self }
     }
 
     /// How many bytes are there.
@@ -98,13 +107,17 @@ impl Partial {
         let there = fs.metadata(&self.content).await.ok()?.len();
         let needed = description.segments.iter().filter(|span| span.position > span.start);
         let needed = needed.map(|span| span.position).max().unwrap_or(0);
+        if description.boot.is_some() && description.boot != this_boot(fs).await {
+            return None;
+        }
         (description.is_sound(url) && there >= needed).then_some(description)
     }
 
-    /// Writes down what is known of the bytes that are on the disk by now.
+    /// Writes down what is known of the bytes that are there by now. After a power failure it may be an older one.
     pub(super) async fn save(&self, fs: &Fs, description: &Description) -> Result<(), Error> {
         let text = serde_json::to_vec(description).expect("a description is made of text and numbers");
-        fs.write_atomic(&self.description, text).await
+        let durability = if description.boot.is_some() { Durability::None } else { Durability::Data };
+        fs.write_atomic_with(&self.description, text, durability).await
     }
 
     /// Forgets what is known of the bytes; they are worth nothing then.
@@ -125,6 +138,12 @@ impl Partial {
         self.forget(fs).await;
         let _ = fs.remove(&self.content).await;
     }
+}
+
+/// A name that the system gives to the time since it was started; `None` where it gives none.
+async fn this_boot(fs: &Fs) -> Option<String> {
+    let name = fs.read("/proc/sys/kernel/random/boot_id", 64).await.ok()?;
+    Some(std::str::from_utf8(&name).ok()?.trim().to_owned())
 }
 
 fn hash_of(url: &Url) -> String {

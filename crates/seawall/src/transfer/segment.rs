@@ -19,9 +19,10 @@ use crate::patience::Patience;
 /// Bytes are gathered up to this size before they are written, and as many are being written meanwhile.
 const GATHER: usize = 1024 * 1024;
 
-/// What is lost at most when the process is killed: so many bytes, or what came in so much time.
-const CHECKPOINT_BYTES: u64 = 16 * 1024 * 1024;
-const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
+/// How often is written down what there is. That goes on beside the transfer, until the next time at most: when the process
+/// is killed, twice as much is lost at most.
+const CHECKPOINT_BYTES: u64 = 8 * 1024 * 1024;
+const CHECKPOINT_TIME: Duration = Duration::from_millis(500);
 
 /// Why a segment ended before its end.
 pub(super) enum Stop {
@@ -56,10 +57,16 @@ impl Segment {
     /// However it ends, what was carried is in the file and written down.
     pub(super) async fn run(self, mut transfer: Transfer, is_open: bool) -> Result<u64, Stop> {
         let mut behind = WriteBehind::new(Arc::clone(&self.file), transfer.position());
-        let carried = self.carry(&mut transfer, is_open, &mut behind).await;
-        let written = self.checkpoint(&mut behind, true).await;
+        let mut checkpoint = Beside::default();
+        let carried = self.carry(&mut transfer, is_open, &mut behind, &mut checkpoint).await;
+        let before = checkpoint.settle().await;
+        let last = match behind.flush().await {
+            Ok(written) => self.reached(written).await,
+            Err(error) => Err(error),
+        };
         carried?;
-        written?;
+        before?;
+        last?;
         Ok(transfer.position())
     }
 
@@ -68,6 +75,7 @@ impl Segment {
         transfer: &mut Transfer,
         is_open: bool,
         behind: &mut WriteBehind,
+        checkpoint: &mut Beside,
     ) -> Result<(), Stop> {
         let mut patience = Patience::new(self.patience);
         if !is_open {
@@ -91,7 +99,8 @@ impl Segment {
                     behind.write(chunk).await?;
                     let now = Instant::now();
                     if transfer.position() - since >= CHECKPOINT_BYTES || now - last >= CHECKPOINT_TIME {
-                        self.checkpoint(behind, false).await?;
+                        checkpoint.settle().await?;
+                        checkpoint.begin(self.reached(behind.settle().await?));
                         (since, last) = (transfer.position(), now);
                     }
                 }
@@ -102,10 +111,28 @@ impl Segment {
         }
     }
 
-    /// Writes down what is in the file; with `all`, after writing what is gathered too.
-    async fn checkpoint(&self, behind: &mut WriteBehind, all: bool) -> Result<(), Error> {
-        let written = if all { behind.flush().await? } else { behind.settle().await? };
-        self.checkpoints.reached(self.number, written, &self.file).await
+    /// Writes down that the file holds everything up to `position`.
+    fn reached(&self, position: u64) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+        Arc::clone(&self.checkpoints).reached(self.number, position, Arc::clone(&self.file))
+    }
+}
+
+/// Work that goes on beside a transfer, one piece at a time. It is not stopped when this is dropped: the file is held until
+/// it is over.
+#[derive(Default)]
+struct Beside(Option<JoinHandle<Result<(), Error>>>);
+
+impl Beside {
+    fn begin(&mut self, work: impl Future<Output = Result<(), Error>> + Send + 'static) {
+        self.0 = Some(tokio::spawn(work));
+    }
+
+    /// Waits until it is over.
+    async fn settle(&mut self) -> Result<(), Error> {
+        let Some(work) = &mut self.0 else { return Ok(()) };
+        let ended = work.await;
+        self.0 = None;
+        ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
     }
 }
 
@@ -116,13 +143,12 @@ struct WriteBehind {
     position: u64,
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
-    /// Not stopped when dropped: the file is held until it is over.
-    under_way: Option<JoinHandle<Result<(), Error>>>,
+    under_way: Beside,
 }
 
 impl WriteBehind {
     fn new(file: Arc<PartFile>, position: u64) -> Self {
-        Self { file, position, gathered: Vec::new(), gathered_bytes: 0, under_way: None }
+        Self { file, position, gathered: Vec::new(), gathered_bytes: 0, under_way: Beside::default() }
     }
 
     async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
@@ -137,11 +163,7 @@ impl WriteBehind {
 
     /// Waits for the block that is being written; returns up to where the file is written without a gap.
     async fn settle(&mut self) -> Result<u64, Error> {
-        if let Some(write) = &mut self.under_way {
-            let written = write.await;
-            self.under_way = None;
-            written.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
-        }
+        self.under_way.settle().await?;
         Ok(self.position)
     }
 
@@ -159,6 +181,6 @@ impl WriteBehind {
         let (block, position) = (std::mem::take(&mut self.gathered), self.position);
         self.position += std::mem::take(&mut self.gathered_bytes) as u64;
         let file = Arc::clone(&self.file);
-        self.under_way = Some(tokio::spawn(async move { file.write(position, block).await }));
+        self.under_way.begin(async move { file.write(position, block).await });
     }
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use seawall::core::FailureKind;
 use seawall::fs::Durability;
-use seawall::transfer::{Received, TransferProgress};
+use seawall::transfer::{Received, TransferProgress, resume_path};
 
 use crate::support::in_memory;
 
@@ -287,6 +287,28 @@ async fn what_was_received_is_not_in_place_until_it_is_put_there_and_outlives_be
     assert_eq!((done.bytes, done.kept), (3 * MIB as u64, 3 * MIB as u64));
     assert!(server.asked().is_empty(), "everything was there");
     assert_eq!(progress.snapshot().bytes, 3 * MIB as u64);
+    assert!(std::fs::read(&target).unwrap() == content(3 * MIB));
+    assert_eq!(names(folder.path()), ["file"]);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_was_not_synced_is_gone_on_with_until_the_machine_is_started_again() {
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
+    let (server, target) = (Server::start(content(3 * MIB)).await, folder.path().join("file"));
+    let download = || io.download(&server.url, &target).durability(Durability::None);
+    drop(download().receive().await.unwrap());
+    server.asked();
+    drop(download().receive().await.unwrap());
+    assert!(server.asked().is_empty(), "everything was there");
+
+    let description = resume_path(&target);
+    let text = std::fs::read_to_string(&description).unwrap();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    assert!(text.contains(boot.trim()), "{text}");
+    std::fs::write(&description, text.replace(boot.trim(), "another-boot")).unwrap();
+    assert_eq!(download().run().await.unwrap().kept, 0);
+    assert_eq!(server.asked(), [None]);
     assert!(std::fs::read(&target).unwrap() == content(3 * MIB));
     assert_eq!(names(folder.path()), ["file"]);
 }
