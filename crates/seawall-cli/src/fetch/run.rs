@@ -9,7 +9,7 @@ use seawall::fs::Many;
 use seawall::transfer::{Downloaded, Received, TransferProgress, TransferSnapshot};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::found::{Found, find};
@@ -66,31 +66,25 @@ impl Run {
         }
     }
 
-    /// Fetches all files, with as many as there are jobs coming over the network at a time.
+    /// Fetches all files, with as many as there are jobs coming over the network at a time. Told to stop, it still puts
+    /// what has arrived in its place.
     pub(super) async fn work(self: Arc<Self>, stop: &CancellationToken) {
-        let mut running = JoinSet::new();
         let (arrived, arrivals) = mpsc::channel(GROUP);
+        let placing = tokio::spawn(Arc::clone(&self).put_in_place(arrivals));
+        let mut receiving = JoinSet::new();
         for _ in 0..self.settings.jobs.get().min(self.files) {
-            running.spawn(Arc::clone(&self).receive(arrived.clone()));
+            receiving.spawn(Arc::clone(&self).receive(arrived.clone()));
         }
         drop(arrived);
-        running.spawn(Arc::clone(&self).put_in_place(arrivals));
-        loop {
-            let ended = tokio::select! {
-                ended = running.join_next() => ended,
-                () = stop.cancelled() => {
-                    // What is dropped here has written down how far it came.
-                    running.shutdown().await;
-                    self.report().stopped = true;
-                    return;
-                }
-            };
-            match ended {
-                Some(Ok(())) => {}
-                Some(Err(failed)) => std::panic::resume_unwind(failed.into_panic()),
-                None => return,
+        tokio::select! {
+            () = all_of(&mut receiving) => {}
+            () = stop.cancelled() => {
+                // What is dropped here has written down how far it came.
+                receiving.shutdown().await;
+                self.report().stopped = true;
             }
         }
+        or_panic(placing.await);
     }
 
     /// Receives one file after the other.
@@ -109,7 +103,7 @@ impl Run {
                     let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
                     let room = room.expect("nobody closes it");
                     if arrived.send(Arrived { name, received, room }).await.is_err() {
-                        // Whoever puts files in their places has panicked, which ends the run.
+                        // Whoever puts files in their places has panicked, which the run ends with.
                         return;
                     }
                 }
@@ -163,4 +157,14 @@ impl Run {
     pub(super) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn all_of(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        or_panic(ended);
+    }
+}
+
+fn or_panic(ended: Result<(), JoinError>) {
+    ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
 }

@@ -12,7 +12,7 @@ use axum::extract::Path as Name;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::get;
 
-use crate::binary::{Running, fail_with, seawall, succeed};
+use crate::binary::{Running, fail_with, report, seawall, succeed};
 use crate::server::{Server, listen};
 
 fn fetch(list: &Path, into: &Path) -> Command {
@@ -156,4 +156,29 @@ async fn a_fetch_killed_again_and_again_goes_on_and_leaves_every_file_whole_once
         assert_eq!(std::fs::read(into.join(number.to_string())).unwrap(), content(number), "{number}");
     }
     assert_eq!(succeed(fetch(&list, &into))["fetched"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_stops_with_every_file_that_is_counted_in_its_place_and_the_next_run_goes_on() {
+    let address = listen(Router::new().route("/{number}", get(slow))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (list, into) = (folder.path().join("list"), folder.path().join("into"));
+    let lines: Vec<_> = (1..=FILES).map(|number| format!("http://{address}/{number}")).collect();
+    std::fs::write(&list, lines.join("\n")).unwrap();
+    let run = fetch(&list, &into).args(["--jobs", "2"]).spawn().unwrap();
+    while finished(&into).len() < 5 {
+        tokio::task::yield_now().await;
+    }
+    let id = run.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let (stopped, there) = (report(&output), finished(&into).len() as u64);
+    assert_eq!(stopped["stopped"], true);
+    // A long file may be dropped while it is put in its place, and be there all the same.
+    assert!((5..=there).contains(&stopped["fetched"].as_u64().unwrap()), "{there} there, {stopped}");
+    assert_eq!(succeed(fetch(&list, &into))["kept"], there);
+    for number in 1..=FILES {
+        assert_eq!(std::fs::read(into.join(number.to_string())).unwrap(), content(number), "{number}");
+    }
 }
