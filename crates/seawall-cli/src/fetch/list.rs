@@ -1,7 +1,7 @@
 //! The list of what is to be fetched.
 
 use std::collections::HashMap;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::percent_decode_str;
 use seawall::transfer::Checksum;
@@ -25,7 +25,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Item>, String> {
             continue;
         }
         let item = item(line).map_err(|problem| format!("line {number}: {problem}"))?;
-        if let Some(other) = lines_of_names.insert(item.name.clone(), number) {
+        // However it is written: `a/./b` is `a/b`.
+        let file: PathBuf = Path::new(&item.name).components().collect();
+        if let Some(other) = lines_of_names.insert(file, number) {
             return Err(format!(
                 "lines {other} and {number} both go into `{}`: give one of them another name",
                 item.name
@@ -102,6 +104,10 @@ mod tests {
             ("http://h/a /etc/b", "line 1: `/etc/b` leads out of the folder"),
             ("http://h/a b c", "line 1: `c` is one word too many: give the address, a name and a checksum"),
             ("http://h/1/a\n\nhttp://h/2/a", "lines 1 and 3 both go into `a`: give one of them another name"),
+            (
+                "http://h/1 a/b\nhttp://h/2 a//b",
+                "lines 1 and 2 both go into `a//b`: give one of them another name",
+            ),
         ] {
             assert_eq!(parse(list).unwrap_err(), problem, "{list}");
         }

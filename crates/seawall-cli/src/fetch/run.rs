@@ -17,9 +17,11 @@ use super::list::Item;
 use super::report::{Failure, Report};
 use super::settings::Settings;
 
-/// Files no longer than this are put in their places together; so many bytes of them may wait for it, where each counts
-/// as a thousandth of that at least.
+/// Files no longer than this are received in memory, and put in their places together.
 const SMALL: u64 = 1024 * 1024;
+
+/// So many bytes may wait for their places. A file counts as 64 KiB at least, since it is more than its bytes, and as no
+/// more than a small one, since the others are not in memory.
 const ROOM: usize = 64 * 1024 * 1024;
 const SMALLEST: u64 = 64 * 1024;
 
@@ -98,8 +100,9 @@ impl Run {
             let received =
                 self.settings.download(&self.io, item, found.begun, &self.progress).receive().await;
             match received {
-                Ok(received) if received.bytes() <= SMALL => {
-                    let weight = u32::try_from(received.bytes().max(SMALLEST)).expect("it is small");
+                Ok(received) => {
+                    let weight = received.bytes().clamp(SMALLEST, SMALL);
+                    let weight = u32::try_from(weight).expect("it is at most a MiB");
                     let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
                     let room = room.expect("nobody closes it");
                     if arrived.send(Arrived { name, received, room }).await.is_err() {
@@ -107,8 +110,6 @@ impl Run {
                         return;
                     }
                 }
-                // Syncing it takes so long that others should not wait for it.
-                Ok(received) => self.note(name, received.put_in_place().await),
                 Err(error) => self.note(name, Err(error)),
             }
         }
@@ -120,16 +121,30 @@ impl Run {
         Some((items.next()?, Found::next(found).await))
     }
 
-    /// Puts whatever has arrived in its place, one group after the other.
+    /// Puts whatever has arrived in its place: small files group by group, and the others each on its own, since syncing one
+    /// takes so long that nobody else should wait for it.
     async fn put_in_place(self: Arc<Self>, mut arrivals: Receiver<Arrived>) {
-        let mut group = Vec::new();
-        while arrivals.recv_many(&mut group, GROUP).await > 0 {
-            let (names, received): (Vec<_>, Vec<_>) =
-                group.drain(..).map(|Arrived { name, received, room }| ((name, room), received)).unzip();
-            let results = Received::put_all_in_place(received).await;
-            for ((name, _room), result) in names.into_iter().zip(results) {
-                self.note(name, result);
+        let (mut arrived, mut long) = (Vec::new(), JoinSet::new());
+        while arrivals.recv_many(&mut arrived, GROUP).await > 0 {
+            let (group, others): (Vec<_>, Vec<_>) =
+                arrived.drain(..).partition(|one| one.received.bytes() <= SMALL);
+            for one in others {
+                long.spawn(Arc::clone(&self).put_together(vec![one]));
             }
+            Arc::clone(&self).put_together(group).await;
+            while let Some(ended) = long.try_join_next() {
+                or_panic(ended);
+            }
+        }
+        all_of(&mut long).await;
+    }
+
+    async fn put_together(self: Arc<Self>, group: Vec<Arrived>) {
+        let (names, received): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|Arrived { name, received, room }| ((name, room), received)).unzip();
+        let results = Received::put_all_in_place(received).await;
+        for ((name, _room), result) in names.into_iter().zip(results) {
+            self.note(name, result);
         }
     }
 

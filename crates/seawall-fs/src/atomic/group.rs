@@ -34,7 +34,8 @@ pub struct GroupCommit {
     /// for whatever else is being written there.
     ///
     /// It is done where it is as good: on ext4, XFS, btrfs, F2FS and tmpfs, from Linux 5.17 on, which tells of what went
-    /// wrong, and while less than 64 MiB wait to be written on the whole machine. Else each file is synced all the same.
+    /// wrong, and while less than 64 MiB wait to be written on the whole machine, these files included. Else each file is
+    /// synced all the same.
     pub whole_file_system: bool,
 }
 
@@ -153,7 +154,7 @@ impl Begun {
             results[at] = Err(fault.label(&label));
         };
 
-        let mut written = Vec::with_capacity(replacements.len());
+        let (mut written, mut unsynced) = (Vec::with_capacity(replacements.len()), Vec::new());
         for (at, replacement) in replacements.into_iter().enumerate() {
             match replacement {
                 Ok(replacement) => written.push((at, replacement)),
@@ -161,15 +162,22 @@ impl Begun {
             }
         }
 
-        let shares = match commit {
-            _ if !commit.durability.syncs_data() => vec![],
-            GroupCommit { whole_file_system: true, .. } => vec![std::mem::take(&mut written)],
-            _ => in_shares(std::mem::take(&mut written), SYNCS),
-        };
+        if commit.durability.syncs_data() && commit.whole_file_system {
+            let places: Vec<usize> = written.iter().map(|(at, _)| *at).collect();
+            let all = std::mem::take(&mut written);
+            let synced = engine.run_in(Lane::Sync, &label, deadline, move |_| Ok(sync_file_systems(all)));
+            match synced.await {
+                Ok((synced, left)) => (written, unsynced) = (synced, left),
+                Err(error) => refuse(&mut results, places, &error),
+            }
+        } else if commit.durability.syncs_data() {
+            unsynced = std::mem::take(&mut written);
+        }
+
+        let shares = in_shares(unsynced, SYNCS);
         let syncs = shares.into_iter().map(|share| {
             let places: Vec<usize> = share.iter().map(|(at, _)| *at).collect();
-            let synced = engine
-                .run_in(Lane::Sync, &label, deadline, move |_| Ok(sync_all(share, commit.whole_file_system)));
+            let synced = engine.run_in(Lane::Sync, &label, deadline, move |_| Ok(sync_each(share)));
             async move { (places, synced.await) }
         });
         for (places, share) in join_all(syncs).await {
@@ -182,12 +190,7 @@ impl Begun {
                         }
                     }
                 }
-                // Nothing of it is in place.
-                Err(error) => {
-                    for at in places {
-                        results[at] = Err(error.clone().not_executed());
-                    }
-                }
+                Err(error) => refuse(&mut results, places, &error),
             }
         }
 
@@ -223,18 +226,28 @@ fn in_shares<T>(all: Vec<T>, count: usize) -> Vec<Vec<T>> {
     shares
 }
 
-fn sync_all(share: Placed<Replacement>, whole_file_system: bool) -> Placed<Result<Replacement, Fault>> {
+/// Those could not be synced; nothing of them is in place.
+fn refuse(results: &mut [Result<(), Error>], places: Vec<usize>, error: &Error) {
+    for at in places {
+        results[at] = Err(error.clone().not_executed());
+    }
+}
+
+fn sync_each(share: Placed<Replacement>) -> Placed<Result<Replacement, Fault>> {
+    share.into_iter().map(|(at, one)| (at, one.sync().map(|()| one))).collect()
+}
+
+/// Syncs each file system that the files are on; answers those that are synced so, and those that each need a sync of
+/// their own.
+///
+/// A failure may be another program's, so it is left to those to tell whose it is: every open file knows what went wrong
+/// with itself.
+fn sync_file_systems(all: Placed<Replacement>) -> (Placed<Replacement>, Placed<Replacement>) {
     // By device. The first file on each was opened before the others were written, so it is told of every failure.
     let mut synced = BTreeMap::new();
-    let mut sync = |one: &Replacement| match one.device().filter(|_| whole_file_system) {
-        None => one.sync(),
-        Some(device) => match synced.entry(device).or_insert_with(|| one.sync_file_system()) {
-            None => one.sync(),
-            Some(Ok(())) => Ok(()),
-            Some(Err(fault)) => Err(fault.again()),
-        },
-    };
-    share.into_iter().map(|(at, one)| (at, sync(&one).map(|()| one))).collect()
+    all.into_iter().partition(|(_, one)| {
+        one.device().is_some_and(|device| *synced.entry(device).or_insert_with(|| one.sync_file_system()))
+    })
 }
 
 /// Renames all, then syncs each directory once; answers what failed.

@@ -67,10 +67,10 @@ impl Replacement {
         sys::device(self.temporary.file())
     }
 
-    /// Makes everything on the target's file system durable; `None` where that is not as good as to sync each file.
-    pub(crate) fn sync_file_system(&self) -> Option<Result<(), Fault>> {
-        let synced = sys::sync_file_system(self.temporary.file())?;
-        Some(synced.map_err(|cause| Fault::sync(cause).changed_nothing()))
+    /// Makes everything on the target's file system durable; says no where that failed, or is not as good as to sync each
+    /// file.
+    pub(crate) fn sync_file_system(&self) -> bool {
+        sys::sync_file_system(self.temporary.file()).is_some_and(|synced| synced.is_ok())
     }
 
     /// Puts the content in place; its directory is not durable yet.

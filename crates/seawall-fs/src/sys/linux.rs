@@ -143,8 +143,7 @@ pub(crate) fn device(file: &File) -> Option<u64> {
     Some(fstat(file).ok()?.st_dev)
 }
 
-/// Makes everything on the file's file system durable. An error may be of any file that was written there since this one
-/// was opened.
+/// Makes everything on the file's file system durable. An error may be of any file that was written there.
 ///
 /// `None` where it would not do: file systems that are elsewhere do not pass it on; before Linux 5.17 not all that goes
 /// wrong is told (Wong, "vfs: make `sync_filesystem` return errors from `->sync_fs`"); and while others have much to

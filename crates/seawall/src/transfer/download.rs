@@ -99,7 +99,8 @@ impl Download {
         Self { connections, ..self }
     }
 
-    /// What the file outlives once it is there.
+    /// What the file outlives once it is there. With [`Durability::None`] what an earlier run left is used until the machine is
+    /// started again, and not at all where the system does not tell when that was (it does on Linux).
     pub fn durability(self, durability: Durability) -> Self {
         Self { durability, ..self }
     }
@@ -159,6 +160,7 @@ impl Download {
             match running.attempt().await {
                 Ok(received) => return Ok(received),
                 Err(Stop::Changed) => running.partial.forget(&running.download.fs).await,
+                Err(Stop::GoneOnWith) => {}
                 Err(Stop::Failed(error)) => return Err(error),
                 Err(Stop::TooLarge) => return Err(running.too_large()),
             }

@@ -58,9 +58,10 @@ impl Description {
         Self { address: hash_of(url), version: version.to_owned(), length, segments, boot: None }
     }
 
-    /// Believed until the machine is started again.
-    pub(super) async fn until_the_next_boot(self, fs: &Fs) -> Self {
-        Self { boot: this_boot(fs).await, ..self }
+    /// Believed until the machine is started again; `None` where nobody could tell.
+    pub(super) async fn until_the_next_boot(self, fs: &Fs) -> Option<Self> {
+        let boot = Some(this_boot(fs).await?);
+        Some(Self { boot, ..self })
     }
 
     /// How many bytes are there.

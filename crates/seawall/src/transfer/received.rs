@@ -85,7 +85,7 @@ impl Received {
     /// The results are in the order of `many`, each with its own error. All are as durable as the one that was asked to
     /// be so most; of two for the same file either stays. They should be of one system: the first one's files are used.
     ///
-    /// From 17 on, the file systems that they are on are synced in place of each file, as
+    /// Of those in memory (up to 1 MiB each) from 17 on, the file systems that they are on are synced in place of each, as
     /// [`GroupCommit::whole_file_system`] says.
     ///
     /// # Cancel safety

@@ -117,9 +117,9 @@ impl Running {
         let file = PartFile::open(fs, &self.partial.content, self.download.patience).await?;
         let file = file.ok_or_else(|| self.error("another download into this file is under way"))?;
         match &known {
-            // Somebody else may have gone on with it before the file became ours.
+            // A download that was dropped may have written down some more before the file became ours.
             Some(known) if self.partial.load(fs, &self.url).await.as_ref() != Some(known) => {
-                return Err(Stop::Changed);
+                return Err(Stop::GoneOnWith);
             }
             Some(_) => {}
             None => {
@@ -137,7 +137,7 @@ impl Running {
             None => None,
             Some(version) => {
                 let description = Description::new(&self.url, version, transfer.end(), spans.clone());
-                Some(if syncs { description } else { description.until_the_next_boot(fs).await })
+                if syncs { Some(description) } else { description.until_the_next_boot(fs).await }
             }
         };
         let checkpoints = Arc::new(Checkpoints::new(fs, &self.partial, syncs, description));

@@ -29,6 +29,8 @@ pub(super) enum Stop {
     Failed(Error),
     /// The document is another one now.
     Changed,
+    /// Somebody else has gone on with what is there.
+    GoneOnWith,
     TooLarge,
 }
 
@@ -100,7 +102,7 @@ impl Segment {
                     let now = Instant::now();
                     if transfer.position() - since >= CHECKPOINT_BYTES || now - last >= CHECKPOINT_TIME {
                         checkpoint.settle().await?;
-                        checkpoint.begin(self.reached(behind.settle().await?));
+                        checkpoint.begin(self.reached(behind.flush().await?));
                         (since, last) = (transfer.position(), now);
                     }
                 }
@@ -120,19 +122,25 @@ impl Segment {
 /// Work that goes on beside a transfer, one piece at a time. It is not stopped when this is dropped: the file is held until
 /// it is over.
 #[derive(Default)]
-struct Beside(Option<JoinHandle<Result<(), Error>>>);
+struct Beside {
+    under_way: Option<JoinHandle<Result<(), Error>>>,
+    failed: Option<Error>,
+}
 
 impl Beside {
     fn begin(&mut self, work: impl Future<Output = Result<(), Error>> + Send + 'static) {
-        self.0 = Some(tokio::spawn(work));
+        self.under_way = Some(tokio::spawn(work));
     }
 
-    /// Waits until it is over.
+    /// Waits until it is over. A failure is told every time from then on: nothing that came later makes up for it.
     async fn settle(&mut self) -> Result<(), Error> {
-        let Some(work) = &mut self.0 else { return Ok(()) };
-        let ended = work.await;
-        self.0 = None;
-        ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+        if let Some(work) = &mut self.under_way {
+            let ended = work.await;
+            self.under_way = None;
+            let ended = ended.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+            self.failed = ended.err();
+        }
+        self.failed.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -182,5 +190,23 @@ impl WriteBehind {
         self.position += std::mem::take(&mut self.gathered_bytes) as u64;
         let file = Arc::clone(&self.file);
         self.under_way.begin(async move { file.write(position, block).await });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use seawall_core::FailureKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_failure_beside_a_transfer_is_told_whatever_comes_after_it() {
+        let mut beside = Beside::default();
+        assert!(beside.settle().await.is_ok());
+        beside.begin(async { Ok(()) });
+        assert!(beside.settle().await.is_ok());
+        beside.begin(async { Err(Error::new(FailureKind::Permanent, "fs", "write")) });
+        assert!(beside.settle().await.is_err());
+        assert!(beside.settle().await.is_err());
     }
 }

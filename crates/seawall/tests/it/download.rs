@@ -13,7 +13,7 @@ use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use seawall::core::FailureKind;
-use seawall::fs::Durability;
+use seawall::fs::{Durability, LockKind, OpenOptions};
 use seawall::transfer::{Received, TransferProgress, resume_path};
 
 use crate::support::in_memory;
@@ -351,6 +351,37 @@ async fn many_are_put_in_their_places_together_each_with_its_own_result_in_order
     let small_ones = 3 * (1 + 35);
     let large_ones = 3 * (1 + 4);
     assert_eq!(progress.snapshot().bytes, small_ones * 5 + large_ones * 3 * MIB as u64);
+}
+
+#[tokio::test]
+async fn what_another_download_wrote_down_while_this_one_waited_for_the_file_is_gone_on_with() {
+    let (io, folder) = (in_memory().await, tempfile::tempdir().unwrap());
+    let (server, target) = (Server::start(content(3 * MIB)).await, folder.path().join("file"));
+    drop(io.download(&server.url, &target).receive().await.unwrap());
+    server.asked();
+    let description = std::fs::read_to_string(resume_path(&target)).unwrap();
+    let write_down = |position: usize| {
+        let text =
+            description.replace(&format!("\"position\":{}", 3 * MIB), &format!("\"position\":{position}"));
+        assert!(position == 3 * MIB || text != description, "{text}");
+        std::fs::write(resume_path(&target), text).unwrap();
+    };
+    write_down(MIB);
+    let part = folder.path().join(".file.seawall-part");
+    let held = io.fs().open(&part, OpenOptions::new().read(true).write(true)).await.unwrap();
+    let lock = held.lock(LockKind::Exclusive).await.unwrap();
+    let waiting = tokio::spawn(io.download(&server.url, &target).run());
+    let mut asked = Vec::new();
+    while asked.is_empty() {
+        tokio::task::yield_now().await;
+        asked = server.asked();
+    }
+    write_down(2 * MIB);
+    drop((lock, held));
+    assert_eq!(waiting.await.unwrap().unwrap().kept, 2 * MIB as u64);
+    asked.extend(server.asked());
+    assert_eq!(asked, [MIB, 2 * MIB].map(|from| Some(format!("bytes={from}-"))));
+    assert!(std::fs::read(&target).unwrap() == content(3 * MIB));
 }
 
 #[tokio::test]

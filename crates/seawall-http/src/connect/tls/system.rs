@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -14,15 +14,21 @@ use rustls_platform_verifier::Verifier;
 pub(super) struct TheSystem {
     provider: Arc<CryptoProvider>,
     verifier: OnceLock<Verifier>,
+    /// Held while it is made, so that handshakes that come at once do not all read the same.
+    making: Mutex<()>,
 }
 
 impl TheSystem {
     pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self { provider, verifier: OnceLock::new() }
+        Self { provider, verifier: OnceLock::new(), making: Mutex::new(()) }
     }
 
     /// What could not be read is tried again by the next handshake.
     fn verifier(&self) -> Result<&Verifier, Error> {
+        if let Some(verifier) = self.verifier.get() {
+            return Ok(verifier);
+        }
+        let _turn = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(verifier) = self.verifier.get() {
             return Ok(verifier);
         }
