@@ -27,7 +27,7 @@ const SMALLEST: u64 = 64 * 1024;
 
 /// So many files are put in their places together at most. What arrives while a group is on its way is the next one, so
 /// groups are as large as the disk is slow.
-const GROUP: usize = 256;
+const GROUP: usize = 128;
 
 /// What all tasks of a run share.
 pub(super) struct Run {

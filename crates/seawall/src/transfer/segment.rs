@@ -100,9 +100,13 @@ impl Segment {
                     self.counted.moved(chunk.len() as u64);
                     behind.write(chunk).await?;
                     let now = Instant::now();
-                    if transfer.position() - since >= CHECKPOINT_BYTES || now - last >= CHECKPOINT_TIME {
+                    let (much, late) =
+                        (transfer.position() - since >= CHECKPOINT_BYTES, now - last >= CHECKPOINT_TIME);
+                    if much || late {
                         checkpoint.settle().await?;
-                        checkpoint.begin(self.reached(behind.flush().await?));
+                        // On a slow line all that came in that time may be in the block that is gathered.
+                        let written = if late { behind.flush().await? } else { behind.settle().await? };
+                        checkpoint.begin(self.reached(written));
                         (since, last) = (transfer.position(), now);
                     }
                 }
