@@ -10,8 +10,6 @@ use seawall_bench::{Better, Comparison, Side};
 
 use crate::server::{LARGE, Server};
 
-const ROUNDS: usize = 6;
-
 /// Files at once, and connections for a large one, the same for all.
 const JOBS: usize = 8;
 const CONNECTIONS: usize = 4;
@@ -23,17 +21,26 @@ struct Job {
     path: &'static str,
     files: usize,
     megabytes: f64,
+    /// The shorter they are, the more of them it takes until each side had a quiet one.
+    rounds: usize,
     /// Whether a round removes its files, or the end of the job all of them.
     removes: bool,
 }
 
-const SMALL_FILES: Job =
-    Job { what: "2,000 files of 1 KiB", path: "small", files: 2000, megabytes: 2.0, removes: false };
+const SMALL_FILES: Job = Job {
+    what: "2,000 files of 1 KiB",
+    path: "small",
+    files: 2000,
+    megabytes: 2.0,
+    rounds: 12,
+    removes: false,
+};
 const LARGE_FILES: Job = Job {
     what: "4 files of 256 MiB",
     path: "large",
     files: 4,
     megabytes: 4.0 * (LARGE >> 20) as f64,
+    rounds: 6,
     removes: true,
 };
 
@@ -80,7 +87,7 @@ pub(crate) fn compare(
         ];
         let (list, config) = lists(folder.path(), server, job)?;
         let mut rates: [Vec<f64>; 4] = Default::default();
-        for round in 0..ROUNDS {
+        for round in 0..job.rounds {
             for turn in 0..sides.len() {
                 let who = (turn + round) % sides.len();
                 let into = folder.path().join(format!("{round}-{who}"));
