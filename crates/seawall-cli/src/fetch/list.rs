@@ -25,9 +25,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Item>, String> {
             continue;
         }
         let item = item(line).map_err(|problem| format!("line {number}: {problem}"))?;
-        // However it is written: `a/./b` is `a/b`.
-        let file: PathBuf = Path::new(&item.name).components().collect();
-        if let Some(other) = lines_of_names.insert(file, number) {
+        // As a path, `a//b` is `a/b`.
+        if let Some(other) = lines_of_names.insert(PathBuf::from(&item.name), number) {
             return Err(format!(
                 "lines {other} and {number} both go into `{}`: give one of them another name",
                 item.name

@@ -20,10 +20,11 @@ use super::settings::Settings;
 /// Files no longer than this are received in memory, and put in their places together.
 const SMALL: u64 = 1024 * 1024;
 
-/// So many bytes may wait for their places. A file counts as 64 KiB at least, since it is more than its bytes, and as no
-/// more than a small one, since the others are not in memory.
+/// So many bytes may wait for their places, where a file counts as 64 KiB at least, since it is more than its bytes. Those
+/// that are not in memory count as much as lets sixteen of them wait, since each is synced on a thread.
 const ROOM: usize = 64 * 1024 * 1024;
 const SMALLEST: u64 = 64 * 1024;
+const LONG: u64 = 4 * 1024 * 1024;
 
 /// So many files are put in their places together at most. What arrives while a group is on its way is the next one, so
 /// groups are as large as the disk is slow.
@@ -75,36 +76,33 @@ impl Run {
         let placing = tokio::spawn(Arc::clone(&self).put_in_place(arrivals));
         let mut receiving = JoinSet::new();
         for _ in 0..self.settings.jobs.get().min(self.files) {
-            receiving.spawn(Arc::clone(&self).receive(arrived.clone()));
+            receiving.spawn(Arc::clone(&self).receive(arrived.clone(), stop.clone()));
         }
         drop(arrived);
-        tokio::select! {
-            () = all_of(&mut receiving) => {}
-            () = stop.cancelled() => {
-                // What is dropped here has written down how far it came.
-                receiving.shutdown().await;
-                self.report().stopped = true;
-            }
-        }
+        all_of(&mut receiving).await;
         or_panic(placing.await);
     }
 
     /// Receives one file after the other.
-    async fn receive(self: Arc<Self>, arrived: Sender<Arrived>) {
+    async fn receive(self: Arc<Self>, arrived: Sender<Arrived>, stop: CancellationToken) {
         while let Some((item, found)) = self.next().await {
             if self.settings.keeps_existing && found.whole {
                 self.report().kept += 1;
                 continue;
             }
             let name = item.name.clone();
-            let received =
-                self.settings.download(&self.io, item, found.begun, &self.progress).receive().await;
+            let download = self.settings.download(&self.io, item, found.begun, &self.progress);
+            let received = tokio::select! {
+                received = download.receive() => received,
+                () = stop.cancelled() => {
+                    // What is dropped here has written down how far it came.
+                    self.report().stopped = true;
+                    return;
+                }
+            };
             match received {
                 Ok(received) => {
-                    let weight = received.bytes().clamp(SMALLEST, SMALL);
-                    let weight = u32::try_from(weight).expect("it is at most a MiB");
-                    let room = Arc::clone(&self.room).acquire_many_owned(weight).await;
-                    let room = room.expect("nobody closes it");
+                    let room = self.room_for(&received).await;
                     if arrived.send(Arrived { name, received, room }).await.is_err() {
                         // Whoever puts files in their places has panicked, which the run ends with.
                         return;
@@ -113,6 +111,12 @@ impl Run {
                 Err(error) => self.note(name, Err(error)),
             }
         }
+    }
+
+    async fn room_for(&self, received: &Received) -> OwnedSemaphorePermit {
+        let weight = if is_small(received) { received.bytes().max(SMALLEST) } else { LONG };
+        let weight = u32::try_from(weight).expect("it is a few MiB at most");
+        Arc::clone(&self.room).acquire_many_owned(weight).await.expect("nobody closes it")
     }
 
     async fn next(&self) -> Option<(Item, Found)> {
@@ -127,7 +131,7 @@ impl Run {
         let (mut arrived, mut long) = (Vec::new(), JoinSet::new());
         while arrivals.recv_many(&mut arrived, GROUP).await > 0 {
             let (group, others): (Vec<_>, Vec<_>) =
-                arrived.drain(..).partition(|one| one.received.bytes() <= SMALL);
+                arrived.drain(..).partition(|one| is_small(&one.received));
             for one in others {
                 long.spawn(Arc::clone(&self).put_together(vec![one]));
             }
@@ -172,6 +176,10 @@ impl Run {
     pub(super) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_small(received: &Received) -> bool {
+    received.bytes() <= SMALL
 }
 
 async fn all_of(tasks: &mut JoinSet<()>) {

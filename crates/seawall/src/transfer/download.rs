@@ -14,7 +14,7 @@ use super::segment::Stop;
 use super::{Checksum, Downloaded, Received, TransferProgress};
 use crate::AsyncIoSystem;
 
-/// How often a document may change under its download.
+/// How often a document may change under its download, or what another download leaves of it.
 const CHANGES: usize = 5;
 
 /// A download into a file, begun by [`AsyncIoSystem::download`].
@@ -165,6 +165,8 @@ impl Download {
                 Err(Stop::TooLarge) => return Err(running.too_large()),
             }
         }
-        Err(running.error("the document changes faster than it can be downloaded"))
+        Err(running.error(
+            "the document, or what other downloads leave of it, changes faster than it can be downloaded",
+        ))
     }
 }
