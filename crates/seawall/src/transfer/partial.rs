@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use seawall_core::Error;
+use seawall_core::{Error, FailureKind};
 use seawall_fs::{Durability, Fs};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -59,9 +59,8 @@ impl Description {
     }
 
     /// Believed until the machine is started again; `None` where nobody could tell.
-    pub(super) async fn until_the_next_boot(self, fs: &Fs) -> Option<Self> {
-        let boot = Some(this_boot(fs).await?);
-        Some(Self { boot, ..self })
+    pub(super) async fn until_the_next_boot(self, fs: &Fs) -> Result<Option<Self>, Error> {
+        Ok(this_boot(fs).await?.map(|boot| Self { boot: Some(boot), ..self }))
     }
 
     /// How many bytes are there.
@@ -101,17 +100,18 @@ impl Partial {
         Self { content: beside(".seawall-part"), description: beside(".seawall-part.json") }
     }
 
-    /// What an earlier run left of that address, if it is worth anything.
-    pub(super) async fn load(&self, fs: &Fs, url: &Url) -> Option<Description> {
-        let text = fs.read(&self.description, LARGEST).await.ok()?;
-        let description: Description = serde_json::from_slice(&text).ok()?;
-        let there = fs.metadata(&self.content).await.ok()?.len();
+    /// What an earlier run left of that address, if it is worth anything. Passing trouble is told, so that it is not taken
+    /// for nothing, and all that is there thrown away.
+    pub(super) async fn load(&self, fs: &Fs, url: &Url) -> Result<Option<Description>, Error> {
+        let Some(text) = if_any(fs.read(&self.description, LARGEST).await)? else { return Ok(None) };
+        let Ok(description) = serde_json::from_slice::<Description>(&text) else { return Ok(None) };
+        let Some(metadata) = if_any(fs.metadata(&self.content).await)? else { return Ok(None) };
+        if description.boot.is_some() && description.boot != this_boot(fs).await? {
+            return Ok(None);
+        }
         let needed = description.segments.iter().filter(|span| span.position > span.start);
         let needed = needed.map(|span| span.position).max().unwrap_or(0);
-        if description.boot.is_some() && description.boot != this_boot(fs).await {
-            return None;
-        }
-        (description.is_sound(url) && there >= needed).then_some(description)
+        Ok((description.is_sound(url) && metadata.len() >= needed).then_some(description))
     }
 
     /// Writes down what is known of the bytes that are there by now. After a power failure it may be an older one.
@@ -142,9 +142,18 @@ impl Partial {
 }
 
 /// A name that the system gives to the time since it was started; `None` where it gives none.
-async fn this_boot(fs: &Fs) -> Option<String> {
-    let name = fs.read("/proc/sys/kernel/random/boot_id", 64).await.ok()?;
-    Some(std::str::from_utf8(&name).ok()?.trim().to_owned())
+async fn this_boot(fs: &Fs) -> Result<Option<String>, Error> {
+    let name = if_any(fs.read("/proc/sys/kernel/random/boot_id", 64).await)?;
+    Ok(name.and_then(|name| Some(std::str::from_utf8(&name).ok()?.trim().to_owned())))
+}
+
+/// `None` for what is not there, or cannot be used as it is.
+fn if_any<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == FailureKind::Permanent => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn hash_of(url: &Url) -> String {

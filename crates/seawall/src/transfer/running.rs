@@ -39,7 +39,7 @@ impl Running {
     /// Downloads one version of the document.
     pub(super) async fn attempt(&self) -> Result<Received, Stop> {
         let Download { fs, .. } = &self.download;
-        let known = if self.download.resume { self.partial.load(fs, &self.url).await } else { None };
+        let known = if self.download.resume { self.partial.load(fs, &self.url).await? } else { None };
         let missing = known.as_ref().and_then(|known| known.segments.iter().find(|span| !span.is_done()));
         let begun = match (&known, missing) {
             (Some(known), Some(missing)) => Some((missing.position, known.version.as_str())),
@@ -118,7 +118,7 @@ impl Running {
         let file = file.ok_or_else(|| self.error("another download into this file is under way"))?;
         match &known {
             // A download that was dropped may have written down some more before the file became ours.
-            Some(known) if self.partial.load(fs, &self.url).await.as_ref() != Some(known) => {
+            Some(known) if self.partial.load(fs, &self.url).await?.as_ref() != Some(known) => {
                 return Err(Stop::GoneOnWith);
             }
             Some(_) => {}
@@ -137,7 +137,7 @@ impl Running {
             None => None,
             Some(version) => {
                 let description = Description::new(&self.url, version, transfer.end(), spans.clone());
-                if syncs { Some(description) } else { description.until_the_next_boot(fs).await }
+                if syncs { Some(description) } else { description.until_the_next_boot(fs).await? }
             }
         };
         let checkpoints = Arc::new(Checkpoints::new(fs, &self.partial, syncs, description));
