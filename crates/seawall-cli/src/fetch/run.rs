@@ -34,7 +34,6 @@ const GROUP: usize = 128;
 pub(super) struct Run {
     io: AsyncIoSystem,
     settings: Settings,
-    files: usize,
     next: AsyncMutex<Next>,
     room: Arc<Semaphore>,
     progress: Arc<TransferProgress>,
@@ -61,7 +60,6 @@ impl Run {
         Self {
             io,
             settings,
-            files,
             next: AsyncMutex::new(Next { items: items.into_iter(), found }),
             room: Arc::new(Semaphore::new(ROOM)),
             progress: Arc::default(),
@@ -75,7 +73,8 @@ impl Run {
         let (arrived, arrivals) = mpsc::channel(GROUP);
         let placing = tokio::spawn(Arc::clone(&self).put_in_place(arrivals));
         let mut receiving = JoinSet::new();
-        for _ in 0..self.settings.jobs.get().min(self.files) {
+        let jobs = self.settings.jobs.get().min(self.report().files);
+        for _ in 0..jobs {
             receiving.spawn(Arc::clone(&self).receive(arrived.clone(), stop.clone()));
         }
         drop(arrived);
@@ -166,7 +165,7 @@ impl Run {
     /// How many files are done with, of how many.
     pub(super) fn files(&self) -> (u64, u64) {
         let report = self.report();
-        ((report.fetched + report.kept + report.failed.len()) as u64, self.files as u64)
+        ((report.fetched + report.kept + report.failed.len()) as u64, report.files as u64)
     }
 
     pub(super) fn progress(&self) -> TransferSnapshot {

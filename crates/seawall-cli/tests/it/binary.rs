@@ -46,6 +46,12 @@ pub(crate) fn fail_with(code: i32, mut command: Command) -> String {
     text
 }
 
+/// Sends it a signal, named as `kill` names them.
+pub(crate) fn signal(process: &Child, name: &str) {
+    let id = process.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+}
+
 /// A started process that is killed with the test.
 pub(crate) struct Running(pub(crate) Child);
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use seawall_testkit::proxy::{Direction, Fault, FaultKind, FaultProxy, Faults, Rule};
 use seawall_testkit::servers::{MariaDb, Postgres};
 
-use crate::binary::{Running, fail_with, ingest, report, seawall, succeed};
+use crate::binary::{Running, fail_with, ingest, report, seawall, signal, succeed};
 use crate::server::Server;
 use crate::sink::{Sink, batches, contents};
 use crate::ticks::csv;
@@ -277,8 +277,7 @@ async fn ctrl_c_stops_says_how_to_resume_and_loses_nothing() {
     while batches(&sql).await < 3 {
         tokio::task::yield_now().await;
     }
-    let id = run.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signal(&run, "-INT");
     let output = run.wait_with_output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(130), "{message}");
@@ -395,8 +394,7 @@ async fn a_signal_ends_a_run_that_waits_for_a_server_or_a_pipe() {
         while sql.table("seawall_ledger").await.unwrap().is_none() {
             tokio::task::yield_now().await;
         }
-        let id = run.0.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        signal(&run.0, "-TERM");
         assert_eq!(run.0.wait().unwrap().code(), Some(130), "{source}");
     }
 }

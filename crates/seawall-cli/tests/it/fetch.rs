@@ -12,7 +12,7 @@ use axum::extract::Path as Name;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::get;
 
-use crate::binary::{Running, fail_with, report, seawall, succeed};
+use crate::binary::{Running, fail_with, report, seawall, signal, succeed};
 use crate::server::{Server, listen};
 
 fn fetch(list: &Path, into: &Path) -> Command {
@@ -169,8 +169,7 @@ async fn ctrl_c_stops_with_every_file_that_is_counted_in_its_place_and_the_next_
     while finished(&into).len() < 5 {
         tokio::task::yield_now().await;
     }
-    let id = run.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signal(&run, "-INT");
     let output = run.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let (stopped, there) = (report(&output), finished(&into).len() as u64);

@@ -154,7 +154,7 @@ impl Begun {
             results[at] = Err(fault.label(&label));
         };
 
-        let (mut written, mut unsynced) = (Vec::with_capacity(replacements.len()), Vec::new());
+        let mut written = Vec::with_capacity(replacements.len());
         for (at, replacement) in replacements.into_iter().enumerate() {
             match replacement {
                 Ok(replacement) => written.push((at, replacement)),
@@ -162,17 +162,19 @@ impl Begun {
             }
         }
 
-        if commit.durability.syncs_data() && commit.whole_file_system {
-            let places: Vec<usize> = written.iter().map(|(at, _)| *at).collect();
-            let all = std::mem::take(&mut written);
-            let synced = engine.run_in(Lane::Sync, &label, deadline, move |_| Ok(sync_file_systems(all)));
-            match synced.await {
-                Ok((synced, left)) => (written, unsynced) = (synced, left),
-                Err(error) => refuse(&mut results, places, &error),
+        let (mut written, unsynced) = match commit {
+            _ if !commit.durability.syncs_data() => (written, vec![]),
+            GroupCommit { whole_file_system: false, .. } => (vec![], written),
+            GroupCommit { whole_file_system: true, .. } => {
+                let places: Vec<usize> = written.iter().map(|(at, _)| *at).collect();
+                let synced =
+                    engine.run_in(Lane::Sync, &label, deadline, move |_| Ok(sync_file_systems(written)));
+                synced.await.unwrap_or_else(|error| {
+                    refuse(&mut results, places, &error);
+                    Default::default()
+                })
             }
-        } else if commit.durability.syncs_data() {
-            unsynced = std::mem::take(&mut written);
-        }
+        };
 
         let shares = in_shares(unsynced, SYNCS);
         let syncs = shares.into_iter().map(|share| {

@@ -11,7 +11,6 @@ use super::partial::{Description, Partial};
 pub(super) struct Checkpoints {
     fs: Fs,
     partial: Partial,
-    syncs: bool,
     /// `None` where the version says nothing in a later run.
     description: Mutex<Option<Description>>,
     /// What is written down. One does that at a time, so that an older one never takes the place of a newer.
@@ -19,11 +18,10 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub(super) fn new(fs: &Fs, partial: &Partial, syncs: bool, description: Option<Description>) -> Self {
+    pub(super) fn new(fs: &Fs, partial: &Partial, description: Option<Description>) -> Self {
         Self {
             fs: fs.clone(),
             partial: partial.clone(),
-            syncs,
             description: Mutex::new(description),
             saved: tokio::sync::Mutex::new(None),
         }
@@ -45,7 +43,7 @@ impl Checkpoints {
             return Ok(());
         }
         let Some(description) = self.description().clone() else { return Ok(()) };
-        if self.syncs {
+        if description.is_synced() {
             file.sync().await?;
         }
         self.partial.save(&self.fs, &description).await?;

@@ -58,7 +58,12 @@ impl Description {
         Self { address: hash_of(url), version: version.to_owned(), length, segments, boot: None }
     }
 
-    /// Believed until the machine is started again; `None` where nobody could tell.
+    /// Whether the bytes are synced before they are counted.
+    pub(super) const fn is_synced(&self) -> bool {
+        self.boot.is_none()
+    }
+
+    /// Of bytes that are not synced: believed until the machine is started again; `None` where nobody could tell.
     pub(super) async fn until_the_next_boot(self, fs: &Fs) -> Result<Option<Self>, Error> {
         Ok(this_boot(fs).await?.map(|boot| Self { boot: Some(boot), ..self }))
     }
@@ -106,7 +111,7 @@ impl Partial {
         let Some(text) = if_any(fs.read(&self.description, LARGEST).await)? else { return Ok(None) };
         let Ok(description) = serde_json::from_slice::<Description>(&text) else { return Ok(None) };
         let Some(metadata) = if_any(fs.metadata(&self.content).await)? else { return Ok(None) };
-        if description.boot.is_some() && description.boot != this_boot(fs).await? {
+        if !description.is_synced() && description.boot != this_boot(fs).await? {
             return Ok(None);
         }
         let needed = description.segments.iter().filter(|span| span.position > span.start);
@@ -117,7 +122,7 @@ impl Partial {
     /// Writes down what is known of the bytes that are there by now. After a power failure it may be an older one.
     pub(super) async fn save(&self, fs: &Fs, description: &Description) -> Result<(), Error> {
         let text = serde_json::to_vec(description).expect("a description is made of text and numbers");
-        let durability = if description.boot.is_some() { Durability::None } else { Durability::Data };
+        let durability = if description.is_synced() { Durability::Data } else { Durability::None };
         fs.write_atomic_with(&self.description, text, durability).await
     }
 

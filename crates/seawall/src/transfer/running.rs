@@ -132,15 +132,15 @@ impl Running {
         let version = transfer.version().map(str::to_owned);
         let spans = known.map_or_else(|| self.divide(&transfer), |known| known.segments);
         let counted = Arc::new(Counted::new(Arc::clone(progress), kept, transfer.end().unwrap_or(kept)));
-        let syncs = self.download.durability != Durability::None;
-        let description = match transfer.lasting_version() {
-            None => None,
-            Some(version) => {
-                let description = Description::new(&self.url, version, transfer.end(), spans.clone());
-                if syncs { Some(description) } else { description.until_the_next_boot(fs).await? }
-            }
-        };
-        let checkpoints = Arc::new(Checkpoints::new(fs, &self.partial, syncs, description));
+        let mut description = transfer
+            .lasting_version()
+            .map(|version| Description::new(&self.url, version, transfer.end(), spans.clone()));
+        if self.download.durability == Durability::None
+            && let Some(unsynced) = description
+        {
+            description = unsynced.until_the_next_boot(fs).await?;
+        }
+        let checkpoints = Arc::new(Checkpoints::new(fs, &self.partial, description));
         let bytes = self.carry(transfer, &spans, &file, &checkpoints, &counted).await?;
         self.check_file(Downloaded { bytes, kept, version }, Some(file), counted).await
     }
